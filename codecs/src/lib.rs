@@ -1,0 +1,1 @@
+//! Protocols for fyke: frames, HTTP/1.1, WebSocket.

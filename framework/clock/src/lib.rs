@@ -1,0 +1,1 @@
+//! Instants, clocks, virtual time and a hierarchical timer wheel (part of fyke).

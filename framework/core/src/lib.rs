@@ -1,0 +1,1 @@
+//! Event loop, channel and pipeline, free of sockets and threads (part of fyke).

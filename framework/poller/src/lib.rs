@@ -1,0 +1,1 @@
+//! Readiness from the operating system: epoll, poll, select, mio (part of fyke).

@@ -1,0 +1,1 @@
+//! Transports for fyke's loops: kernel sockets, blocking threads, memory (part of fyke).
