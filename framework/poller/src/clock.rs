@@ -1,0 +1,58 @@
+//! The system's clocks as a [`Clock`].
+
+use fyke_clock::{Clock, Instant};
+use rustix::time::{ClockId, Timespec, clock_gettime};
+use std::time::Duration;
+
+/// `CLOCK_MONOTONIC` and `CLOCK_REALTIME`.
+///
+/// It has no origin of its own: instants from any two of them, on any threads, can be compared.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl SystemClock {
+    /// The system's clock.
+    pub fn new() -> SystemClock {
+        SystemClock
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        let now = since_zero(clock_gettime(ClockId::Monotonic));
+        // 64 bits of nanoseconds last 584 years from boot.
+        Instant::from_nanos(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn unix_time(&self) -> Duration {
+        since_zero(clock_gettime(ClockId::Realtime))
+    }
+}
+
+/// A clock set to before its zero reads as zero.
+fn since_zero(time: Timespec) -> Duration {
+    Duration::try_from(time).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_does_not_run_backwards_between_clocks() {
+        let mut last = SystemClock::new().now();
+        for _ in 0..1000 {
+            let now = SystemClock::new().now();
+            assert!(now >= last);
+            last = now;
+        }
+    }
+
+    #[test]
+    fn unix_time_is_that_of_the_standard_library() {
+        let before = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        let ours = SystemClock::new().unix_time();
+        let after = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        assert!(before <= ours && ours <= after);
+    }
+}
