@@ -1,0 +1,279 @@
+//! The pool of a loop: blocks of a few sizes, kept for the next taker.
+//!
+//! ```text
+//!   taker:   local chain (under a lock that is never waited for) -> shelf, taken whole -> allocator
+//!   dropper: shelf (one lock-free push), or the allocator when enough is idle
+//! ```
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::ByteBuf;
+use crate::storage::{Block, Chain, FreeList, Idle, TryLock, Window};
+
+/// The sizes of pooled blocks, in bytes. Each is a multiple of [`UNIT_BYTES`].
+const CLASS_BYTES: [u32; CLASSES] = [1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10];
+const CLASSES: usize = 5;
+
+/// Idle memory is counted in this unit.
+const UNIT_BYTES: usize = 1 << 10;
+
+const MAX_IDLE_BYTES_DEFAULT: usize = 4 << 20;
+
+/// How a [`Pool`] behaves.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct PoolOptions {
+    max_idle_bytes: usize,
+}
+
+impl PoolOptions {
+    /// The defaults: 4 MiB may be idle.
+    pub const fn new() -> Self {
+        Self { max_idle_bytes: MAX_IDLE_BYTES_DEFAULT }
+    }
+
+    /// How many bytes may wait for their next user; what comes back beyond that is freed.
+    /// Rounded down to KiB.
+    pub const fn max_idle_bytes(mut self, bytes: usize) -> Self {
+        self.max_idle_bytes = bytes;
+        self
+    }
+
+    /// Makes the pool.
+    #[must_use]
+    pub fn build(&self) -> Pool {
+        Pool { home: Arc::new(Home::new(self.max_idle_bytes)) }
+    }
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a [`Pool`] has and did; a snapshot, exact when no other thread uses the pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// Blocks in use.
+    pub outstanding: usize,
+    /// Blocks that wait for their next user.
+    pub idle_blocks: usize,
+    /// The bytes of the idle blocks.
+    pub idle_bytes: usize,
+    /// How often a block could be used again.
+    pub hits: usize,
+    /// How often the allocator had to be asked.
+    pub misses: usize,
+}
+
+/// Buffers whose memory is used again: one for each event loop.
+///
+/// Size classes are 1, 4, 16, 64 and 256 KiB. A block comes back when the last handle to it is
+/// dropped ([`ByteBuf`] or frozen `Bytes`), from whatever thread, by one lock-free push. A
+/// `Pool` is a handle: clones share the blocks. Dropping the last one frees what is idle;
+/// blocks still in use then go back to the allocator.
+///
+/// A block keeps what its last user wrote, so the room behind a pooled buffer's writer index is
+/// initialised but not zero.
+///
+/// ```
+/// use fyke_buffer::Pool;
+///
+/// let pool = Pool::new();
+/// let mut buf = pool.take(2000);
+/// assert_eq!(buf.capacity(), 4096);
+/// buf.write_str("hello");
+/// let frozen = buf.freeze();
+/// std::thread::spawn(move || drop(frozen)).join().unwrap();
+/// assert_eq!(pool.stats().idle_blocks, 1);
+/// ```
+pub struct Pool {
+    home: Arc<Home>,
+}
+
+impl Pool {
+    /// A pool with the default options.
+    #[must_use]
+    pub fn new() -> Self {
+        PoolOptions::new().build()
+    }
+
+    /// An empty buffer with room for at least `min_capacity` bytes: all of its size class, or
+    /// exactly that many (and from the allocator) when it is larger than the largest class.
+    ///
+    /// # Panics
+    /// When `min_capacity` is 4 GiB or more.
+    #[must_use]
+    pub fn take(&self, min_capacity: usize) -> ByteBuf {
+        let block = u32::try_from(min_capacity).ok().and_then(|wanted| self.home.take(wanted));
+        match block.and_then(|block| Window::whole(block, u32::MAX)) {
+            Some(window) => ByteBuf { window },
+            None => {
+                self.home.misses.fetch_add(1, Ordering::Relaxed);
+                ByteBuf::with_capacity(min_capacity)
+            }
+        }
+    }
+
+    /// What the pool has and did.
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        let home = &*self.home;
+        let (idle_blocks, idle_units) = unpack(home.idle.load(Ordering::Relaxed));
+        // Each block in use has a reference to its home, and so has each handle.
+        let handles = home.handles.load(Ordering::Relaxed);
+        PoolStats {
+            outstanding: Arc::strong_count(&self.home).saturating_sub(handles),
+            idle_blocks,
+            idle_bytes: idle_units * UNIT_BYTES,
+            hits: home.hits.load(Ordering::Relaxed),
+            misses: home.misses.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Frees everything idle, for a loop that has become quiet. What another thread takes or
+    /// gives back meanwhile may be missed.
+    pub fn trim(&self) {
+        self.home.trim();
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clone for Pool {
+    fn clone(&self) -> Self {
+        let home = Arc::clone(&self.home);
+        home.handles.fetch_add(1, Ordering::Relaxed);
+        Self { home }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // Acquire and release, so that the last one sees what the others did.
+        if self.home.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.home.trim();
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("stats", &self.stats()).finish()
+    }
+}
+
+/// What the handles of a pool and its blocks share. Blocks in use hold a reference, idle ones
+/// do not (they would keep their own home alive).
+pub(crate) struct Home {
+    /// Where blocks come back, a list for each size class.
+    shelves: [FreeList; CLASSES],
+    /// What takers have fetched from the shelves.
+    local: TryLock<[Chain; CLASSES]>,
+    /// Number and units of the idle blocks, packed into one word so that the limit is exact.
+    idle: AtomicUsize,
+    max_idle_units: usize,
+    /// Number of [`Pool`] handles. At zero nothing is kept any more.
+    handles: AtomicUsize,
+    hits: AtomicUsize,
+    misses: AtomicUsize,
+}
+
+/// The halves of [`Home::idle`]: blocks above, units below. A block has at least one unit, so
+/// the lower half is the one that could overflow, and `max_idle_units` is kept below half of
+/// it: droppers that are about to notice the limit have as much again for their overshoot.
+const HALF_BITS: u32 = usize::BITS / 2;
+const UNITS_MASK: usize = (1 << HALF_BITS) - 1;
+
+fn pack(block_bytes: u32) -> usize {
+    (1 << HALF_BITS) | (block_bytes as usize / UNIT_BYTES)
+}
+
+fn unpack(idle: usize) -> (usize, usize) {
+    (idle >> HALF_BITS, idle & UNITS_MASK)
+}
+
+fn class_of(wanted: u32) -> Option<usize> {
+    CLASS_BYTES.iter().position(|&bytes| wanted <= bytes)
+}
+
+impl Home {
+    fn new(max_idle_bytes: usize) -> Self {
+        Self {
+            shelves: [const { FreeList::new() }; CLASSES],
+            local: TryLock::new([const { Chain::new() }; CLASSES]),
+            idle: AtomicUsize::new(0),
+            max_idle_units: (max_idle_bytes / UNIT_BYTES).min(UNITS_MASK / 2),
+            handles: AtomicUsize::new(1),
+            hits: AtomicUsize::new(0),
+            misses: AtomicUsize::new(0),
+        }
+    }
+
+    /// A block of the smallest class that holds `wanted` bytes; `None` if there is no such
+    /// class.
+    pub(crate) fn take(self: &Arc<Self>, wanted: u32) -> Option<Block> {
+        let class = class_of(wanted)?;
+        let idle = match self.take_idle(class) {
+            Some(idle) => idle,
+            None => {
+                self.misses.fetch_add(1, Ordering::Relaxed);
+                Idle::zeroed(CLASS_BYTES[class])
+            }
+        };
+        Some(idle.into_block(Some(Arc::clone(self))))
+    }
+
+    fn take_idle(&self, class: usize) -> Option<Idle> {
+        // Whoever finds another taker at work asks the allocator instead of waiting.
+        let mut local = self.local.try_lock()?;
+        let chain = &mut local[class];
+        let idle = match chain.pop() {
+            Some(idle) => idle,
+            None => {
+                *chain = self.shelves[class].take_all();
+                chain.pop()?
+            }
+        };
+        self.idle.fetch_sub(pack(CLASS_BYTES[class]), Ordering::Relaxed);
+        // Only takers that hold the lock write this, so it needs no locked instruction.
+        self.hits.store(self.hits.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        Some(idle)
+    }
+
+    /// Takes a block back, on any thread.
+    pub(crate) fn give_back(&self, idle: Idle) {
+        let class = CLASS_BYTES.iter().position(|&bytes| bytes == idle.capacity());
+        let Some(class) = class else { return };
+        let cost = pack(CLASS_BYTES[class]);
+        // Counted before it is pushed, so the limit holds at every moment.
+        let (_, units) = unpack(self.idle.fetch_add(cost, Ordering::Relaxed) + cost);
+        if units > self.max_idle_units || self.handles.load(Ordering::Relaxed) == 0 {
+            self.idle.fetch_sub(cost, Ordering::Relaxed);
+            return;
+        }
+        self.shelves[class].push(idle);
+    }
+
+    fn trim(&self) {
+        let Some(mut local) = self.local.try_lock() else { return };
+        for (class, chain) in local.iter_mut().enumerate() {
+            for mut chain in
+                [core::mem::replace(chain, Chain::new()), self.shelves[class].take_all()]
+            {
+                while let Some(idle) = chain.pop() {
+                    drop(idle);
+                    self.idle.fetch_sub(pack(CLASS_BYTES[class]), Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}

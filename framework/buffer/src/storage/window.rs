@@ -1,0 +1,346 @@
+//! A window: an exclusive part of a block, with a reader and a writer index.
+//!
+//! Invariants, which every function here keeps and every unsafe block relies on:
+//! 1. `reader <= writer <= capacity <= max`.
+//! 2. `start .. start + capacity` lies inside the data of `block`, or `capacity` is 0.
+//! 3. No two windows of one block overlap. A window is made from a fresh block, or split from
+//!    another window, or widened while it is the only one of its block. So `&self` may read and
+//!    `&mut self` may write all of its own bytes, from any thread.
+//! 4. The bytes are initialised: blocks are zeroed when they are allocated.
+
+use core::ptr::{self, NonNull};
+use core::slice;
+
+use super::block::Block;
+use crate::error::{CapacityExceeded, OutOfBounds};
+
+/// No allocation that grows by itself is smaller than this.
+const GROWTH_BYTES_MIN: u32 = 64;
+
+/// How much of a block's size the rest of a split buffer asks for again when it must move, so
+/// that a loop of "write, split off" does not end up with tiny blocks.
+const REST_HINT_BYTES_MAX: u32 = 64 * 1024;
+
+pub(crate) struct Window {
+    start: NonNull<u8>,
+    block: Option<Block>,
+    capacity: u32,
+    max: u32,
+    reader: u32,
+    writer: u32,
+}
+
+// SAFETY: a window owns its bytes alone (invariant 3), and `Block` is `Send`.
+unsafe impl Send for Window {}
+// SAFETY: `&Window` only reads, and only its own bytes; `Block` is `Sync`.
+unsafe impl Sync for Window {}
+
+/// The error's path is kept out of the callers' straight line.
+#[cold]
+#[inline(never)]
+fn short(needed: usize, available: usize) -> OutOfBounds {
+    OutOfBounds { needed, available }
+}
+
+// Making one.
+impl Window {
+    /// No bytes, no allocation.
+    #[inline]
+    pub(crate) const fn empty(max: u32) -> Self {
+        Self { start: NonNull::dangling(), block: None, capacity: 0, max, reader: 0, writer: 0 }
+    }
+
+    /// All of a block that was just put into use. `None` when somebody else has a part of it.
+    pub(crate) fn whole(block: Block, max: u32) -> Option<Self> {
+        if !block.is_unique() {
+            return None;
+        }
+        let capacity = block.capacity().min(max);
+        Some(Self { start: block.data(), block: Some(block), capacity, max, reader: 0, writer: 0 })
+    }
+
+    /// `capacity` zeroes to write on.
+    pub(crate) fn zeroed(capacity: u32, max: u32) -> Self {
+        if capacity == 0 {
+            return Self::empty(max);
+        }
+        Self::whole(Block::zeroed(capacity), max).expect("a fresh block is not shared")
+    }
+
+    /// A copy of `bytes`, all readable, with `capacity` bytes of room in all.
+    ///
+    /// # Panics
+    /// When `bytes` does not fit `capacity` or `max`.
+    pub(crate) fn copied(bytes: &[u8], capacity: u32, max: u32) -> Self {
+        if capacity == 0 {
+            assert!(bytes.is_empty(), "bytes beyond capacity");
+            return Self::empty(max);
+        }
+        let mut window =
+            Self::whole(Block::copied(bytes, capacity), max).expect("a fresh block is not shared");
+        window.advance_writer(bytes.len()).expect("bytes beyond max capacity");
+        window
+    }
+}
+
+// The indexes.
+impl Window {
+    #[inline]
+    pub(crate) fn reader(&self) -> usize {
+        self.reader as usize
+    }
+
+    #[inline]
+    pub(crate) fn writer(&self) -> usize {
+        self.writer as usize
+    }
+
+    #[inline]
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity as usize
+    }
+
+    #[inline]
+    pub(crate) fn max(&self) -> u32 {
+        self.max
+    }
+
+    #[inline]
+    pub(crate) fn readable_len(&self) -> usize {
+        (self.writer - self.reader) as usize
+    }
+
+    #[inline]
+    pub(crate) fn writable_len(&self) -> usize {
+        (self.capacity - self.writer) as usize
+    }
+
+    /// Moves the reader index `n` bytes on.
+    #[inline]
+    pub(crate) fn advance_reader(&mut self, n: usize) -> Result<(), OutOfBounds> {
+        if n > self.readable_len() {
+            return Err(short(n, self.readable_len()));
+        }
+        self.reader += n as u32;
+        Ok(())
+    }
+
+    /// Moves the writer index `n` bytes on.
+    #[inline]
+    pub(crate) fn advance_writer(&mut self, n: usize) -> Result<(), OutOfBounds> {
+        if n > self.writable_len() {
+            return Err(short(n, self.writable_len()));
+        }
+        self.writer += n as u32;
+        Ok(())
+    }
+
+    /// Sets both indexes.
+    #[inline]
+    pub(crate) fn set_indexes(&mut self, reader: usize, writer: usize) -> Result<(), OutOfBounds> {
+        if writer > self.capacity() {
+            return Err(short(writer, self.capacity()));
+        }
+        if reader > writer {
+            return Err(short(reader, writer));
+        }
+        self.reader = reader as u32;
+        self.writer = writer as u32;
+        Ok(())
+    }
+
+    /// Sets the limit for growing, but not below what is written already.
+    pub(crate) fn set_max(&mut self, max: u32) {
+        self.max = max.max(self.writer);
+        self.capacity = self.capacity.min(self.max);
+    }
+}
+
+// The bytes.
+impl Window {
+    /// The bytes between the indexes.
+    #[inline]
+    pub(crate) fn readable(&self) -> &[u8] {
+        // SAFETY: invariants 1 to 4; with capacity 0 it is an empty slice at a dangling but
+        // aligned pointer or at one inside or at the end of the block.
+        unsafe {
+            slice::from_raw_parts(
+                self.start.as_ptr().add(self.reader as usize),
+                self.readable_len(),
+            )
+        }
+    }
+
+    /// The bytes between the indexes.
+    #[inline]
+    pub(crate) fn readable_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `readable`, and `&mut self` makes the access exclusive.
+        unsafe {
+            slice::from_raw_parts_mut(
+                self.start.as_ptr().add(self.reader as usize),
+                self.readable_len(),
+            )
+        }
+    }
+
+    /// The bytes before the writer index.
+    #[inline]
+    pub(crate) fn written(&self) -> &[u8] {
+        // SAFETY: invariants 1 to 4.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.writer()) }
+    }
+
+    /// The bytes before the writer index.
+    #[inline]
+    pub(crate) fn written_mut(&mut self) -> &mut [u8] {
+        // SAFETY: invariants 1 to 4, and `&mut self` makes the access exclusive.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.writer()) }
+    }
+
+    /// The bytes behind the writer index.
+    #[inline]
+    pub(crate) fn spare_mut(&mut self) -> &mut [u8] {
+        // SAFETY: invariants 1 to 4, and `&mut self` makes the access exclusive.
+        unsafe {
+            slice::from_raw_parts_mut(
+                self.start.as_ptr().add(self.writer as usize),
+                self.writable_len(),
+            )
+        }
+    }
+}
+
+// Splitting, moving, growing.
+impl Window {
+    /// Splits the first `n` readable bytes off. Both windows go on without the bytes that were
+    /// read before; the front has no spare room, the rest keeps all of it.
+    #[inline]
+    pub(crate) fn split_front(&mut self, n: usize) -> Result<Self, OutOfBounds> {
+        if n > self.readable_len() {
+            return Err(short(n, self.readable_len()));
+        }
+        let Some(block) = self.block.as_ref().filter(|_| n > 0) else {
+            // Nothing to share (see `Block::share`: a share takes at least one byte).
+            return Ok(Self::empty(self.max));
+        };
+        let length = n as u32;
+        let end = self.reader + length;
+        let front = Self {
+            // SAFETY: reader <= capacity, so this is inside the block (invariants 1 and 2).
+            start: unsafe { self.start.add(self.reader as usize) },
+            block: Some(block.share()),
+            capacity: length,
+            max: self.max,
+            reader: 0,
+            writer: length,
+        };
+        // SAFETY: end = reader + n <= writer <= capacity, so inside the block or at its end.
+        self.start = unsafe { self.start.add(end as usize) };
+        self.capacity -= end;
+        self.writer -= end;
+        self.reader = 0;
+        Ok(front)
+    }
+
+    /// Moves the readable bytes to the front and forgets those before them. The only window of
+    /// a block takes the whole block.
+    pub(crate) fn compact(&mut self) {
+        let length = self.writer - self.reader;
+        if self.reader == 0 && length > 0 {
+            return;
+        }
+        let sole = self.block.as_ref().filter(|block| block.is_unique());
+        let (start, capacity) = match sole {
+            Some(block) => (block.data(), block.capacity().min(self.max)),
+            None => (self.start, self.capacity),
+        };
+        // SAFETY: the source is our readable part. The target is the front of our window, or,
+        // when no other window exists, of the block; length <= capacity <= both. `copy` allows
+        // them to overlap.
+        unsafe {
+            ptr::copy(
+                self.start.as_ptr().add(self.reader as usize),
+                start.as_ptr(),
+                length as usize,
+            );
+        }
+        self.start = start;
+        self.capacity = capacity;
+        self.reader = 0;
+        self.writer = length;
+    }
+
+    /// Makes room for `additional` bytes behind the writer index; the indexes stay as they are.
+    #[inline]
+    pub(crate) fn ensure_writable(&mut self, additional: usize) -> Result<(), CapacityExceeded> {
+        if additional <= self.writable_len() { Ok(()) } else { self.grow(additional) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, additional: usize) -> Result<(), CapacityExceeded> {
+        let needed = self.writer().saturating_add(additional);
+        let exceeded = CapacityExceeded { needed, max: self.max as usize };
+        let needed = u32::try_from(needed).ok().filter(|&n| n <= self.max).ok_or(exceeded)?;
+        if !self.reclaim(needed) {
+            self.relocate(needed);
+        }
+        Ok(())
+    }
+
+    /// Takes the room of the block that other windows left behind, if there is no other window
+    /// any more and it is enough.
+    fn reclaim(&mut self, needed: u32) -> bool {
+        let Some(block) = self.block.as_ref().filter(|block| block.is_unique()) else {
+            return false;
+        };
+        let room = block.capacity();
+        let offset = self.offset(block);
+        if room - offset >= needed {
+            self.capacity = (room - offset).min(self.max);
+            return true;
+        }
+        // Moving pays only if it wins at least as many bytes as it copies; otherwise a stream
+        // of small writes would move everything again and again.
+        if room < needed || offset < self.writer {
+            return false;
+        }
+        // SAFETY: we are the only window, so the whole block is ours. writer <= offset, so the
+        // target (0..writer) ends before the source (offset..) begins.
+        unsafe {
+            ptr::copy_nonoverlapping(self.start.as_ptr(), block.data().as_ptr(), self.writer());
+        }
+        self.start = block.data();
+        self.capacity = room.min(self.max);
+        true
+    }
+
+    /// Where the window begins in its block's data.
+    fn offset(&self, block: &Block) -> u32 {
+        (self.start.as_ptr().addr() - block.data().as_ptr().addr()) as u32
+    }
+
+    /// Moves to a larger block: of the pool it came from, or a plain one.
+    fn relocate(&mut self, needed: u32) {
+        let mut wanted = needed.max(self.capacity.saturating_mul(2)).max(GROWTH_BYTES_MIN);
+        if let Some(block) = &self.block
+            && self.offset(block) > 0
+            && self.offset(block) + self.capacity == block.capacity()
+        {
+            wanted = wanted.max(block.capacity().min(REST_HINT_BYTES_MAX));
+        }
+        let wanted = wanted.min(self.max);
+        let pooled = self.block.as_ref().and_then(Block::home).and_then(|home| home.take(wanted));
+        let mut moved = match pooled.and_then(|block| Self::whole(block, self.max)) {
+            Some(mut window) => {
+                window.spare_mut()[..self.writer()].copy_from_slice(self.written());
+                window
+            }
+            None => Self::whole(Block::copied(self.written(), wanted), self.max)
+                .expect("a fresh block is not shared"),
+        };
+        moved.reader = self.reader;
+        moved.writer = self.writer;
+        *self = moved;
+    }
+}
