@@ -1,4 +1,4 @@
-//! The buffer itself: making one, its indexes, its room, splitting and freezing.
+//! The buffer itself: making one, its indexes, its room.
 //!
 //! ```text
 //!   +-------------------+------------------+------------------+
@@ -7,11 +7,7 @@
 //!   0      <=      reader_index  <=  writer_index   <=   capacity  <=  max_capacity
 //! ```
 
-use alloc::vec::Vec;
-use bytes::Bytes;
-
 use crate::error::{CapacityExceeded, OutOfBounds};
-use crate::hex::HexDump;
 use crate::storage::Window;
 
 /// The largest `max_capacity` there can be: indexes are 32 bits wide.
@@ -61,14 +57,14 @@ fn clamp(n: usize) -> u32 {
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn exceeded(error: CapacityExceeded) -> ! {
+pub(crate) fn exceeded(error: CapacityExceeded) -> ! {
     panic!("{error}")
 }
 
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn out_of_bounds(error: OutOfBounds) -> ! {
+pub(crate) fn out_of_bounds(error: OutOfBounds) -> ! {
     panic!("{error}")
 }
 
@@ -284,192 +280,5 @@ impl ByteBuf {
         if let Err(error) = self.window.advance_writer(n) {
             out_of_bounds(error);
         }
-    }
-}
-
-// Slices.
-impl ByteBuf {
-    /// The readable bytes.
-    #[inline]
-    #[must_use]
-    pub fn as_slice(&self) -> &[u8] {
-        self.window.readable()
-    }
-
-    /// The readable bytes, for changing them in place.
-    #[inline]
-    #[must_use]
-    pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        self.window.readable_mut()
-    }
-
-    /// A copy of the readable bytes.
-    #[must_use]
-    pub fn to_vec(&self) -> Vec<u8> {
-        self.as_slice().to_vec()
-    }
-
-    /// Reads `n` bytes in place.
-    ///
-    /// # Errors
-    /// When fewer are readable; then nothing is read.
-    #[inline]
-    pub fn read_slice(&mut self, n: usize) -> Result<&[u8], OutOfBounds> {
-        let from = self.window.reader();
-        self.window.advance_reader(n)?;
-        Ok(&self.window.written()[from..from + n])
-    }
-
-    /// Reads `n` bytes into a buffer of their own that shares the memory (see
-    /// [`split_to`](Self::split_to)).
-    ///
-    /// # Errors
-    /// When fewer are readable; then nothing is read.
-    #[inline]
-    pub fn read_bytes(&mut self, n: usize) -> Result<Self, OutOfBounds> {
-        self.try_split_to(n)
-    }
-
-    /// Appends `bytes`.
-    ///
-    /// # Errors
-    /// When that would go beyond `max_capacity`; then nothing is written.
-    #[inline]
-    pub fn try_write_slice(&mut self, bytes: &[u8]) -> Result<(), CapacityExceeded> {
-        self.window.ensure_writable(bytes.len())?;
-        self.window.spare_mut()[..bytes.len()].copy_from_slice(bytes);
-        // Cannot fail: the room has just been made.
-        let _ = self.window.advance_writer(bytes.len());
-        Ok(())
-    }
-
-    /// Appends `bytes`.
-    ///
-    /// # Panics
-    /// When that would go beyond `max_capacity`.
-    #[inline]
-    #[track_caller]
-    pub fn write_slice(&mut self, bytes: &[u8]) {
-        if let Err(error) = self.try_write_slice(bytes) {
-            exceeded(error);
-        }
-    }
-
-    /// Appends the UTF-8 bytes of `text`.
-    ///
-    /// # Panics
-    /// When that would go beyond `max_capacity`.
-    #[inline]
-    #[track_caller]
-    pub fn write_str(&mut self, text: &str) {
-        self.write_slice(text.as_bytes());
-    }
-
-    /// Appends `count` times `byte`.
-    ///
-    /// # Panics
-    /// When that would go beyond `max_capacity`.
-    #[track_caller]
-    pub fn write_bytes(&mut self, byte: u8, count: usize) {
-        self.reserve(count);
-        self.window.spare_mut()[..count].fill(byte);
-        self.advance_writer(count);
-    }
-
-    /// Appends an array; the fast path of all integers.
-    #[inline]
-    pub(crate) fn try_write_array<const N: usize>(
-        &mut self,
-        bytes: [u8; N],
-    ) -> Result<(), CapacityExceeded> {
-        self.window.ensure_writable(N)?;
-        if let Some(room) = self.window.spare_mut().first_chunk_mut::<N>() {
-            *room = bytes;
-            // Cannot fail: there is room for N bytes.
-            let _ = self.window.advance_writer(N);
-        }
-        Ok(())
-    }
-
-    /// Appends an array or panics.
-    #[inline]
-    #[track_caller]
-    pub(crate) fn write_array<const N: usize>(&mut self, bytes: [u8; N]) {
-        if let Err(error) = self.try_write_array(bytes) {
-            exceeded(error);
-        }
-    }
-
-    /// Reads an array; the fast path of all integers.
-    #[inline]
-    pub(crate) fn read_array<const N: usize>(&mut self) -> Result<[u8; N], OutOfBounds> {
-        match self.window.readable().first_chunk::<N>() {
-            Some(&bytes) => {
-                // Cannot fail: N bytes are there.
-                let _ = self.window.advance_reader(N);
-                Ok(bytes)
-            }
-            None => Err(OutOfBounds { needed: N, available: self.readable() }),
-        }
-    }
-}
-
-// Splitting.
-impl ByteBuf {
-    /// Splits the first `n` readable bytes off, sharing the memory: one atomic add, no copy.
-    ///
-    /// The bytes that were read before are given up. Both sides may go on writing, each inside
-    /// its own part: the one split off has no spare room (it moves when it grows), `self` keeps
-    /// all of it. Indexes of `self` count from the first byte that was not split off.
-    ///
-    /// A small part keeps the whole block alive; copy what shall live long.
-    ///
-    /// # Panics
-    /// When fewer than `n` bytes are readable.
-    ///
-    /// ```
-    /// use fyke_buffer::ByteBuf;
-    ///
-    /// let mut buf = ByteBuf::from("hello world");
-    /// let hello = buf.split_to(5);
-    /// assert_eq!((&hello[..], &buf[..]), (&b"hello"[..], &b" world"[..]));
-    /// ```
-    #[inline]
-    #[must_use = "the bytes split off are lost otherwise; `skip` is cheaper"]
-    #[track_caller]
-    pub fn split_to(&mut self, n: usize) -> Self {
-        match self.window.split_front(n) {
-            Ok(window) => Self { window },
-            Err(error) => out_of_bounds(error),
-        }
-    }
-
-    /// Like [`split_to`](Self::split_to), with an error value.
-    ///
-    /// # Errors
-    /// When fewer than `n` bytes are readable; then nothing changes.
-    #[inline]
-    pub fn try_split_to(&mut self, n: usize) -> Result<Self, OutOfBounds> {
-        self.window.split_front(n).map(|window| Self { window })
-    }
-
-    /// Splits all readable bytes off; `self` keeps the spare room.
-    #[inline]
-    #[must_use = "the bytes split off are lost otherwise; `clear` is cheaper"]
-    pub fn split(&mut self) -> Self {
-        self.split_to(self.readable())
-    }
-
-    /// Turns the readable bytes into a [`Bytes`] without copying them. The memory goes back
-    /// where it came from when the last clone of the `Bytes` is dropped.
-    #[must_use]
-    pub fn freeze(self) -> Bytes {
-        if self.is_empty() { Bytes::new() } else { Bytes::from_owner(self) }
-    }
-
-    /// The readable bytes as a table of offset, 16 bytes in hexadecimal and ASCII.
-    #[must_use]
-    pub fn hex_dump(&self) -> HexDump<'_> {
-        HexDump(self.as_slice())
     }
 }

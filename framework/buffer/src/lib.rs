@@ -30,16 +30,24 @@ extern crate std;
 
 mod access;
 mod byte_buf;
+mod composite;
+mod cursor;
 mod error;
 mod hex;
 mod pool;
 mod search;
+mod segment;
+mod slices;
+mod split;
 #[allow(unsafe_code)]
 mod storage;
 mod traits;
 mod varint;
 
 pub use byte_buf::{ByteBuf, Mark};
+pub use composite::CompositeBuf;
+pub use cursor::Cursor;
 pub use error::{CapacityExceeded, OutOfBounds, VarintError};
 pub use hex::HexDump;
 pub use pool::{Pool, PoolOptions, PoolStats};
+pub use segment::Segment;
