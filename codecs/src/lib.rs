@@ -1,1 +1,8 @@
 //! Protocols for fyke: frames, HTTP/1.1, WebSocket.
+#![forbid(unsafe_code)]
+
+pub mod frames;
+pub mod http1;
+mod payload;
+
+pub use payload::Payload;

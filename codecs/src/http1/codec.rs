@@ -1,0 +1,298 @@
+//! Both directions of a server's connection, and what they have to know of each other.
+
+use super::encoder::{Facts, Gather, ResponseEncoder, unencodable};
+use super::{Limits, RequestDecoder, RequestPart, ResponseHead, ResponsePart, Status};
+use crate::payload::Payload;
+use fyke_buffer::ByteBuf;
+use fyke_codec::{CodecError, Decoder, Encoder};
+
+/// Requests a client may send ahead of their answers; what follows them waits in the buffer.
+const PIPELINED_MAX: usize = 32;
+
+/// The requests not answered yet, oldest first: a ring of one byte each.
+#[derive(Debug, Default)]
+struct Pending {
+    facts: [Facts; PIPELINED_MAX],
+    first: u8,
+    len: u8,
+}
+
+impl Pending {
+    #[inline]
+    const fn is_full(&self) -> bool {
+        self.len as usize == PIPELINED_MAX
+    }
+
+    #[inline]
+    fn push(&mut self, facts: Facts) {
+        debug_assert!(!self.is_full(), "nothing is decoded while the queue is full");
+        let at = (usize::from(self.first) + usize::from(self.len)) % PIPELINED_MAX;
+        self.facts[at] = facts;
+        self.len += 1;
+    }
+
+    #[inline]
+    fn front(&mut self) -> Option<&mut Facts> {
+        (self.len > 0).then(|| &mut self.facts[usize::from(self.first)])
+    }
+
+    fn back(&mut self) -> Option<&mut Facts> {
+        let last = usize::from(self.len.checked_sub(1)?);
+        Some(&mut self.facts[(usize::from(self.first) + last) % PIPELINED_MAX])
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        if self.len > 0 {
+            self.first = (self.first + 1) % PIPELINED_MAX as u8;
+            self.len -= 1;
+        }
+    }
+}
+
+/// Decodes requests and encodes the responses to them, in the same order.
+///
+/// The two directions share a short queue of what the encoder has to know of each request: HEAD,
+/// HTTP/1.0, whether the connection stays. For the handler around it:
+/// - After a final response the decoder may go on where it had to stop (an upgrade was refused, or
+///   too many requests were waiting): pull again after `encode`.
+/// - After each `encode`, [`is_finished`](Self::is_finished) says whether to flush and close.
+/// - An [`HttpError`](super::HttpError) out of `decode` may be answered like a request, after the
+///   requests before it, with [`HttpError::response`](super::HttpError::response).
+#[derive(Debug, Default)]
+pub struct ServerCodec {
+    decoder: RequestDecoder,
+    encoder: ResponseEncoder,
+    pending: Pending,
+}
+
+impl ServerCodec {
+    /// A codec with these limits.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { decoder: RequestDecoder::new(limits), ..Self::default() }
+    }
+
+    /// Sets the time for `Date`. Without it no such field is written.
+    #[inline]
+    pub fn set_unix_time(&mut self, seconds: u64) {
+        self.encoder.set_unix_time(seconds);
+    }
+
+    /// Makes the next response the last one of this connection.
+    pub fn close_after_next(&mut self) {
+        self.encoder.closing = true;
+    }
+
+    /// Gives up on a request that has not arrived whole: after a time-out, say.
+    ///
+    /// Nothing further is decoded. One answer may still be encoded, after the earlier ones, 408 for
+    /// instance, unless a final response to this very request is already out.
+    pub fn give_up(&mut self) {
+        let in_head = self.decoder.in_head();
+        self.decoder.close();
+        self.fail(in_head);
+    }
+
+    /// Whether the last response has been encoded whole: flush and close.
+    #[inline]
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.encoder.finished
+    }
+
+    /// Whether no request is being read or answered.
+    #[inline]
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.pending.len == 0 && self.decoder.is_between()
+    }
+
+    /// Requests whose answers are not complete.
+    #[inline]
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        usize::from(self.pending.len)
+    }
+
+    /// Whether another protocol took over: the codec does nothing any more.
+    #[inline]
+    #[must_use]
+    pub fn is_upgraded(&self) -> bool {
+        self.decoder.is_raw()
+    }
+
+    /// The decoding side, for its state.
+    #[must_use]
+    pub fn decoder(&self) -> &RequestDecoder {
+        &self.decoder
+    }
+
+    /// Like `encode`, but hands a body of more than `copy_bytes_max` bytes back instead of copying it.
+    ///
+    /// # Errors
+    /// When the part does not fit where it stands, or cannot be sent at all.
+    #[inline]
+    pub fn encode_gather(
+        &mut self,
+        part: ResponsePart,
+        dst: &mut ByteBuf,
+        copy_bytes_max: usize,
+    ) -> Result<Option<Gather>, CodecError> {
+        match part {
+            ResponsePart::Full(response) => {
+                self.full(&response.head, response.body, dst, copy_bytes_max)
+            }
+            ResponsePart::Head(head) => self.start(&head, dst).map(|()| None),
+            ResponsePart::Body(body) => self.encoder.body(body, dst, copy_bytes_max),
+            ResponsePart::End => {
+                self.encoder.end(dst)?;
+                self.answered();
+                Ok(None)
+            }
+        }
+    }
+
+    #[inline]
+    fn full(
+        &mut self,
+        head: &ResponseHead,
+        body: Payload,
+        dst: &mut ByteBuf,
+        copy_bytes_max: usize,
+    ) -> Result<Option<Gather>, CodecError> {
+        if head.status().is_informational() {
+            if !body.is_empty() {
+                return Err(unencodable("an interim response with a body"));
+            }
+            return self.interim(head, dst).map(|()| None);
+        }
+        let facts = self.current()?;
+        let rest = self.encoder.full(head, body, facts, dst, copy_bytes_max)?;
+        self.decided();
+        self.answered();
+        Ok(rest)
+    }
+
+    fn start(&mut self, head: &ResponseHead, dst: &mut ByteBuf) -> Result<(), CodecError> {
+        if head.status().is_informational() {
+            return self.interim(head, dst);
+        }
+        let facts = self.current()?;
+        self.encoder.start(head, facts, dst)?;
+        self.decided();
+        Ok(())
+    }
+
+    /// 1xx (RFC 9110 section 15.2), of which 101 is final in its own way (section 7.8).
+    fn interim(&mut self, head: &ResponseHead, dst: &mut ByteBuf) -> Result<(), CodecError> {
+        let Some(facts) = self.pending.front() else {
+            return Err(unencodable("a response without a request"));
+        };
+        if head.status() == Status::CONTINUE {
+            facts.unset(Facts::EXPECT);
+        }
+        let facts = *facts;
+        if head.status() == Status::SWITCHING_PROTOCOLS {
+            if !facts.has(Facts::UPGRADE) || self.pending.len != 1 {
+                return Err(unencodable("101 for a request that offers no upgrade"));
+            }
+            if self.decoder.in_body() {
+                return Err(unencodable("101 before the request's body has been read"));
+            }
+            self.encoder.interim(head, facts, dst)?;
+            self.decoder.switch_to_raw();
+            self.pending.pop();
+            return Ok(());
+        }
+        self.encoder.interim(head, facts, dst)
+    }
+
+    /// The facts for a final response that begins now.
+    #[inline]
+    fn current(&mut self) -> Result<Facts, CodecError> {
+        let Some(&mut facts) = self.pending.front() else {
+            return Err(unencodable("a response without a request"));
+        };
+        // RFC 9110 section 10.1.1: a client that waited for a 100 it never got may or may not send
+        // the body now. Nobody could tell that body from a request.
+        let unsettled = facts.has(Facts::EXPECT)
+            && self.pending.len == 1
+            && self.decoder.in_body()
+            && self.decoder.received_bytes() == 0;
+        if unsettled && !self.encoder.in_body() {
+            self.encoder.make_last();
+        }
+        Ok(facts)
+    }
+
+    /// A final head is out: the fate of the connection and of an offered upgrade is known.
+    #[inline]
+    fn decided(&mut self) {
+        if self.encoder.is_last() {
+            self.decoder.close();
+        } else if self.pending.len == 1 {
+            self.decoder.resume();
+        }
+    }
+
+    #[inline]
+    fn answered(&mut self) {
+        self.pending.pop();
+    }
+
+    /// Leaves room for one answer to what could not be read, and makes it the last.
+    #[cold]
+    fn fail(&mut self, in_head: bool) {
+        if in_head {
+            if !self.pending.is_full() {
+                self.pending.push(Facts::default());
+            }
+        } else if let Some(facts) = self.pending.back() {
+            facts.unset(Facts::KEEP_ALIVE);
+        }
+    }
+}
+
+impl Decoder for ServerCodec {
+    type Item = RequestPart;
+
+    #[inline]
+    fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
+        let in_head = self.decoder.in_head();
+        if in_head && self.pending.is_full() {
+            return Ok(None);
+        }
+        match self.decoder.decode(src) {
+            Ok(part) => {
+                if let Some(RequestPart::Head(head)) = &part {
+                    self.pending.push(Facts::of(head));
+                }
+                Ok(part)
+            }
+            Err(error) => {
+                self.fail(in_head);
+                Err(error)
+            }
+        }
+    }
+
+    fn decode_eof(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
+        if let Some(part) = self.decode(src)? {
+            return Ok(Some(part));
+        }
+        if self.decoder.in_head() && self.pending.is_full() {
+            return Ok(None);
+        }
+        self.decoder.decode_eof(src)
+    }
+}
+
+impl Encoder<ResponsePart> for ServerCodec {
+    #[inline]
+    fn encode(&mut self, part: ResponsePart, dst: &mut ByteBuf) -> Result<(), CodecError> {
+        let rest = self.encode_gather(part, dst, usize::MAX)?;
+        debug_assert!(rest.is_none(), "a body within the limit is copied");
+        Ok(())
+    }
+}

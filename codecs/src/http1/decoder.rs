@@ -1,0 +1,265 @@
+//! Bytes in, parts of requests out.
+//!
+//! ```text
+//!         +--------------------------------------------------------------+
+//!         v                                                              |
+//!       Head --> Sized | Chunked --> End --> persistent? --> Hold (upgrade offered) --> Raw
+//!         |                                      |
+//!         +-------------> (no body) ---> End     +--> Closed: what follows is dropped
+//! ```
+
+use super::chunked::{Chunked, Piece};
+use super::head::HeadParser;
+use super::{BodyLength, HttpError, Limits, RequestHead, RequestPart, Status};
+use fyke_buffer::ByteBuf;
+use fyke_codec::{CodecError, Decoder};
+
+/// Empty lines a client may send before a request line (RFC 9112 section 2.2).
+const EMPTY_LINES_MAX: u8 = 4;
+
+/// What the decoder is in the middle of.
+#[derive(Debug)]
+enum State {
+    Head,
+    /// In a body of known length, with this much to come, never 0.
+    Sized(u64),
+    Chunked(Chunked),
+    /// Everything has been seen, the `End` is due.
+    End,
+    /// An upgrade was offered: what follows belongs to the one protocol or the other.
+    Hold,
+    /// Another protocol took over.
+    Raw,
+    /// No further request will be served.
+    Closed,
+}
+
+/// What follows the request that is being read.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Request,
+    Hold,
+    Closed,
+}
+
+/// Decodes requests (RFC 9112), one part a call.
+///
+/// Errors are [`HttpError`]s in [`CodecError::Protocol`]; the connection cannot go on after one.
+/// After a request that offers an upgrade nothing is decoded until [`resume`](Self::resume) or
+/// [`switch_to_raw`](Self::switch_to_raw) says how the offer was answered: the bytes stay in `src`.
+#[derive(Debug)]
+pub struct RequestDecoder {
+    state: State,
+    next: Next,
+    empty_lines: u8,
+    head: HeadParser,
+    /// Body bytes of this request so far.
+    received: u64,
+    limits: Limits,
+}
+
+impl RequestDecoder {
+    /// A decoder with these limits.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            state: State::Head,
+            next: Next::Request,
+            empty_lines: 0,
+            head: HeadParser::default(),
+            received: 0,
+            limits,
+        }
+    }
+
+    /// Whether the next thing to come is a head (or the rest of one).
+    #[inline]
+    #[must_use]
+    pub fn in_head(&self) -> bool {
+        matches!(self.state, State::Head)
+    }
+
+    /// Whether nothing of a next request has arrived.
+    #[inline]
+    #[must_use]
+    pub fn is_between(&self) -> bool {
+        matches!(self.state, State::Head) && self.head.is_fresh()
+    }
+
+    /// Whether a request's body has not arrived whole yet.
+    #[inline]
+    #[must_use]
+    pub fn in_body(&self) -> bool {
+        matches!(self.state, State::Sized(_) | State::Chunked(_))
+    }
+
+    /// Whether the decoder waits for the answer to an offered upgrade.
+    #[inline]
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(self.state, State::Hold)
+    }
+
+    /// Whether another protocol took over.
+    #[inline]
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
+        matches!(self.state, State::Raw)
+    }
+
+    /// Body bytes of the current request that have been handed over.
+    #[inline]
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.received
+    }
+
+    /// The offered upgrade was refused: requests go on.
+    #[inline]
+    pub fn resume(&mut self) {
+        match self.state {
+            State::Hold => self.state = State::Head,
+            _ if matches!(self.next, Next::Hold) => self.next = Next::Request,
+            _ => {}
+        }
+    }
+
+    /// The offered upgrade was accepted: from now on nothing is taken from `src`.
+    pub fn switch_to_raw(&mut self) {
+        self.state = State::Raw;
+    }
+
+    /// No further request will be served: the current one is read to its end, then all is dropped.
+    #[inline]
+    pub fn close(&mut self) {
+        match self.state {
+            State::Head | State::Hold => self.state = State::Closed,
+            _ => self.next = Next::Closed,
+        }
+    }
+
+    #[inline]
+    fn decode_head(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, HttpError> {
+        while self.head.is_fresh() && src.starts_with(b"\r\n") {
+            self.empty_lines += 1;
+            if self.empty_lines > EMPTY_LINES_MAX {
+                return Err(HttpError::bad("empty lines in place of a request"));
+            }
+            let skipped = src.skip(2);
+            debug_assert!(skipped.is_ok(), "both bytes have been seen");
+        }
+        // A lone CR may become one more empty line; the parser must not start on it.
+        if src[..] == *b"\r" {
+            return Ok(None);
+        }
+        let Some(parsed) = self.head.advance(src, &self.limits)? else {
+            return Ok(None);
+        };
+        let head = RequestHead::new(src.split_to(parsed.len), &parsed);
+        self.empty_lines = 0;
+        self.received = 0;
+        self.next = if head.wants_upgrade() {
+            Next::Hold
+        } else if !head.keep_alive() {
+            Next::Closed
+        } else {
+            Next::Request
+        };
+        self.state = match parsed.body {
+            BodyLength::Empty => State::End,
+            BodyLength::Exact(n) => State::Sized(n),
+            BodyLength::Chunked => State::Chunked(Chunked::new()),
+        };
+        Ok(Some(RequestPart::Head(head)))
+    }
+
+    fn decode_body(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, HttpError> {
+        let room = self.limits.body_bytes_max - self.received;
+        let piece = match &mut self.state {
+            State::Sized(_) if src.is_empty() => return Ok(None),
+            State::Sized(_) if room == 0 => return Err(too_large()),
+            State::Sized(left) => {
+                let take = (*left).min(room).min(src.readable() as u64);
+                *left -= take;
+                let finished = *left == 0;
+                let piece = src.split_to(take as usize);
+                if finished {
+                    self.state = State::End;
+                }
+                piece
+            }
+            State::Chunked(chunked) => {
+                // With no room left only the frame around the content may still come.
+                match chunked.next(src, room, &self.limits)? {
+                    Some(Piece::Data(piece)) => piece,
+                    Some(Piece::End) => return Ok(Some(self.end())),
+                    None if room == 0 && chunked.in_data() && !src.is_empty() => {
+                        return Err(too_large());
+                    }
+                    None => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        };
+        self.received += piece.readable() as u64;
+        Ok(Some(RequestPart::Body(piece)))
+    }
+
+    #[inline]
+    fn end(&mut self) -> RequestPart {
+        self.state = match self.next {
+            Next::Request => State::Head,
+            Next::Hold => State::Hold,
+            Next::Closed => State::Closed,
+        };
+        RequestPart::End
+    }
+}
+
+#[cold]
+fn too_large() -> HttpError {
+    HttpError::new(Status::CONTENT_TOO_LARGE, "body over the limit")
+}
+
+impl Default for RequestDecoder {
+    fn default() -> Self {
+        Self::new(Limits::new())
+    }
+}
+
+impl Decoder for RequestDecoder {
+    type Item = RequestPart;
+
+    #[inline]
+    fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
+        let decoded = match self.state {
+            State::Head if src.is_empty() => return Ok(None),
+            State::Head => self.decode_head(src),
+            State::End => Ok(Some(self.end())),
+            State::Sized(_) | State::Chunked(_) => self.decode_body(src),
+            State::Hold | State::Raw => return Ok(None),
+            State::Closed => {
+                src.clear();
+                return Ok(None);
+            }
+        };
+        decoded.map_err(|error| {
+            self.state = State::Closed;
+            error.into()
+        })
+    }
+
+    fn decode_eof(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
+        if let Some(part) = self.decode(src)? {
+            return Ok(Some(part));
+        }
+        match self.state {
+            State::Head if src.is_empty() => Ok(None),
+            State::Head | State::Sized(_) | State::Chunked(_) => {
+                self.state = State::Closed;
+                Err(CodecError::Truncated { left: src.readable() })
+            }
+            _ => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Reads a request head line by line as it arrives (RFC 9112 sections 2 to 6).
+//!
+//! Each byte is searched for a line's end once and each line is checked once, when it is complete,
+//! however the head is cut into reads. What framing needs is collected on the way; nothing else is
+//! kept, because a [`RequestHead`](super::RequestHead) finds its fields in its own bytes.
+//!
+//! Stricter than the letter of the RFC wherever two parsers on one path could disagree: a repeated
+//! Content-Length is refused even when both agree, and so is any Transfer-Encoding but `chunked`.
+
+use super::chars::{decimal, is_field_value, is_token, list, token_len, trim};
+use super::target::{check_authority, path_start};
+use super::{BodyLength, HttpError, Limits, Method, Status, Version};
+use memchr::memchr;
+
+/// The request line, taken apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestLine {
+    pub(crate) method: Method,
+    pub(crate) version: Version,
+    /// Where the target ends, from the start of the line.
+    pub(crate) target_end: u32,
+    /// Where path and query begin, from the start of the line.
+    pub(crate) path_start: u32,
+}
+
+/// What a head says about its connection and its framing, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flags(u8);
+
+impl Flags {
+    pub(crate) const CLOSE: u8 = 1;
+    pub(crate) const KEEP_ALIVE: u8 = 1 << 1;
+    pub(crate) const UPGRADE_OPTION: u8 = 1 << 2;
+    pub(crate) const UPGRADE_FIELD: u8 = 1 << 3;
+    pub(crate) const EXPECT: u8 = 1 << 4;
+    pub(crate) const HOST: u8 = 1 << 5;
+    pub(crate) const CHUNKED: u8 = 1 << 6;
+
+    #[inline]
+    pub(crate) const fn has(self, bits: u8) -> bool {
+        self.0 & bits == bits
+    }
+
+    #[inline]
+    const fn set(&mut self, bits: u8) {
+        self.0 |= bits;
+    }
+
+    #[inline]
+    const fn unset(&mut self, bits: u8) {
+        self.0 &= !bits;
+    }
+}
+
+/// A whole head that passed all checks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parsed {
+    pub(crate) line: RequestLine,
+    pub(crate) flags: Flags,
+    pub(crate) body: BodyLength,
+    /// Bytes of the head, its closing empty line included.
+    pub(crate) len: usize,
+}
+
+/// The reader of one head; reset by its own success.
+#[derive(Debug, Default)]
+pub(crate) struct HeadParser {
+    line: Option<RequestLine>,
+    length: Option<u64>,
+    /// Where the line begins that is not complete yet.
+    line_start: usize,
+    /// Everything before this has been searched for a line's end.
+    searched: usize,
+    fields: u16,
+    flags: Flags,
+}
+
+impl HeadParser {
+    /// Whether no line of a head has been seen yet.
+    #[inline]
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.searched == 0
+    }
+
+    /// Looks at what arrived; `bytes` begins with the head each time.
+    #[inline]
+    pub(crate) fn advance(
+        &mut self,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Option<Parsed>, HttpError> {
+        let head_max = limits.head_bytes_max as usize;
+        loop {
+            let max = match self.line {
+                None => head_max.min(limits.request_line_bytes_max as usize + 2),
+                Some(_) => head_max,
+            };
+            let window = &bytes[..bytes.len().min(max)];
+            let Some(at) = window.get(self.searched..).and_then(|rest| memchr(b'\n', rest)) else {
+                self.searched = window.len();
+                if bytes.len() >= max {
+                    return Err(self.too_large());
+                }
+                return Ok(None);
+            };
+            let newline = self.searched + at;
+            let Some((b'\r', line)) = window[self.line_start..newline].split_last() else {
+                return Err(HttpError::bad("line feed without a carriage return in the head"));
+            };
+            self.line_start = newline + 1;
+            self.searched = newline + 1;
+            match self.line {
+                None => self.line = Some(request_line(line)?),
+                Some(request) if line.is_empty() => return self.finish(request).map(Some),
+                Some(_) => self.field(line, limits)?,
+            }
+        }
+    }
+
+    #[cold]
+    fn too_large(&self) -> HttpError {
+        match self.line {
+            None => HttpError::new(Status::URI_TOO_LONG, "request line over the limit"),
+            Some(_) => {
+                HttpError::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE, "head over the limit")
+            }
+        }
+    }
+
+    #[inline]
+    fn field(&mut self, line: &[u8], limits: &Limits) -> Result<(), HttpError> {
+        self.fields += 1;
+        if self.fields > limits.head_fields_max {
+            let status = Status::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Err(HttpError::new(status, "more header fields than the limit"));
+        }
+        let (name, value) = field_line(line)?;
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => self.host(value),
+            6 if name.eq_ignore_ascii_case(b"expect") => self.expect(value),
+            7 if name.eq_ignore_ascii_case(b"upgrade") => {
+                self.flags.set(Flags::UPGRADE_FIELD);
+                Ok(())
+            }
+            10 if name.eq_ignore_ascii_case(b"connection") => {
+                self.connection(value);
+                Ok(())
+            }
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value),
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.transfer_encoding(value),
+            _ => Ok(()),
+        }
+    }
+
+    /// RFC 9112 section 3.2: exactly one.
+    fn host(&mut self, value: &[u8]) -> Result<(), HttpError> {
+        if self.flags.has(Flags::HOST) {
+            return Err(HttpError::bad("more than one Host field"));
+        }
+        self.flags.set(Flags::HOST);
+        check_authority(value)
+    }
+
+    /// RFC 9110 section 10.1.1: there is one expectation only.
+    fn expect(&mut self, value: &[u8]) -> Result<(), HttpError> {
+        if !value.eq_ignore_ascii_case(b"100-continue") {
+            return Err(HttpError::new(Status::EXPECTATION_FAILED, "unknown expectation"));
+        }
+        self.flags.set(Flags::EXPECT);
+        Ok(())
+    }
+
+    /// RFC 9110 section 7.6.1.
+    fn connection(&mut self, value: &[u8]) {
+        for option in list(value) {
+            if option.eq_ignore_ascii_case(b"close") {
+                self.flags.set(Flags::CLOSE);
+            } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                self.flags.set(Flags::KEEP_ALIVE);
+            } else if option.eq_ignore_ascii_case(b"upgrade") {
+                self.flags.set(Flags::UPGRADE_OPTION);
+            }
+        }
+    }
+
+    /// RFC 9112 section 6.2; a repetition may be refused (RFC 9110 section 8.6), and is.
+    fn content_length(&mut self, value: &[u8]) -> Result<(), HttpError> {
+        if self.length.is_some() {
+            return Err(HttpError::bad("more than one Content-Length field"));
+        }
+        self.length = decimal(value);
+        if self.length.is_none() {
+            return Err(HttpError::bad("malformed Content-Length"));
+        }
+        Ok(())
+    }
+
+    /// RFC 9112 section 6.1: `chunked` and nothing else.
+    fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), HttpError> {
+        if self.flags.has(Flags::CHUNKED) {
+            return Err(HttpError::bad("more than one Transfer-Encoding field"));
+        }
+        if value.eq_ignore_ascii_case(b"chunked") {
+            self.flags.set(Flags::CHUNKED);
+            return Ok(());
+        }
+        Err(refused_coding(value))
+    }
+
+    /// The checks that need the whole head (RFC 9112 sections 3.2, 6.1 and 6.3).
+    #[inline]
+    fn finish(&mut self, line: RequestLine) -> Result<Parsed, HttpError> {
+        let mut flags = self.flags;
+        let chunked = flags.has(Flags::CHUNKED);
+        if line.version == Version::Http10 {
+            if chunked {
+                return Err(HttpError::bad("Transfer-Encoding in HTTP/1.0"));
+            }
+            // RFC 9110 sections 7.8 and 10.1.1: not for this version.
+            flags.unset(Flags::UPGRADE_OPTION | Flags::UPGRADE_FIELD | Flags::EXPECT);
+        } else if !flags.has(Flags::HOST) {
+            return Err(HttpError::bad("no Host field"));
+        }
+        let body = match (chunked, self.length) {
+            (true, Some(_)) => {
+                return Err(HttpError::bad("both Content-Length and Transfer-Encoding"));
+            }
+            (true, None) => BodyLength::Chunked,
+            (false, None | Some(0)) => {
+                flags.unset(Flags::EXPECT);
+                BodyLength::Empty
+            }
+            (false, Some(n)) => BodyLength::Exact(n),
+        };
+        let len = self.line_start;
+        *self = Self::default();
+        Ok(Parsed { line, flags, body, len })
+    }
+}
+
+/// 501 for a list of codings that ends in the one `chunked`, 400 for anything else.
+#[cold]
+fn refused_coding(value: &[u8]) -> HttpError {
+    let mut members = value.rsplit(|&b| b == b',').map(trim);
+    let framed = members.next().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
+    let mut inner = 0;
+    let known_shape = members.all(|member| {
+        inner += 1;
+        let coding = trim(member.split(|&b| b == b';').next().unwrap_or(member));
+        is_token(coding) && !coding.eq_ignore_ascii_case(b"chunked")
+    });
+    if framed && inner > 0 && known_shape {
+        return HttpError::new(Status::NOT_IMPLEMENTED, "transfer coding other than chunked");
+    }
+    HttpError::bad("Transfer-Encoding does not end in chunked")
+}
+
+/// Takes a field line apart and checks both sides (RFC 9112 section 5).
+///
+/// A folded line begins with white space and so has no name, like a line with no colon.
+#[inline]
+pub(crate) fn field_line(line: &[u8]) -> Result<(&[u8], &[u8]), HttpError> {
+    let name_len = token_len(line);
+    let (name, rest) = line.split_at(name_len);
+    let [b':', value @ ..] = rest else {
+        return Err(bad_name(line, name_len));
+    };
+    if name.is_empty() {
+        return Err(HttpError::bad("header field without a name"));
+    }
+    let value = trim(value);
+    if !is_field_value(value) {
+        return Err(HttpError::bad("control character in a header field's value"));
+    }
+    Ok((name, value))
+}
+
+#[cold]
+fn bad_name(line: &[u8], name_len: usize) -> HttpError {
+    HttpError::bad(match line.get(name_len) {
+        Some(b' ' | b'\t') if name_len == 0 => "folded header field",
+        Some(b' ' | b'\t') => "white space in or behind a header field's name",
+        Some(_) => "forbidden character in a header field's name",
+        None => "header field without a colon",
+    })
+}
+
+/// Takes a request line apart (RFC 9112 section 3): single spaces, nothing before or behind.
+#[inline]
+fn request_line(line: &[u8]) -> Result<RequestLine, HttpError> {
+    let method_len = token_len(line);
+    let (name, rest) = line.split_at(method_len);
+    let [b' ', rest @ ..] = rest else {
+        return Err(HttpError::bad("malformed request line"));
+    };
+    if name.is_empty() {
+        return Err(HttpError::bad("request line without a method"));
+    }
+    let target_len = memchr(b' ', rest).unwrap_or(rest.len());
+    let (target, version) = rest.split_at(target_len);
+    if target.is_empty() {
+        return Err(HttpError::bad("request line without a target"));
+    }
+    let version = version_of(version)?;
+    let Some(method) = Method::parse(name) else {
+        return Err(HttpError::new(Status::NOT_IMPLEMENTED, "unknown method"));
+    };
+    if matches!(method, Method::Connect | Method::Trace) {
+        return Err(HttpError::new(Status::METHOD_NOT_ALLOWED, "method not allowed"));
+    }
+    let start = method_len + 1;
+    let path_start = path_start(method, target)?;
+    // A request line is limited to 32 bits of length.
+    Ok(RequestLine {
+        method,
+        version,
+        target_end: (start + target_len) as u32,
+        path_start: (start + path_start) as u32,
+    })
+}
+
+/// Reads the version behind the target, its leading space included (RFC 9112 section 2.3).
+#[inline]
+fn version_of(text: &[u8]) -> Result<Version, HttpError> {
+    match text {
+        b" HTTP/1.1" => Ok(Version::Http11),
+        b" HTTP/1.0" => Ok(Version::Http10),
+        // RFC 9110 section 2.5: a higher minor version is served as the highest known.
+        [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => Ok(Version::Http11),
+        [] | [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
+            Err(HttpError::new(Status::HTTP_VERSION_NOT_SUPPORTED, "version not supported"))
+        }
+        _ => Err(HttpError::bad("malformed version")),
+    }
+}

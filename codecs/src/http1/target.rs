@@ -1,0 +1,148 @@
+//! Request targets (RFC 9112 section 3.2) and authorities (RFC 9110 section 7.2).
+
+use super::{HttpError, Method};
+use core::net::Ipv6Addr;
+
+/// What may stand in a target: visible ASCII but what no client may send unescaped.
+///
+/// Browsers send `|`, `{` and the like as they are; `"`, `<`, `>` they always escape, and `#` starts
+/// a fragment, which never belongs into a request.
+static TARGET: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0x21;
+    while byte < 0x7f {
+        table[byte] = !matches!(byte as u8, b'"' | b'#' | b'<' | b'>');
+        byte += 1;
+    }
+    table
+};
+
+/// Checks a target and finds its path: the offset where path and query begin.
+///
+/// CONNECT, whose target is an authority alone, has been refused before.
+#[inline]
+pub(crate) fn path_start(method: Method, target: &[u8]) -> Result<usize, HttpError> {
+    if !target.iter().all(|&b| TARGET[usize::from(b)]) {
+        return Err(HttpError::bad("forbidden character in the request target"));
+    }
+    match target {
+        [b'/', ..] => Ok(0),
+        [b'*'] if method == Method::Options => Ok(0),
+        _ => absolute(target),
+    }
+}
+
+/// The absolute form, `http://authority/path?query`.
+fn absolute(target: &[u8]) -> Result<usize, HttpError> {
+    let Some(start) = authority_start(target) else {
+        return Err(HttpError::bad("request target is neither a path nor an http URI"));
+    };
+    let end = target[start..].iter().position(|&b| b == b'/' || b == b'?');
+    let end = end.map_or(target.len(), |at| start + at);
+    check_authority(&target[start..end])?;
+    Ok(end)
+}
+
+/// Where the authority of an absolute target begins; `None` in front of any other scheme.
+pub(crate) fn authority_start(target: &[u8]) -> Option<usize> {
+    ["http://", "https://"].iter().map(|scheme| scheme.len()).find(|&len| {
+        target.get(..len).is_some_and(|start| {
+            start.eq_ignore_ascii_case(if len == 7 { b"http://" } else { b"https://" })
+        })
+    })
+}
+
+/// What may stand in a `reg-name`: unreserved, `%`, and the sub-delimiters without the comma.
+static NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric()
+            || matches!(b, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'')
+            || matches!(b, b'(' | b')' | b'*' | b'+' | b';' | b'=');
+        byte += 1;
+    }
+    table
+};
+
+/// Checks `host [":" port]`: not empty, no user, no path, no list.
+pub(crate) fn check_authority(authority: &[u8]) -> Result<(), HttpError> {
+    let name_len = match authority {
+        [b'[', rest @ ..] => {
+            let close = rest.iter().position(|&b| b == b']');
+            let literal = close.and_then(|at| core::str::from_utf8(&rest[..at]).ok());
+            match literal.map(|text| (text.len(), text.parse::<Ipv6Addr>())) {
+                Some((len, Ok(_))) => len + 2,
+                _ => return Err(HttpError::bad("malformed IPv6 address as host")),
+            }
+        }
+        _ => authority.iter().position(|&b| !NAME[usize::from(b)]).unwrap_or(authority.len()),
+    };
+    if name_len == 0 {
+        return Err(HttpError::bad("empty or malformed host"));
+    }
+    match &authority[name_len..] {
+        [] => Ok(()),
+        [b':', port @ ..] if is_port(port) => Ok(()),
+        _ => Err(HttpError::bad("malformed host")),
+    }
+}
+
+/// Whether this is a port number; an empty one means the default (RFC 3986 section 3.2.3).
+fn is_port(port: &[u8]) -> bool {
+    port.is_empty() || super::chars::decimal(port).is_some_and(|n| n <= u64::from(u16::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorities() {
+        for good in ["a", "a:80", "A-b.c_d:", "127.0.0.1:8080", "[::1]", "[::1]:9", "a%20b"] {
+            assert_eq!(check_authority(good.as_bytes()), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            ":80",
+            "u@h",
+            "u:p@h",
+            "h/p",
+            "h?q",
+            "h,h",
+            "h h",
+            "h:x",
+            "h:65536",
+            "[::1",
+            "[]",
+            "[::1]x",
+            "[fe80::1%25en0]",
+            "h:80:80",
+            "\u{e4}",
+            "h#f",
+            "::1",
+            "h\\x",
+        ] {
+            assert!(check_authority(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn targets() {
+        for (good, start) in [
+            ("/", 0),
+            ("//x", 0),
+            ("/a?b=c|d", 0),
+            ("http://h", 8),
+            ("HTTP://h/p", 8),
+            ("https://h:1?q", 11),
+        ] {
+            assert_eq!(path_start(Method::Get, good.as_bytes()), Ok(start), "{good}");
+        }
+        assert_eq!(path_start(Method::Options, b"*"), Ok(0));
+        for bad in ["", "*", "a", "h:80", "ftp://h/", "http:/h", "http://", "http://u@h/", "/#f"] {
+            assert!(path_start(Method::Get, bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}
