@@ -1,7 +1,25 @@
 //! The system calls, and all unsafe code of this crate: everything exported from here is safe to call.
 //!
 //! Where rustix or socket2 has a call, it is used; the rest is written on libc. Every call that a signal
-//! can interrupt is repeated, except the waits, whose caller has to look at its clock anyway.
+//! can interrupt is repeated, except the waits, whose caller has to look at its clock anyway. No send
+//! raises SIGPIPE, except a [`sendfile`], which cannot be told not to; Rust's start-up code ignores that
+//! signal.
 
+mod accept;
+mod datagram;
+mod datagram_batch;
+mod file;
+mod options;
 #[cfg(target_os = "linux")]
 pub(crate) mod readiness;
+pub(crate) mod signal;
+mod stream;
+
+pub use accept::{PeerAddress, accept, accept_blocking};
+pub use datagram::{recv_from, send_to};
+pub use datagram_batch::{BATCH_MAX, Outbound, Received, RecvBatch, recv_mmsg, send_mmsg};
+pub use file::sendfile;
+pub use options::{
+    set_ip_bind_address_no_port, set_tcp_defer_accept, set_tcp_fast_open, set_tcp_fast_open_connect,
+};
+pub use stream::{recv, recv_vectored, send, send_vectored, shutdown};
