@@ -1,0 +1,228 @@
+//! Connections: made, adopted, read, written and ended.
+//!
+//! In a steady exchange a message costs one `recv` and one `send`, no more: short reads tell that
+//! nothing is left, and the poller is asked nothing (see `readiness.rs`).
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+
+use fyke_buffer::Pool;
+use fyke_core::address::Address;
+use fyke_core::channel::ChannelKey;
+use fyke_core::channel::outbound::{Front, GATHER_SLICES_MAX, Gather, file_shrank};
+use fyke_core::driver::Readiness;
+use fyke_core::options::SocketOptions;
+use fyke_core::outgoing::FileRegion;
+use fyke_core::transport::{Handle, Incoming, Read, TransportEvent, Wrote};
+use fyke_poller::sys;
+use rustix::io::Errno;
+use socket2::SockRef;
+
+use super::file::FileSource;
+use super::listener::{bind, new_socket, stream_kind};
+use super::table::{Endpoint, Kind, Parts, Role};
+use super::{Kernel, options, unix};
+
+/// The most of a file that is sent in one write, so that a fast reader of a large file does not keep
+/// the loop from everybody else.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// How much of a source that only can be read is copied in one write.
+const COPY_BYTES: usize = 64 * 1024;
+
+/// An accepted connection on its way to a loop.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) fd: OwnedFd,
+    pub(super) kind: Kind,
+    /// Its present `TCP_NODELAY`.
+    pub(super) nodelay: bool,
+}
+
+impl Kernel {
+    pub(super) fn adopt_stream(
+        &mut self,
+        owner: ChannelKey,
+        incoming: Incoming,
+        options: &SocketOptions,
+    ) -> io::Result<Handle> {
+        let Accepted { fd, kind, nodelay } = incoming.take().map_err(|_| {
+            io::Error::new(io::ErrorKind::InvalidInput, "this connection is of another transport")
+        })?;
+        options::check(kind, options)?;
+        options::stream(SockRef::from(&fd), kind, nodelay, options)?;
+        let parts = Parts { owner, kind, role: Role::Stream, fd, path: None };
+        self.table.insert(parts, &self.registry)
+    }
+
+    pub(super) fn open_stream(
+        &mut self,
+        owner: ChannelKey,
+        address: &Address,
+        options: &SocketOptions,
+    ) -> io::Result<Handle> {
+        let kind = stream_kind(address)?;
+        options::check(kind, options)?;
+        let socket = new_socket(kind)?;
+        options::stream(SockRef::from(&socket), kind, false, options)?;
+        let path = match &options.local_address {
+            None => None,
+            Some(local) => {
+                if local.as_inet().is_some_and(|local| local.port() == 0) {
+                    // The port is chosen at the connect, so one can serve many destinations.
+                    sys::set_ip_bind_address_no_port(&socket, true)?;
+                }
+                bind(&socket, local)?
+            }
+        };
+        match socket.connect(&unix::to_system(address)?) {
+            Ok(()) => {}
+            // A connect that was interrupted goes on by itself.
+            Err(error)
+                if matches!(
+                    Errno::from_io_error(&error),
+                    Some(Errno::INPROGRESS | Errno::INTR)
+                ) => {}
+            Err(error) => return Err(error),
+        }
+        // Registered only now: a socket that has not begun to connect counts as hung up.
+        let parts = Parts { owner, kind, role: Role::Connecting, fd: socket.into(), path };
+        self.table.insert(parts, &self.registry)
+    }
+
+    pub(super) fn read_stream(
+        &mut self,
+        connection: Handle,
+        want: usize,
+        pool: &Pool,
+    ) -> io::Result<Read> {
+        let endpoint = self.table.get(connection)?;
+        let mut bytes = pool.take(want.max(1));
+        let room = bytes.spare_mut();
+        let room_bytes = room.len();
+        match sys::recv(&endpoint.fd, room) {
+            Ok(0) => {
+                endpoint.watch.note_end_read();
+                Ok(Read::End)
+            }
+            Ok(n) => {
+                bytes.advance_writer(n);
+                // A short read has emptied the socket, and what comes later is reported. But the
+                // peer's end may have been reported already, and has not been read yet.
+                let more = n == room_bytes || endpoint.watch.has_ended();
+                Ok(Read::Data { bytes, more })
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::WouldBlock),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn write_stream(
+        &mut self,
+        connection: Handle,
+        out: &mut Gather<'_>,
+    ) -> io::Result<Wrote> {
+        let Self { table, registry, pending, copy, .. } = self;
+        let endpoint = table.get(connection)?;
+        if endpoint.watch.is_blocked() {
+            return Ok(Wrote::Now(0));
+        }
+        let (result, offered) = match out.front() {
+            Front::Nothing => return Ok(Wrote::Now(0)),
+            Front::Bytes(bytes, false) => (sys::send(&endpoint.fd, bytes), bytes.len()),
+            Front::Bytes(_, true) => {
+                let mut slices = [IoSlice::new(&[]); GATHER_SLICES_MAX];
+                let filled = out.slices(&mut slices);
+                let slices = &slices[..filled];
+                let offered = slices.iter().map(|slice| slice.len()).sum();
+                (sys::send_vectored(&endpoint.fd, slices), offered)
+            }
+            Front::File(region) => match send_region(&endpoint.fd, region)? {
+                Sent::Full(sent) => (Ok(sent), usize::MAX),
+                Sent::Whole(sent) => (Ok(sent), sent),
+                Sent::Turn(sent) => {
+                    // Nothing will report that there is still room, so we do.
+                    pending.push(TransportEvent::Writable(endpoint.owner));
+                    (Ok(sent), sent)
+                }
+                Sent::CopyInstead => {
+                    copy.resize(COPY_BYTES, 0);
+                    let filled = out.copy_to(copy)?;
+                    (sys::send(&endpoint.fd, &copy[..filled]), filled)
+                }
+            },
+        };
+        let sent = match result {
+            Ok(sent) => sent,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(error),
+        };
+        let full = sent < offered;
+        endpoint.ask(registry, |watch| if full { watch.note_full() } else { watch.note_room() })?;
+        Ok(Wrote::Now(sent))
+    }
+
+    pub(super) fn shutdown_stream(&mut self, connection: Handle) -> io::Result<()> {
+        sys::shutdown(&self.table.get(connection)?.fd, Shutdown::Write)
+    }
+}
+
+/// What became of a file region.
+enum Sent {
+    /// All of it went.
+    Whole(usize),
+    /// So much went, and the socket has no room.
+    Full(usize),
+    /// So much went, enough for one turn.
+    Turn(usize),
+    /// The kernel cannot send this source.
+    CopyInstead,
+}
+
+/// Sends the front of `region` by `sendfile`, until the socket is full. A short `sendfile` alone does
+/// not say so, and only a refused one promises a readiness.
+fn send_region(socket: &OwnedFd, region: &FileRegion) -> io::Result<Sent> {
+    let Some(source) = region.source().as_any().downcast_ref::<FileSource>() else {
+        return Ok(Sent::CopyInstead);
+    };
+    let goal = region.len().min(FILE_BYTES_MAX);
+    let mut sent = 0u64;
+    while sent < goal {
+        let offset = region.offset() + sent;
+        match sys::sendfile(socket, source.file(), offset, goal - sent) {
+            Ok(0) => return Err(file_shrank()),
+            Ok(n) => sent += n as u64,
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::AGAIN) => return Ok(Sent::Full(sent as usize)),
+                Some(Errno::INVAL | Errno::NOSYS) if sent == 0 => return Ok(Sent::CopyInstead),
+                _ => return Err(error),
+            },
+        }
+    }
+    let sent = sent as usize;
+    Ok(if goal < region.len() { Sent::Turn(sent) } else { Sent::Whole(sent) })
+}
+
+/// A connect has come to its end, or has not.
+pub(super) fn finish_connect(
+    endpoint: &mut Endpoint,
+    ready: &Readiness,
+    events: &mut Vec<TransportEvent>,
+) -> bool {
+    if !(ready.writable || ready.hangup) {
+        return false;
+    }
+    let socket = SockRef::from(&endpoint.fd);
+    let result = match socket.take_error() {
+        Ok(None) if ready.hangup => socket.peer_addr().map(drop),
+        Ok(None) => Ok(()),
+        Ok(Some(error)) | Err(error) => Err(error),
+    };
+    let connected = result.is_ok();
+    if connected {
+        endpoint.role = Role::Stream;
+    }
+    events.push(TransportEvent::Connected(endpoint.owner, result));
+    connected
+}
