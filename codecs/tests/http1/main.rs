@@ -1,0 +1,9 @@
+//! HTTP/1.1 against its RFCs: what is accepted, what is refused and how, what is answered.
+
+mod accepted;
+mod limits;
+mod properties;
+mod refused;
+mod responses;
+mod server;
+mod support;
