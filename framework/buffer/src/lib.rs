@@ -25,8 +25,6 @@
 #![deny(unsafe_code)]
 
 extern crate alloc;
-#[cfg(test)]
-extern crate std;
 
 mod access;
 mod byte_buf;

@@ -34,9 +34,7 @@ impl ByteBuf {
     /// When fewer are readable; then nothing is read.
     #[inline]
     pub fn read_slice(&mut self, n: usize) -> Result<&[u8], OutOfBounds> {
-        let from = self.window.reader();
-        self.window.advance_reader(n)?;
-        Ok(&self.window.written()[from..from + n])
+        self.window.consume(n)
     }
 
     /// Reads `n` bytes into a buffer of their own that shares the memory (see
@@ -55,10 +53,7 @@ impl ByteBuf {
     /// When that would go beyond `max_capacity`; then nothing is written.
     #[inline]
     pub fn try_write_slice(&mut self, bytes: &[u8]) -> Result<(), CapacityExceeded> {
-        self.window.ensure_writable(bytes.len())?;
-        self.window.spare_mut()[..bytes.len()].copy_from_slice(bytes);
-        // Cannot fail: the room has just been made.
-        let _ = self.window.advance_writer(bytes.len());
+        self.window.claim(bytes.len())?.copy_from_slice(bytes);
         Ok(())
     }
 
@@ -90,9 +85,10 @@ impl ByteBuf {
     /// When that would go beyond `max_capacity`.
     #[track_caller]
     pub fn write_bytes(&mut self, byte: u8, count: usize) {
-        self.reserve(count);
-        self.window.spare_mut()[..count].fill(byte);
-        self.advance_writer(count);
+        match self.window.claim(count) {
+            Ok(room) => room.fill(byte),
+            Err(error) => exceeded(error),
+        }
     }
 
     /// Appends an array; the fast path of all integers.
@@ -101,12 +97,7 @@ impl ByteBuf {
         &mut self,
         bytes: [u8; N],
     ) -> Result<(), CapacityExceeded> {
-        self.window.ensure_writable(N)?;
-        if let Some(room) = self.window.spare_mut().first_chunk_mut::<N>() {
-            *room = bytes;
-            // Cannot fail: there is room for N bytes.
-            let _ = self.window.advance_writer(N);
-        }
+        self.window.claim(N)?.copy_from_slice(&bytes);
         Ok(())
     }
 

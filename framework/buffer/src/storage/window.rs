@@ -161,8 +161,8 @@ impl Window {
     /// The bytes between the indexes.
     #[inline]
     pub(crate) fn readable(&self) -> &[u8] {
-        // SAFETY: invariants 1 to 4; with capacity 0 it is an empty slice at a dangling but
-        // aligned pointer or at one inside or at the end of the block.
+        // SAFETY: invariants 1 to 4; with capacity 0 it is an empty slice at a pointer that is
+        // not null, which is all an empty slice of bytes asks for.
         unsafe {
             slice::from_raw_parts(
                 self.start.as_ptr().add(self.reader as usize),
@@ -210,6 +210,30 @@ impl Window {
     }
 }
 
+// Bytes and index in one step: one check, and the index is not read again after the bytes.
+impl Window {
+    /// Moves the reader index over `n` bytes and gives them.
+    #[inline]
+    pub(crate) fn consume(&mut self, n: usize) -> Result<&[u8], OutOfBounds> {
+        let from = self.reader as usize;
+        self.advance_reader(n)?;
+        // SAFETY: from + n = reader <= writer, so these bytes are ours (invariants 1 to 4).
+        Ok(unsafe { slice::from_raw_parts(self.start.as_ptr().add(from), n) })
+    }
+
+    /// Moves the writer index over `n` bytes, growing as needed, and gives them to be written.
+    #[inline]
+    pub(crate) fn claim(&mut self, n: usize) -> Result<&mut [u8], CapacityExceeded> {
+        self.ensure_writable(n)?;
+        debug_assert!(n <= self.writable_len());
+        let from = self.writer as usize;
+        self.writer += n as u32;
+        // SAFETY: `ensure_writable` made room, so from + n = writer <= capacity and the bytes
+        // are ours and initialised (invariants 1 to 4); `&mut self` makes the access exclusive.
+        Ok(unsafe { slice::from_raw_parts_mut(self.start.as_ptr().add(from), n) })
+    }
+}
+
 // Splitting, moving, growing.
 impl Window {
     /// Splits the first `n` readable bytes off. Both windows go on without the bytes that were
@@ -219,16 +243,14 @@ impl Window {
         if n > self.readable_len() {
             return Err(short(n, self.readable_len()));
         }
-        let Some(block) = self.block.as_ref().filter(|_| n > 0) else {
-            // Nothing to share (see `Block::share`: a share takes at least one byte).
-            return Ok(Self::empty(self.max));
-        };
         let length = n as u32;
         let end = self.reader + length;
         let front = Self {
             // SAFETY: reader <= capacity, so this is inside the block (invariants 1 and 2).
             start: unsafe { self.start.add(self.reader as usize) },
-            block: Some(block.share()),
+            // Nothing to share when n is 0 (see `Block::share`: a share takes at least one
+            // byte); then the front is an empty window without a block.
+            block: self.block.as_ref().filter(|_| n > 0).map(Block::share),
             capacity: length,
             max: self.max,
             reader: 0,
@@ -271,6 +293,7 @@ impl Window {
     }
 
     /// Makes room for `additional` bytes behind the writer index; the indexes stay as they are.
+    /// When this succeeds, `additional <= writable_len()`.
     #[inline]
     pub(crate) fn ensure_writable(&mut self, additional: usize) -> Result<(), CapacityExceeded> {
         if additional <= self.writable_len() { Ok(()) } else { self.grow(additional) }
