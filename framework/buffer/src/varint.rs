@@ -43,21 +43,6 @@ fn decode_long(bytes: &[u8], max: usize, bits: u32) -> Result<Option<(u64, usize
     Ok(None)
 }
 
-/// Encodes into `room`; gives the length.
-#[inline]
-fn encode(mut value: u64, room: &mut [u8; U64_BYTES_MAX]) -> usize {
-    for (at, place) in room.iter_mut().enumerate() {
-        if value < 0x80 {
-            *place = value as u8;
-            return at + 1;
-        }
-        *place = value as u8 | 0x80;
-        value >>= 7;
-    }
-    // Not reached: 10 bytes hold 70 bits.
-    U64_BYTES_MAX
-}
-
 fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
@@ -75,12 +60,17 @@ impl ByteBuf {
         ((63 - (value | 1).leading_zeros()) / 7 + 1) as usize
     }
 
-    /// Appends what `encode` made of `value`.
     #[inline]
-    fn try_write_varint(&mut self, value: u64) -> Result<(), CapacityExceeded> {
-        let mut room = [0; U64_BYTES_MAX];
-        let length = encode(value, &mut room);
-        self.try_write_slice(&room[..length])
+    fn try_write_varint(&mut self, mut value: u64) -> Result<(), CapacityExceeded> {
+        let room = self.window.claim(Self::varint_len(value))?;
+        if let Some((last, others)) = room.split_last_mut() {
+            for place in others {
+                *place = value as u8 | 0x80;
+                value >>= 7;
+            }
+            *last = value as u8;
+        }
+        Ok(())
     }
 }
 

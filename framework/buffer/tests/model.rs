@@ -243,17 +243,6 @@ fn apply_to(buf: &mut ByteBuf, model: &mut Model, op: Op) -> Born {
             buf.advance_writer(n);
             model.written.extend(&bytes[..n]);
         }
-        Op::Set(at, byte) => match model.written.get_mut(at) {
-            Some(place) => {
-                *place = byte;
-                buf.set_u8(at, byte).unwrap();
-            }
-            None => assert_eq!(buf.set_u8(at, byte).unwrap_err().available, model.written.len()),
-        },
-        Op::FillReadable(byte) => {
-            buf.fill(byte);
-            model.written[model.reader..].fill(byte);
-        }
         Op::Read(n) if n <= readable => {
             let bytes = buf.read_slice(n).unwrap();
             assert_eq!(bytes, &model.written[model.reader..model.reader + n]);
@@ -293,14 +282,25 @@ fn apply_to(buf: &mut ByteBuf, model: &mut Model, op: Op) -> Born {
                 assert!(error.needed == model.written.len() + n && error.needed > model.max);
             }
         },
-        op => indexes(buf, model, op),
+        op => in_place(buf, model, op),
     }
     (None, None)
 }
 
-/// The operations that only move indexes.
-fn indexes(buf: &mut ByteBuf, model: &mut Model, op: Op) {
+/// The operations that only move indexes or change bytes where they are.
+fn in_place(buf: &mut ByteBuf, model: &mut Model, op: Op) {
     match op {
+        Op::Set(at, byte) => match model.written.get_mut(at) {
+            Some(place) => {
+                *place = byte;
+                buf.set_u8(at, byte).unwrap();
+            }
+            None => assert_eq!(buf.set_u8(at, byte).unwrap_err().available, model.written.len()),
+        },
+        Op::FillReadable(byte) => {
+            buf.fill(byte);
+            model.written[model.reader..].fill(byte);
+        }
         Op::Truncate(n) => {
             buf.truncate(n);
             model.written.truncate(model.reader + n);
