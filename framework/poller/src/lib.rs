@@ -39,6 +39,8 @@
 //! |---|---|---|
 //! | `mio` | yes | [`Backend::Mio`] |
 
+#![deny(unsafe_code)]
+
 mod backend;
 mod clock;
 mod event;
@@ -46,6 +48,7 @@ mod interest;
 pub mod limits;
 mod poller;
 mod signals;
+#[allow(unsafe_code, reason = "this is the place for it")]
 pub mod sys;
 mod waker;
 

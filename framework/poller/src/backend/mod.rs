@@ -67,9 +67,10 @@ impl Backend {
 
     /// Whether this build can use it.
     pub const fn is_supported(self) -> bool {
+        let (with_mio, on_linux) = (cfg!(feature = "mio"), cfg!(target_os = "linux"));
         match self {
-            Backend::Mio => cfg!(feature = "mio"),
-            _ => cfg!(target_os = "linux"),
+            Backend::EpollLevel | Backend::EpollEdge | Backend::Poll | Backend::Select => on_linux,
+            Backend::Mio => with_mio,
         }
     }
 
@@ -120,6 +121,23 @@ impl std::error::Error for UnknownBackend {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_poller_that_is_not_in_this_build_says_so() {
+        for backend in Backend::ALL {
+            match crate::Poller::new(backend) {
+                Ok(poller) => assert!(backend.is_supported() && poller.backend() == backend),
+                Err(error) => {
+                    assert!(!backend.is_supported());
+                    assert_eq!(error.kind(), std::io::ErrorKind::Unsupported);
+                    assert_eq!(
+                        error.to_string(),
+                        format!("the poller {backend} is not in this build")
+                    );
+                }
+            }
+        }
+    }
 
     #[test]
     fn every_name_parses_back() {
