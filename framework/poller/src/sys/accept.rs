@@ -14,7 +14,7 @@ pub enum PeerAddress {
     /// An IP address and port.
     Inet(SocketAddr),
     /// A Unix socket; `None` when it has no name. An abstract name begins with a zero byte, as it does
-    /// for [`socket2::SockAddr::unix`].
+    /// for `socket2::SockAddr::unix`.
     Unix(Option<PathBuf>),
 }
 
