@@ -3,17 +3,38 @@
 use fyke_buffer::ByteBuf;
 use fyke_codec::CodecError;
 
-/// Appends `head` and `body`, or nothing when there is no room for both.
+/// Appends `header` and `body`, or nothing when there is no room for both.
 #[inline]
-pub(super) fn append(dst: &mut ByteBuf, head: &[u8], body: &[u8]) -> Result<(), CodecError> {
-    // Two slices never add up to more than `usize::MAX`: each is at most half of it.
-    let size = head.len() + body.len();
+pub(super) fn append_header<const N: usize>(
+    header: [u8; N],
+    body: &[u8],
+    dst: &mut ByteBuf,
+) -> Result<(), CodecError> {
+    // No overflow: a slice is at most half of the address space.
+    let size = N + body.len();
     if dst.ensure_writable(size).is_err() {
         return Err(no_room());
     }
-    let (front, back) = dst.spare_mut()[..size].split_at_mut(head.len());
-    front.copy_from_slice(head);
-    back.copy_from_slice(body);
+    let room = &mut dst.spare_mut()[..size];
+    if let Some((front, back)) = room.split_first_chunk_mut() {
+        *front = header;
+        back.copy_from_slice(body);
+    }
+    dst.advance_writer(size);
+    Ok(())
+}
+
+/// Appends `first` and `second`, or nothing when there is no room for both.
+#[inline]
+pub(super) fn append(first: &[u8], second: &[u8], dst: &mut ByteBuf) -> Result<(), CodecError> {
+    // No overflow: a slice is at most half of the address space.
+    let size = first.len() + second.len();
+    if dst.ensure_writable(size).is_err() {
+        return Err(no_room());
+    }
+    let (front, back) = dst.spare_mut()[..size].split_at_mut(first.len());
+    front.copy_from_slice(first);
+    back.copy_from_slice(second);
     dst.advance_writer(size);
     Ok(())
 }

@@ -251,10 +251,10 @@ impl<M: AsRef<[u8]> + 'static> Encoder<M> for Delimiter {
     fn encode(&mut self, msg: M, dst: &mut ByteBuf) -> Result<(), CodecError> {
         let msg = msg.as_ref();
         if !self.strip_delimiter && self.first_in(msg).is_some_and(|found| found.end == msg.len()) {
-            return append(dst, &[], msg);
+            return append(msg, &[], dst);
         }
         let before = dst.readable();
-        append(dst, msg, self.patterns[0].bytes())?;
+        append(msg, self.patterns[0].bytes(), dst)?;
         // Looked for in the whole: a delimiter may lie across the seam.
         let wire = &dst.as_slice()[before..];
         let one_frame = self.first_in(wire) == Some(Match { start: msg.len(), end: wire.len() });

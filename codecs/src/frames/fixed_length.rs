@@ -59,6 +59,6 @@ impl<M: AsRef<[u8]> + 'static> Encoder<M> for FixedLength {
             let what = "the message does not have the fixed length of the frames";
             return Err(CodecError::Unencodable { what });
         }
-        append(dst, &[], msg)
+        append(msg, &[], dst)
     }
 }

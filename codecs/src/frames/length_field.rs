@@ -186,7 +186,7 @@ impl LengthField {
             let what = "the length field in the message does not fit the message";
             return Err(CodecError::Unencodable { what });
         }
-        append(dst, &[], msg)
+        append(msg, &[], dst)
     }
 }
 

@@ -95,9 +95,9 @@ impl Line {
     /// Appends `text` and its ending.
     pub(super) fn append_line(&self, text: &[u8], dst: &mut ByteBuf) -> Result<(), CodecError> {
         match memchr(b'\n', text) {
-            None if self.crlf || text.last() == Some(&b'\r') => append(dst, text, b"\r\n"),
-            None => append(dst, text, b"\n"),
-            Some(at) if !self.strip_delimiter && at + 1 == text.len() => append(dst, &[], text),
+            None if self.crlf || text.last() == Some(&b'\r') => append(text, b"\r\n", dst),
+            None => append(text, b"\n", dst),
+            Some(at) if !self.strip_delimiter && at + 1 == text.len() => append(text, &[], dst),
             Some(_) => Err(CodecError::Unencodable { what: "a line holds a line feed" }),
         }
     }

@@ -5,7 +5,7 @@ use fyke_buffer::ByteBuf;
 use fyke_codec::{CodecError, Decoder, Encoder};
 
 use super::DEFAULT_MAX_FRAME_BYTES;
-use super::append::append;
+use super::append::{append, append_header};
 use super::skip::Skip;
 
 /// The longest varint of 32 bits.
@@ -134,7 +134,10 @@ impl<M: AsRef<[u8]> + 'static> Encoder<M> for Varint32 {
         let Ok(length) = u32::try_from(msg.len()) else {
             return Err(CodecError::Unencodable { what: "the length of a frame is over 32 bits" });
         };
+        if length < 0x80 {
+            return append_header([length as u8], msg, dst);
+        }
         let (header, width) = write_varint(length);
-        append(dst, &header[..width], msg)
+        append(&header[..width], msg, dst)
     }
 }

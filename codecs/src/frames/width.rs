@@ -3,21 +3,21 @@
 use fyke_buffer::ByteBuf;
 use fyke_codec::CodecError;
 
-use super::append::append;
+use super::append::append_header;
 
-/// The width of a length field (Netty: `lengthFieldLength`).
+/// The width of a length field (Netty: `lengthFieldLength`); the discriminant is its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Width {
     /// One byte: up to 255.
-    U8,
+    U8 = 1,
     /// Two bytes: up to 65 535.
-    U16,
+    U16 = 2,
     /// Three bytes: up to 16 777 215.
-    U24,
+    U24 = 3,
     /// Four bytes.
-    U32,
+    U32 = 4,
     /// Eight bytes.
-    U64,
+    U64 = 8,
 }
 
 impl Width {
@@ -38,13 +38,7 @@ impl Width {
     #[must_use]
     #[inline]
     pub const fn bytes(self) -> usize {
-        match self {
-            Self::U8 => 1,
-            Self::U16 => 2,
-            Self::U24 => 3,
-            Self::U32 => 4,
-            Self::U64 => 8,
-        }
+        self as usize
     }
 
     /// The largest number the field can carry.
@@ -85,18 +79,33 @@ impl Width {
         if length > self.max() {
             return Err(too_narrow());
         }
-        let [a, b, c, d, e, f, g, h] = if little_endian {
-            length.to_le_bytes()
-        } else {
-            // Moved to the top, so that the field is at the front of the array.
-            (length << (64 - 8 * self.bytes())).to_be_bytes()
-        };
-        match self {
-            Self::U8 => append(dst, &[a], body),
-            Self::U16 => append(dst, &[a, b], body),
-            Self::U24 => append(dst, &[a, b, c], body),
-            Self::U32 => append(dst, &[a, b, c, d], body),
-            Self::U64 => append(dst, &[a, b, c, d, e, f, g, h], body),
+        match (self, little_endian) {
+            // The usual one is worth the room in the caller: a store of known size and a copy.
+            (Self::U32, false) => append_header((length as u32).to_be_bytes(), body, dst),
+            _ => self.append_other(little_endian, length, body, dst),
+        }
+    }
+
+    /// The other kinds of field, out of line: one call more, much less code for each caller.
+    #[inline(never)]
+    fn append_other(
+        self,
+        little_endian: bool,
+        length: u64,
+        body: &[u8],
+        dst: &mut ByteBuf,
+    ) -> Result<(), CodecError> {
+        let [a, b, c, ..] = length.to_le_bytes();
+        match (self, little_endian) {
+            (Self::U8, _) => append_header([a], body, dst),
+            (Self::U16, false) => append_header([b, a], body, dst),
+            (Self::U16, true) => append_header([a, b], body, dst),
+            (Self::U24, false) => append_header([c, b, a], body, dst),
+            (Self::U24, true) => append_header([a, b, c], body, dst),
+            (Self::U32, false) => append_header((length as u32).to_be_bytes(), body, dst),
+            (Self::U32, true) => append_header((length as u32).to_le_bytes(), body, dst),
+            (Self::U64, false) => append_header(length.to_be_bytes(), body, dst),
+            (Self::U64, true) => append_header(length.to_le_bytes(), body, dst),
         }
     }
 }
