@@ -1,1 +1,35 @@
-//! Event loop, channel and pipeline, free of sockets and threads (part of fyke).
+//! Event loop, channel and pipeline of fyke, free of sockets, threads and wall clocks.
+//!
+//! The two halves of the waist are [`Driver`](driver::Driver), which waits, and
+//! [`Transport`](transport::Transport), which moves bytes. Between a transport and the handlers
+//! stands the [`pipeline`]. Users depend on the crate `fyke`, which re-exports all of this.
+#![forbid(unsafe_code)]
+
+mod address;
+pub mod channel;
+pub mod driver;
+mod env;
+mod error;
+mod event;
+pub mod event_loop;
+pub mod handler;
+mod options;
+mod outgoing;
+pub mod pipeline;
+mod promise;
+pub mod transport;
+
+pub use address::{Address, ParseAddressError};
+pub use channel::outbound::{Front, Gather};
+pub use channel::{Channel, ChannelId, ChannelKey, Permit, SendError, SendFailure, Sender};
+pub use env::{Env, Job, Offload, OffloadInline};
+pub use error::{CloseReason, CodecError, Error, ErrorKind, Fault, LinkError, Result};
+pub use event::{Event, EventFilter, Offloaded, PeerClosed};
+pub use event_loop::{EventLoop, LoopCore, LoopEnded, LoopHandle, LoopOptions, LoopStats};
+pub use handler::{
+    Context, DuplexContext, DuplexHandler, InboundHandler, Never, OutboundContext, OutboundHandler,
+};
+pub use options::{ChannelOptions, Keepalive, SocketOptions};
+pub use outgoing::{Datagram, FileRegion, Outgoing, RegionSource};
+pub use pipeline::{Ctx, Edit, IntoStages, PipelineBuilder, Stage, Stages};
+pub use promise::{Promise, WriteFuture};

@@ -1,0 +1,482 @@
+//! The state of a channel that is not its pipeline: what handlers' contexts act on.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use fyke_buffer::ByteBuf;
+use fyke_clock::TimerKey;
+use tracing::Span;
+
+use crate::address::Address;
+use crate::channel::ChannelKey;
+use crate::channel::attributes::LocalAttributes;
+use crate::channel::handle::Channel;
+use crate::channel::mailbox::ChannelShared;
+use crate::channel::outbound::Outbound;
+use crate::driver::TransportId;
+use crate::error::{CloseReason, Error, ErrorKind, LinkError};
+use crate::event::Offloaded;
+use crate::event_loop::state::LoopState;
+use crate::options::ChannelOptions;
+use crate::outgoing::{Datagram, Outgoing};
+use crate::pipeline::link::{END, Head};
+use crate::pipeline::shape::Shape;
+use crate::promise::Promise;
+use crate::transport::{Handle, Membership};
+
+/// Told once what became of a connect.
+pub(crate) type OnConnect = Box<dyn FnOnce(Result<Channel, Error>) + Send>;
+
+/// Where a channel is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    Connecting,
+    Open,
+    /// What was written is still being sent.
+    Closing,
+    /// Our end has been sent; the peer's remaining bytes are dropped.
+    Lingering,
+    Closed,
+}
+
+pub(crate) struct ChannelCore {
+    pub(crate) key: ChannelKey,
+    pub(crate) transport: TransportId,
+    pub(crate) handle: Option<Handle>,
+    pub(crate) head: Head,
+    pub(crate) state: State,
+    pub(crate) options: Arc<ChannelOptions>,
+    pub(crate) shape: Option<Rc<Shape>>,
+    pub(crate) shared: Option<Arc<ChannelShared>>,
+    pub(crate) attributes: LocalAttributes,
+    pub(crate) peer: Option<Address>,
+    pub(crate) span: Span,
+    pub(crate) reason: Option<CloseReason>,
+    pub(crate) close_timer: Option<TimerKey>,
+    /// What waited to be sent when that timer began: less now means that the peer still reads.
+    pub(crate) close_pending: u64,
+    /// Who waits for the connect.
+    pub(crate) on_connect: Option<OnConnect>,
+
+    pub(crate) outbound: Outbound,
+    pub(crate) datagrams: VecDeque<Datagram>,
+    datagram_promises: VecDeque<Promise>,
+    datagram_bytes: u64,
+    /// Bytes that handlers hold.
+    accounted: u64,
+    pub(crate) unwritable: bool,
+    /// The water marks were crossed and handlers have not been told.
+    pub(crate) edge: bool,
+    /// The transport is full and will report when it is not.
+    pub(crate) write_blocked: bool,
+    /// The transport works on a write and will report when it is done.
+    pub(crate) in_flight: bool,
+    /// With auto-flush off: what waits has been asked to leave.
+    pub(crate) flush_requested: bool,
+    /// Our end is to be sent behind what is written.
+    pub(crate) shutdown_requested: bool,
+    pub(crate) output_ended: bool,
+    pub(crate) abort_requested: bool,
+    was_active: bool,
+
+    auto_read: bool,
+    demand: u32,
+    /// Stages that wait for offloaded work.
+    offloads: u16,
+    /// The transport may have something to read: a bit that stays until it was found empty.
+    pub(crate) read_ready: bool,
+    pub(crate) input_ended: bool,
+    /// What the transport was last told of our wish to read.
+    pub(crate) reading: bool,
+    /// It stands in the loop's ready list.
+    pub(crate) queued: bool,
+    pub(crate) read_size: u32,
+    pub(crate) small_reads: u8,
+    pub(crate) lingered: usize,
+
+    /// Stages hold bytes that were not decoded.
+    pub(crate) has_rests: bool,
+    /// Stages hold messages that were put off.
+    pub(crate) backlog: bool,
+    /// Some stage pulls messages out of bytes.
+    pub(crate) pulls: bool,
+    pub(crate) depth: u16,
+    /// The slot whose code runs.
+    pub(crate) running: u16,
+    /// Mailbox entries that have been handled.
+    pub(crate) drained: u64,
+    /// Messages that reached the tail and were dropped there.
+    pub(crate) unhandled: u32,
+    /// With a test channel: where messages that reach the tail go.
+    pub(crate) captured: Option<Box<VecDeque<Box<dyn Any>>>>,
+    /// With a test channel: errors that reach the tail are kept for the test.
+    pub(crate) captured_errors: Option<Box<Vec<Error>>>,
+}
+
+impl ChannelCore {
+    pub(crate) fn new(
+        key: ChannelKey,
+        transport: TransportId,
+        head: Head,
+        options: Arc<ChannelOptions>,
+        peer: Option<Address>,
+    ) -> Self {
+        let (auto_read, read_size) = (options.auto_read, options.read_bytes_min as u32);
+        Self {
+            key,
+            transport,
+            handle: None,
+            head,
+            state: State::Connecting,
+            options,
+            shape: None,
+            shared: None,
+            attributes: LocalAttributes::default(),
+            peer,
+            span: Span::none(),
+            reason: None,
+            close_timer: None,
+            close_pending: 0,
+            on_connect: None,
+            outbound: Outbound::default(),
+            datagrams: VecDeque::new(),
+            datagram_promises: VecDeque::new(),
+            datagram_bytes: 0,
+            accounted: 0,
+            unwritable: false,
+            edge: false,
+            write_blocked: false,
+            in_flight: false,
+            flush_requested: false,
+            shutdown_requested: false,
+            output_ended: false,
+            abort_requested: false,
+            was_active: false,
+            auto_read,
+            demand: 0,
+            offloads: 0,
+            read_ready: false,
+            input_ended: false,
+            reading: true,
+            queued: false,
+            read_size,
+            small_reads: 0,
+            lingered: 0,
+            has_rests: false,
+            backlog: false,
+            pulls: false,
+            depth: 0,
+            running: END,
+            drained: 0,
+            unhandled: 0,
+            captured: None,
+            captured_errors: None,
+        }
+    }
+
+    pub(crate) fn set_active(&mut self) {
+        self.state = State::Open;
+        self.was_active = true;
+    }
+
+    pub(crate) fn was_active(&self) -> bool {
+        self.was_active
+    }
+
+    /// Whether messages still travel through the pipeline.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open | State::Connecting)
+    }
+
+    // ---- reading ----
+
+    pub(crate) fn set_auto_read(&mut self, on: bool) {
+        self.auto_read = on;
+    }
+
+    pub(crate) fn request_read(&mut self) {
+        self.demand = self.demand.saturating_add(1);
+    }
+
+    /// A message was handed to the application.
+    #[inline]
+    pub(crate) fn demand_met(&mut self) {
+        self.demand = self.demand.saturating_sub(1);
+    }
+
+    /// Whether another message may be handed to the application: paused means paused, in the
+    /// middle of a buffer too.
+    #[inline]
+    pub(crate) fn may_pull(&self) -> bool {
+        self.state == State::Open
+            && (self.auto_read || self.demand > 0)
+            && !(self.unwritable && self.options.pause_when_unwritable)
+            && self.offloads == 0
+    }
+
+    pub(crate) fn wants_reading(&self) -> bool {
+        match self.state {
+            State::Open => !self.input_ended && self.may_pull() && !self.has_rests,
+            State::Lingering => !self.input_ended,
+            _ => false,
+        }
+    }
+
+    // ---- writing ----
+
+    pub(crate) fn is_writable(&self) -> bool {
+        !self.unwritable && self.is_open() && !self.shutdown_requested
+    }
+
+    #[inline]
+    pub(crate) fn pending_bytes(&self) -> u64 {
+        self.outbound.pending() + self.datagram_bytes + self.accounted
+    }
+
+    #[inline]
+    pub(crate) fn takes_direct_writes(&self) -> bool {
+        self.is_open()
+            && !self.shutdown_requested
+            && self.pending_bytes() < self.options.outbound_bytes_max as u64
+            && self.head == Head::Stream
+    }
+
+    /// A message at the head of a stream channel.
+    pub(crate) fn write(&mut self, msg: Outgoing, promise: Promise) {
+        if let Err(error) = self.admit(msg.len()) {
+            promise.fail(error);
+            return;
+        }
+        self.outbound.push(msg, promise);
+        self.written();
+    }
+
+    /// Lets an encoder append to the outbound queue.
+    #[inline]
+    pub(crate) fn encode<E>(
+        &mut self,
+        state: &LoopState,
+        encode: impl FnOnce(&mut ByteBuf) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let result = self.outbound.encode(&state.pool, encode);
+        self.written();
+        result
+    }
+
+    /// A message at the head of a datagram channel.
+    pub(crate) fn send(&mut self, msg: Datagram, promise: Promise) {
+        let bytes = msg.payload.readable() as u64;
+        if let Err(error) = self.admit(bytes) {
+            promise.fail(error);
+            return;
+        }
+        self.datagram_bytes += bytes;
+        self.datagrams.push_back(msg);
+        self.datagram_promises.push_back(promise);
+        self.written();
+    }
+
+    /// `n` datagrams were sent.
+    pub(crate) fn sent(&mut self, n: usize) {
+        for _ in 0..n {
+            self.next_datagram_done(Ok(()));
+        }
+    }
+
+    /// The first datagram could not be sent.
+    pub(crate) fn send_failed(&mut self, error: io::Error) {
+        self.next_datagram_done(Err(error.into()));
+    }
+
+    /// All datagrams are given up.
+    pub(crate) fn fail_datagrams(&mut self) {
+        while !self.datagrams.is_empty() {
+            self.next_datagram_done(Err(Error::closed()));
+        }
+    }
+
+    fn next_datagram_done(&mut self, result: Result<(), Error>) {
+        let (Some(datagram), Some(promise)) =
+            (self.datagrams.pop_front(), self.datagram_promises.pop_front())
+        else {
+            return;
+        };
+        self.datagram_bytes -= datagram.payload.readable() as u64;
+        match result {
+            Ok(()) => promise.succeed(),
+            Err(error) => promise.fail(error),
+        }
+    }
+
+    /// Whether so many bytes more may wait.
+    fn admit(&mut self, bytes: u64) -> Result<(), Error> {
+        if !self.is_open() || self.shutdown_requested {
+            return Err(Error::closed());
+        }
+        let (pending, limit) = (self.pending_bytes(), self.options.outbound_bytes_max);
+        // A single message larger than the limit passes when nothing else waits: it is there
+        // already, and a file region takes no memory.
+        if pending > 0 && pending.saturating_add(bytes) > limit as u64 {
+            // The stream has a hole from here on, so it must not go on.
+            self.reason.get_or_insert(CloseReason::Limit);
+            self.abort_requested = true;
+            tracing::warn!(parent: &self.span, pending, limit, "the peer does not read: closing");
+            return Err(ErrorKind::OutboundFull { pending: pending as usize, limit }.into());
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn written(&mut self) {
+        if !self.unwritable && self.pending_bytes() > self.options.high_water_mark as u64 {
+            self.cross_water_mark(true);
+        }
+    }
+
+    /// Looks whether what waits has fallen to the low water mark.
+    #[inline]
+    pub(crate) fn drained_some(&mut self) {
+        if self.unwritable && self.pending_bytes() <= self.options.low_water_mark as u64 {
+            self.cross_water_mark(false);
+        }
+    }
+
+    fn cross_water_mark(&mut self, unwritable: bool) {
+        self.unwritable = unwritable;
+        self.edge = !self.edge;
+        if let Some(shared) = &self.shared {
+            shared.set_writable(!unwritable);
+        }
+    }
+
+    pub(crate) fn account(&mut self, bytes: i64) {
+        self.accounted = self.accounted.saturating_add_signed(bytes);
+        if bytes > 0 {
+            self.written();
+        } else {
+            self.drained_some();
+        }
+    }
+
+    // ---- handles ----
+
+    /// The ticket up to which handles have written, if anything of theirs waits.
+    #[inline]
+    pub(crate) fn mailbox_issued(&self) -> Option<u64> {
+        let issued = self.shared.as_ref()?.issued();
+        (issued != self.drained).then_some(issued)
+    }
+
+    pub(crate) fn handle(&mut self, state: &LoopState) -> Channel {
+        if self.shared.is_none() {
+            let local = self.local_address(state);
+            let shared = ChannelShared::new(
+                self.key,
+                state.handle.clone(),
+                self.peer.clone(),
+                local,
+                self.is_writable(),
+            );
+            if let Some(shape) = &self.shape {
+                // There are no senders yet that could be in the way.
+                let _ = shared.set_tail(shape.tail);
+            }
+            if self.state == State::Closed {
+                shared.close(self.reason.unwrap_or(CloseReason::Local));
+            }
+            self.shared = Some(Arc::new(shared));
+        }
+        match &self.shared {
+            Some(shared) => Channel::of(Arc::clone(shared)),
+            None => unreachable!("it was made above"),
+        }
+    }
+
+    pub(crate) fn set_shape(&mut self, shape: Rc<Shape>) -> Result<(), LinkError> {
+        if let Some(shared) = &self.shared {
+            shared.set_tail(shape.tail)?;
+        }
+        self.shape = Some(shape);
+        Ok(())
+    }
+
+    // ---- the transport ----
+
+    pub(crate) fn local_address(&self, state: &LoopState) -> Option<Address> {
+        state.transport(self.transport)?.local_address(self.handle?).ok()
+    }
+
+    pub(crate) fn membership(
+        &mut self,
+        state: &mut LoopState,
+        membership: Membership,
+    ) -> io::Result<()> {
+        let handle = self.handle.ok_or(io::ErrorKind::NotConnected)?;
+        let transport = state.transport_mut(self.transport).ok_or(io::ErrorKind::NotConnected)?;
+        transport.membership(handle, membership)
+    }
+
+    // ---- offloaded work ----
+
+    pub(crate) fn offload(
+        &mut self,
+        state: &mut LoopState,
+        slot: u16,
+        stage: u32,
+        work: impl FnOnce() -> Box<dyn Any + Send> + Send + 'static,
+    ) {
+        self.offloads += 1;
+        self.has_rests |= self.pulls;
+        let (home, key) = (state.handle.clone(), self.key);
+        let mut answer = Answer { home, key, slot, stage, done: false };
+        state.env.offload().clone().run(Box::new(move || {
+            let result = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panic_text(&*panic));
+            answer.give(result);
+        }));
+    }
+
+    pub(crate) fn offload_done(&mut self) {
+        self.offloads = self.offloads.saturating_sub(1);
+    }
+}
+
+/// Brings a result back; also when the work is dropped unrun.
+struct Answer {
+    home: crate::event_loop::LoopHandle,
+    key: ChannelKey,
+    slot: u16,
+    stage: u32,
+    done: bool,
+}
+
+impl Answer {
+    fn give(&mut self, result: Result<Box<dyn Any + Send>, String>) {
+        self.done = true;
+        let (key, slot, stage) = (self.key, self.slot, self.stage);
+        // An ended loop has no channel that could wait for it.
+        let _ = self.home.execute(move |core| {
+            core.offloaded(key, slot, stage, Offloaded::new(result));
+        });
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if !self.done {
+            self.give(Err("the work was refused: no thread is left for it".to_owned()));
+        }
+    }
+}
+
+/// The text of a panic.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "(no message)".to_owned(),
+    }
+}

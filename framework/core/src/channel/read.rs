@@ -1,0 +1,152 @@
+//! Reading: as long as there is something, nobody has paused, and the turn's budget lasts.
+
+use crate::channel::LocalChannel;
+use crate::channel::core::State;
+use crate::error::Error;
+use crate::event::{PeerClosed, Signal};
+use crate::event_loop::state::LoopState;
+use crate::pipeline::link::Head;
+use crate::transport::{Read, TransportEvent};
+
+impl LocalChannel {
+    /// Reads for one turn; what is left then has its turn again.
+    pub(crate) fn read_some(&mut self, state: &mut LoopState) {
+        let mut budget = self.core.options.read_bytes_per_turn;
+        let mut any = false;
+        while self.core.read_ready && self.core.wants_reading() {
+            if budget == 0 {
+                state.queue(&mut self.core);
+                break;
+            }
+            match self.read_once(state) {
+                Some(n) => {
+                    any = true;
+                    budget = budget.saturating_sub(n);
+                }
+                None => break,
+            }
+        }
+        if any {
+            self.fire(state, Signal::ReadComplete);
+        }
+    }
+
+    /// One read of the transport. `None` when nothing came.
+    fn read_once(&mut self, state: &mut LoopState) -> Option<usize> {
+        if self.core.head == Head::Datagram {
+            return self.receive_once(state);
+        }
+        let handle = self.core.handle?;
+        let want = self.core.read_size as usize;
+        let (transport, pool) = state.transport_and_pool(self.core.transport)?;
+        match transport.read(handle, want, pool) {
+            Ok(Read::Data { bytes, more }) => {
+                let n = bytes.readable();
+                self.core.read_ready = more;
+                self.adapt(n, want);
+                state.stats.bytes_in += n as u64;
+                if self.core.state == State::Lingering {
+                    self.drop_lingering(state, n);
+                    return Some(n);
+                }
+                if !self.core.pulls {
+                    self.core.demand_met();
+                }
+                self.head_read(state, bytes);
+                Some(n)
+            }
+            Ok(Read::WouldBlock) => {
+                self.core.read_ready = false;
+                None
+            }
+            Ok(Read::End) => {
+                self.input_end(state);
+                None
+            }
+            Err(error) => {
+                self.core.read_ready = false;
+                self.broken(state, error.into());
+                None
+            }
+        }
+    }
+
+    fn receive_once(&mut self, state: &mut LoopState) -> Option<usize> {
+        let handle = self.core.handle?;
+        let mut batch = std::mem::take(&mut state.datagrams);
+        let received = match state.transport_and_pool(self.core.transport) {
+            Some((transport, pool)) => transport.receive(handle, &mut batch, pool),
+            None => Ok(false),
+        };
+        match received {
+            Ok(more) => self.core.read_ready = more,
+            Err(error) => {
+                // An ICMP error of one peer: told, and the endpoint lives on.
+                self.fire_error(state, Error::from(error));
+            }
+        }
+        let mut bytes = 0;
+        let any = !batch.is_empty();
+        for datagram in batch.drain(..) {
+            bytes += datagram.payload.readable().max(1);
+            self.core.demand_met();
+            self.head_receive(state, datagram);
+        }
+        state.datagrams = batch;
+        state.stats.bytes_in += bytes as u64;
+        any.then_some(bytes)
+    }
+
+    /// The size of reads follows what arrives: doubled when a read was filled, halved when two in
+    /// a row would have fitted into half.
+    #[inline]
+    fn adapt(&mut self, n: usize, want: usize) {
+        let options = &self.core.options;
+        if n >= want {
+            self.core.small_reads = 0;
+            let grown = (want * 4).min(options.read_bytes_max);
+            self.core.read_size = grown as u32;
+        } else if n * 4 < want && want > options.read_bytes_min {
+            self.core.small_reads += 1;
+            if self.core.small_reads > 1 {
+                self.core.small_reads = 0;
+                self.core.read_size = (want / 4).max(options.read_bytes_min) as u32;
+            }
+        } else {
+            self.core.small_reads = 0;
+        }
+    }
+
+    /// The peer has sent its last byte and everything before it has been read.
+    fn input_end(&mut self, state: &mut LoopState) {
+        self.core.read_ready = false;
+        self.core.input_ended = true;
+        if self.core.state == State::Open {
+            self.fire(state, Signal::ReadClosed);
+        }
+    }
+
+    /// What the transport reports of this channel.
+    pub(crate) fn on_event(&mut self, state: &mut LoopState, event: TransportEvent) {
+        match event {
+            TransportEvent::Readable(_) => {
+                self.core.read_ready = true;
+                self.read_some(state);
+            }
+            TransportEvent::Writable(_) => self.core.write_blocked = false,
+            TransportEvent::Written(_, n) => {
+                self.core.in_flight = false;
+                self.taken(state, n);
+            }
+            TransportEvent::PeerClosed(_) => {
+                if self.core.state == State::Open && !self.core.wants_reading() {
+                    self.fire_event(state, Box::new(PeerClosed));
+                }
+            }
+            TransportEvent::Connected(_, Ok(())) => self.connected(state),
+            TransportEvent::Connected(_, Err(error)) => self.connect_failed(state, error.into()),
+            TransportEvent::Failed(_, error) => self.broken(state, error.into()),
+            TransportEvent::Acked(..) | TransportEvent::Acceptable(_) => {}
+        }
+    }
+}

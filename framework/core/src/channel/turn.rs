@@ -1,0 +1,353 @@
+//! A channel's turn: what its handles did, then what happened to it, then what follows from that.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::channel::LocalChannel;
+use crate::channel::core::{State, panic_text};
+use crate::channel::mailbox::{ChannelTask, Entry};
+use crate::error::CloseReason;
+use crate::event::{Notice, Offloaded, Signal};
+use crate::event_loop::state::LoopState;
+use crate::handler::Never;
+use crate::pipeline::Ctx;
+use crate::pipeline::cell::Op;
+use crate::pipeline::link::{END, Head};
+use crate::pipeline::slot::{INBOX, OFFLOADED, REST};
+use crate::transport::{TransportEvent, Wrote};
+
+/// Why a channel has its turn.
+pub(crate) enum Work {
+    Event(TransportEvent),
+    /// It was in the ready list.
+    Continue,
+    /// Its mailbox has something.
+    Mailbox,
+    Registered,
+    Timer {
+        slot: u16,
+        stage: u32,
+        tag: u64,
+    },
+    CloseTimer,
+    Offloaded {
+        slot: u16,
+        stage: u32,
+        result: Offloaded,
+    },
+    ShuttingDown,
+    Abort(CloseReason),
+    Run(Box<dyn FnOnce(&mut LocalChannel, &mut LoopState)>),
+}
+
+/// How often a turn looks for consequences of consequences before others have their turn.
+const ROUNDS_MAX: usize = 8;
+/// Datagrams that are offered to the transport at once.
+const SEND_BATCH: usize = 32;
+
+impl LocalChannel {
+    /// One turn. A panic of a handler ends this channel and nothing else.
+    pub(crate) fn turn(&mut self, state: &mut LoopState, work: Work) {
+        let result = catch_unwind(AssertUnwindSafe(|| self.guarded(state, work)));
+        if let Err(panic) = result {
+            let text = panic_text(&*panic);
+            // Handlers hear of the panic; one that panics at that ends the telling, not the loop.
+            let told = catch_unwind(AssertUnwindSafe(|| self.panicked(state, text)));
+            if told.is_err() {
+                tracing::error!(parent: &self.core.span, "a handler panicked while it was told");
+                self.ended_hard(state);
+            }
+        }
+    }
+
+    #[inline]
+    fn guarded(&mut self, state: &mut LoopState, work: Work) {
+        let span = self.core.span.clone();
+        let _entered = span.enter();
+        if let Some(issued) = self.core.mailbox_issued() {
+            self.drain_mailbox(state, issued);
+        }
+        self.work(state, work);
+        self.settle(state);
+    }
+
+    fn ended_hard(&mut self, state: &mut LoopState) {
+        if self.core.state != State::Closed {
+            self.finish(state, crate::transport::CloseMode::Abort);
+        }
+    }
+
+    fn work(&mut self, state: &mut LoopState, work: Work) {
+        match work {
+            Work::Event(event) => self.on_event(state, event),
+            Work::Continue => {
+                self.core.queued = false;
+                self.read_some(state);
+            }
+            Work::Mailbox => {
+                if let Some(shared) = self.core.shared.clone() {
+                    shared.seen();
+                    self.drain_mailbox(state, shared.issued());
+                }
+            }
+            Work::Registered => self.registered(state),
+            Work::Timer { slot, stage, tag } => {
+                self.notice_to(state, slot, stage, Notice::Timer(tag));
+            }
+            Work::CloseTimer => self.close_timer_expired(state),
+            Work::Offloaded { slot, stage, result } => {
+                self.on_offloaded(state, slot, stage, result)
+            }
+            Work::ShuttingDown => self.fire(state, Signal::ShuttingDown),
+            Work::Abort(reason) => {
+                self.core.reason.get_or_insert(reason);
+                self.core.abort_requested = true;
+            }
+            Work::Run(task) => task(self, state),
+        }
+    }
+
+    fn registered(&mut self, state: &mut LoopState) {
+        let slots: Vec<u16> = self.pipeline.order().collect();
+        for slot in slots {
+            if let Some(s) = self.pipeline.get(slot) {
+                (s.vtable.notice)(self, state, slot, Notice::Signal(Signal::Added));
+            }
+        }
+        self.fire(state, Signal::Registered);
+        if self.core.state == State::Open {
+            self.fire(state, Signal::Active);
+        }
+    }
+
+    /// A notice for one stage, if it is still there.
+    fn notice_to(&mut self, state: &mut LoopState, slot: u16, stage: u32, notice: Notice) {
+        if let Some(s) = self.pipeline.get(slot)
+            && s.id == stage
+        {
+            (s.vtable.notice)(self, state, slot, notice);
+        }
+    }
+
+    fn on_offloaded(&mut self, state: &mut LoopState, slot: u16, stage: u32, result: Offloaded) {
+        self.core.offload_done();
+        let Some(s) = self.pipeline.slots.get_mut(slot as usize) else { return };
+        if s.id != stage || self.core.state == State::Closed {
+            return;
+        }
+        // The result comes first, then what waited for it, in order.
+        let waiting = s.flags & INBOX;
+        s.flags &= !(OFFLOADED | INBOX);
+        let vtable = s.vtable;
+        (vtable.notice)(self, state, slot, Notice::Offloaded(result));
+        if let Some(s) = self.pipeline.slots.get_mut(slot as usize)
+            && s.id == stage
+            && waiting != 0
+        {
+            s.flags |= INBOX;
+            self.core.backlog = true;
+        }
+    }
+
+    /// What follows from what happened: put-off messages, edges, bytes not yet decoded, sending,
+    /// closing, and whether to read on.
+    #[inline]
+    fn settle(&mut self, state: &mut LoopState) {
+        for _ in 0..ROUNDS_MAX {
+            if self.core.backlog {
+                self.drain_backlog(state);
+            }
+            if self.has_output() && self.may_flush() {
+                self.flush(state);
+            }
+            if self.core.edge {
+                self.core.edge = false;
+                self.fire(state, Signal::WritabilityChanged);
+            } else if self.core.has_rests && self.core.may_pull() {
+                self.pump(state);
+            } else if self.core.read_ready && !self.core.queued && self.core.wants_reading() {
+                // Reading was paused when the transport reported, and is not any more.
+                self.read_some(state);
+            } else if !self.core.backlog {
+                self.end_of_turn(state);
+                return;
+            }
+        }
+        // Others are waiting: go on in the next turn.
+        state.queue(&mut self.core);
+        self.end_of_turn(state);
+    }
+
+    #[inline]
+    fn end_of_turn(&mut self, state: &mut LoopState) {
+        if self.core.state != State::Open
+            || self.core.shutdown_requested
+            || self.core.abort_requested
+        {
+            self.progress_close(state);
+        }
+        let wants = self.core.wants_reading();
+        if wants != self.core.reading
+            && let Some(handle) = self.core.handle
+        {
+            self.core.reading = wants;
+            if let Some(transport) = state.transport_mut(self.core.transport) {
+                transport.set_reading(handle, wants);
+            }
+        }
+    }
+
+    /// Lets stages go on with what was put off.
+    pub(crate) fn drain_backlog(&mut self, state: &mut LoopState) {
+        self.core.backlog = false;
+        for slot in 0..self.pipeline.slots.len() {
+            let s = &self.pipeline.slots[slot];
+            if s.flags & INBOX != 0 && s.stage.is_some() {
+                (s.vtable.resume)(self, state, slot as u16);
+            }
+        }
+    }
+
+    /// Lets decoders go on with the bytes they hold, the last one first.
+    fn pump(&mut self, state: &mut LoopState) {
+        self.core.has_rests = false;
+        let mut at = self.pipeline.last;
+        while let Some(s) = self.pipeline.get(at) {
+            let (vtable, flags, prev) = (s.vtable, s.flags, s.prev);
+            if flags & REST != 0 {
+                self.pipeline.slots[at as usize].flags &= !REST;
+                (vtable.resume)(self, state, at);
+                if self.core.has_rests {
+                    return;
+                }
+            }
+            at = prev;
+        }
+    }
+
+    // ---- handles ----
+
+    /// Does what handles asked for before ticket `up_to`, in order.
+    pub(crate) fn drain_mailbox(&mut self, state: &mut LoopState, up_to: u64) {
+        let Some(shared) = self.core.shared.clone() else { return };
+        while self.core.drained < up_to {
+            let Some(entry) = shared.pop() else { return };
+            self.core.drained += 1;
+            match entry {
+                Entry::Message(queue) => shared.deliver(queue, self, state),
+                Entry::Flush => self.fire_outwards(state, Signal::Flush),
+                Entry::Close(reason) => {
+                    self.core.reason.get_or_insert(reason);
+                    self.fire_outwards(state, Signal::Close);
+                }
+                Entry::Abort => self.core.abort_requested = true,
+                Entry::Shutdown => self.fire_outwards(state, Signal::Shutdown),
+                Entry::Event(event) => self.fire_event(state, event),
+                Entry::AutoRead(on) => self.core.set_auto_read(on),
+                Entry::Run(task) => self.run_at_tail(state, task),
+            }
+        }
+    }
+
+    /// Runs a handle's task with a context behind the last stage.
+    fn run_at_tail(&mut self, state: &mut LoopState, task: ChannelTask) {
+        let mut spill = None;
+        let mut cx = Ctx::new(&mut spill, &mut self.core, state, END, 0, false);
+        task(&mut cx);
+        let first = cx.into_first();
+        for op in first.into_iter().chain(spill.into_iter().flat_map(|s| *s)) {
+            self.perform_at_tail(state, op);
+        }
+    }
+
+    /// Lets an operation of a context at the tail leave.
+    fn perform_at_tail(&mut self, state: &mut LoopState, op: Op<Never, Never>) {
+        match op {
+            Op::Read(never) | Op::Write(never, _) => match never {},
+            Op::Notice(Notice::Signal(signal), true) => self.fire_outwards(state, signal),
+            Op::Notice(notice, true) => {
+                let last = self.last_writer();
+                self.notify(state, last, notice, true);
+            }
+            Op::Notice(notice, false) => self.notify(state, END, notice, false),
+            Op::Drain(up_to) => self.drain_mailbox(state, up_to),
+            Op::Edit(plan) => plan.apply(self, state),
+            // There is no handler at the tail that could wait.
+            Op::Wait => {}
+        }
+    }
+
+    // ---- sending ----
+
+    #[inline]
+    fn has_output(&self) -> bool {
+        !self.core.outbound.is_empty() || !self.core.datagrams.is_empty()
+    }
+
+    fn may_flush(&self) -> bool {
+        self.core.options.auto_flush || self.core.flush_requested || !self.core.is_open()
+    }
+
+    fn can_send(&self) -> bool {
+        !self.core.write_blocked
+            && !self.core.in_flight
+            && matches!(self.core.state, State::Open | State::Closing)
+    }
+
+    /// Offers what waits to the transport until it is full.
+    pub(crate) fn flush(&mut self, state: &mut LoopState) {
+        self.core.flush_requested = true;
+        if self.core.head == Head::Datagram {
+            return self.flush_datagrams(state);
+        }
+        while self.can_send() {
+            if self.core.outbound.is_empty() {
+                self.core.flush_requested = false;
+                return;
+            }
+            let Some(handle) = self.core.handle else { return };
+            if self.core.outbound.pending() == 0 {
+                self.core.outbound.keep_leading_promises();
+                continue;
+            }
+            let pending = self.core.outbound.pending();
+            let Some(transport) = state.transport_mut(self.core.transport) else { return };
+            let mut gather = self.core.outbound.gather();
+            let offered = gather.offered().min(pending);
+            match transport.write(handle, &mut gather) {
+                Ok(Wrote::Now(n)) => {
+                    self.core.write_blocked = (n as u64) < offered;
+                    self.taken(state, n);
+                }
+                Ok(Wrote::InFlight) => self.core.in_flight = true,
+                Err(error) => {
+                    self.broken(state, error.into());
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The transport has taken `n` bytes.
+    pub(crate) fn taken(&mut self, state: &mut LoopState, n: usize) {
+        state.stats.bytes_out += n as u64;
+        self.core.outbound.advance(n);
+        self.core.drained_some();
+    }
+
+    fn flush_datagrams(&mut self, state: &mut LoopState) {
+        while self.can_send() && !self.core.datagrams.is_empty() {
+            let Some(handle) = self.core.handle else { return };
+            let Some(transport) = state.transport_mut(self.core.transport) else { return };
+            let n = self.core.datagrams.len().min(SEND_BATCH);
+            let result = transport.send(handle, &self.core.datagrams.make_contiguous()[..n]);
+            match result {
+                Ok(sent) => {
+                    self.core.write_blocked = sent < n;
+                    self.core.sent(sent);
+                }
+                Err(error) => self.core.send_failed(error),
+            }
+            self.core.drained_some();
+        }
+    }
+}

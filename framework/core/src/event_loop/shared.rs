@@ -1,0 +1,192 @@
+//! What other threads see of a loop: a place to put work, and one wake a batch.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_task::Runnable;
+
+use crate::channel::ChannelKey;
+use crate::driver::{TransportId, Wakeup};
+use crate::event_loop::LoopCore;
+
+/// Work for a loop, from any thread.
+pub(crate) type Task = Box<dyn FnOnce(&mut LoopCore) + Send>;
+
+/// What waits for a loop. Swapped out whole, so that a batch costs one lock.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    pub(crate) tasks: Vec<Task>,
+    /// Channels whose mailboxes have something.
+    pub(crate) channels: Vec<ChannelKey>,
+    pub(crate) runnables: Vec<Runnable>,
+    /// Keys of things in a transport that another thread has changed.
+    pub(crate) notices: Vec<(TransportId, u64)>,
+}
+
+impl Inbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+            && self.channels.is_empty()
+            && self.runnables.is_empty()
+            && self.notices.is_empty()
+    }
+}
+
+pub(crate) struct LoopShared {
+    pub(crate) id: u32,
+    inbox: Mutex<Inbox>,
+    /// The loop waits, or is about to: whoever clears this wakes it.
+    sleeping: AtomicBool,
+    /// No work is taken any more.
+    ended: AtomicBool,
+    waker: Arc<dyn Wakeup>,
+    /// Nanoseconds of work in the last measured window, per second: the measured load.
+    pub(crate) load: AtomicU64,
+    /// Channels (listeners not counted).
+    pub(crate) channels: AtomicU32,
+    /// Advanced by a ticker now and then; see `event_loop::stall`.
+    pub(crate) ticks: AtomicU64,
+}
+
+/// A loop, seen from anywhere: `Clone + Send + Sync`.
+#[derive(Clone)]
+pub struct LoopHandle(pub(crate) Arc<LoopShared>);
+
+/// The loop has ended and takes no work any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LoopEnded;
+
+impl fmt::Display for LoopEnded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the event loop has ended")
+    }
+}
+
+impl std::error::Error for LoopEnded {}
+
+impl LoopHandle {
+    pub(crate) fn new(id: u32, waker: Arc<dyn Wakeup>) -> Self {
+        Self(Arc::new(LoopShared {
+            id,
+            inbox: Mutex::default(),
+            sleeping: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            waker,
+            load: AtomicU64::new(0),
+            channels: AtomicU32::new(0),
+            ticks: AtomicU64::new(0),
+        }))
+    }
+
+    /// The loop's number in its group.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.0.id
+    }
+
+    /// The measured load: nanoseconds of work per second of the last window.
+    #[must_use]
+    pub fn load(&self) -> u64 {
+        self.0.load.load(Ordering::Relaxed)
+    }
+
+    /// How many channels live on it.
+    #[must_use]
+    pub fn channels(&self) -> u32 {
+        self.0.channels.load(Ordering::Relaxed)
+    }
+
+    /// Whether the loop has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.0.ended.load(Ordering::Acquire)
+    }
+
+    /// Advances the coarse tick by which the loop notices a handler that blocks it.
+    pub fn tick(&self) {
+        self.0.ticks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Runs `task` on the loop, after what was given to it before.
+    ///
+    /// # Errors
+    /// [`LoopEnded`]; the task is dropped.
+    pub fn execute(
+        &self,
+        task: impl FnOnce(&mut LoopCore) + Send + 'static,
+    ) -> Result<(), LoopEnded> {
+        self.post(|inbox| inbox.tasks.push(Box::new(task)))
+    }
+
+    /// Tells a transport of this loop that `key` has changed; its `ready` is called with it.
+    ///
+    /// # Errors
+    /// [`LoopEnded`].
+    pub fn notify(&self, transport: TransportId, key: u64) -> Result<(), LoopEnded> {
+        self.post(|inbox| inbox.notices.push((transport, key)))
+    }
+
+    pub(crate) fn channel_ready(&self, key: ChannelKey) -> Result<(), LoopEnded> {
+        self.post(|inbox| inbox.channels.push(key))
+    }
+
+    pub(crate) fn run(&self, runnable: Runnable) {
+        // A future of an ended loop is dropped here; its waiters see that.
+        let _ = self.post(|inbox| inbox.runnables.push(runnable));
+    }
+
+    fn post(&self, put: impl FnOnce(&mut Inbox)) -> Result<(), LoopEnded> {
+        let mut inbox = self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.has_ended() {
+            return Err(LoopEnded);
+        }
+        put(&mut inbox);
+        drop(inbox);
+        if self.0.sleeping.swap(false, Ordering::SeqCst) {
+            self.0.waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Whether something waits.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Swaps what waits into `batch` (which must be empty).
+    pub(crate) fn take(&self, batch: &mut Inbox) {
+        debug_assert!(batch.is_empty());
+        std::mem::swap(&mut *self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner), batch);
+    }
+
+    /// Announces that the loop is about to wait; `false` when there is work after all.
+    pub(crate) fn prepare_to_sleep(&self) -> bool {
+        self.0.sleeping.store(true, Ordering::SeqCst);
+        let idle = self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        if !idle {
+            self.awake();
+        }
+        idle
+    }
+
+    pub(crate) fn awake(&self) {
+        self.0.sleeping.store(false, Ordering::Relaxed);
+    }
+
+    /// No more work is taken; answers what was still waiting.
+    pub(crate) fn end(&self) -> Inbox {
+        let mut inbox = self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.ended.store(true, Ordering::Release);
+        std::mem::take(&mut *inbox)
+    }
+}
+
+impl fmt::Debug for LoopHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopHandle")
+            .field("id", &self.0.id)
+            .field("channels", &self.channels())
+            .finish_non_exhaustive()
+    }
+}

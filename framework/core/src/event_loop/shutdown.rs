@@ -1,0 +1,92 @@
+//! Ending a loop in order: stop accepting, tell the handlers, let them finish, and cut what is
+//! left at the deadline.
+
+use std::time::Duration;
+
+use fyke_clock::{Clock, TimerKey};
+
+use crate::channel::turn::Work;
+use crate::driver::Driver;
+use crate::error::CloseReason;
+use crate::event_loop::timers::Timer;
+use crate::event_loop::{EventLoop, LoopCore};
+
+/// What became of the channels when a loop was shut down.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ShutdownReport {
+    /// Channels that lived when it began.
+    pub channels: u64,
+    /// Channels that had not ended by the deadline and were cut.
+    pub cut: u64,
+}
+
+type Told = Box<dyn FnOnce(ShutdownReport) + Send>;
+
+/// A shutdown under way.
+pub(super) struct Shutdown {
+    channels: u64,
+    told: Vec<Told>,
+    timer: Option<TimerKey>,
+    ended: bool,
+}
+
+impl LoopCore {
+    /// Begins to shut the loop down. It ends when the last channel has ended, at once when there
+    /// is none, and at `deadline` in any case. A second call can only shorten the time.
+    pub fn shutdown(
+        &mut self,
+        deadline: Duration,
+        told: impl FnOnce(ShutdownReport) + Send + 'static,
+    ) {
+        let at = self.state.env.now() + deadline;
+        let timer = Some(self.state.timers.schedule(at, Timer::ShutdownDeadline));
+        if let Some(shutdown) = &mut self.shutdown {
+            shutdown.told.push(Box::new(told));
+            return;
+        }
+        self.state.shutting_down = true;
+        self.close_listeners();
+        let keys = self.channel_keys();
+        let channels = keys.len() as u64;
+        let told: Vec<Told> = vec![Box::new(told)];
+        self.shutdown = Some(Shutdown { channels, told, timer, ended: false });
+        for key in keys {
+            self.turn_of(key, Work::ShuttingDown);
+        }
+    }
+
+    pub(super) fn shutdown_deadline(&mut self) {
+        for key in self.channel_keys() {
+            self.turn_of(key, Work::Abort(CloseReason::ShutdownDeadline));
+        }
+    }
+
+    pub(super) fn progress_shutdown(&mut self) {
+        let idle = self.state.handle.channels() == 0;
+        let Some(shutdown) = &mut self.shutdown else { return };
+        if !idle || shutdown.ended {
+            return;
+        }
+        shutdown.ended = true;
+        if let Some(timer) = shutdown.timer.take() {
+            self.state.timers.cancel(timer);
+        }
+        let report = ShutdownReport { channels: shutdown.channels, cut: self.state.cut };
+        for told in std::mem::take(&mut shutdown.told) {
+            told(report);
+        }
+        self.state.handle.end();
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.shutdown.as_ref().is_some_and(|shutdown| shutdown.ended)
+    }
+}
+
+impl<D: Driver, C: Clock> EventLoop<D, C> {
+    /// Whether the loop has been shut down and takes no more work.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.core.has_ended()
+    }
+}

@@ -1,0 +1,476 @@
+//! The loop's table: channels and listeners by key, how they begin and how they leave.
+
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use slab::Slab;
+
+use crate::address::Address;
+use crate::channel::core::{ChannelCore, OnConnect};
+use crate::channel::turn::Work;
+use crate::channel::{Channel, ChannelKey, LocalChannel};
+use crate::driver::TransportId;
+use crate::error::{CloseReason, Error, Result};
+use crate::event::Offloaded;
+use crate::event_loop::state::LoopState;
+use crate::event_loop::timers::Timer;
+use crate::options::ChannelOptions;
+use crate::pipeline::edit::relink;
+use crate::pipeline::link::Head;
+use crate::pipeline::{IntoStages, Stages};
+use crate::transport::{CloseMode, Handle, Incoming};
+
+/// The part of a loop that does not know its driver and clock: channels, listeners, timers, tasks.
+pub struct LoopCore {
+    pub(crate) state: LoopState,
+    entries: Slab<Entry>,
+    generation: u32,
+    pub(super) shutdown: Option<super::shutdown::Shutdown>,
+}
+
+enum Entry {
+    Channel(Box<LocalChannel>),
+    Listener(Box<Listener>),
+}
+
+/// Who is given the connections that a listener accepts.
+pub trait AcceptSink: 'static {
+    /// Takes one; it may be adopted here or on another loop.
+    fn accepted(&mut self, core: &mut LoopCore, incoming: Incoming, peer: Address);
+}
+
+pub(super) struct Listener {
+    key: ChannelKey,
+    transport: TransportId,
+    handle: Handle,
+    sink: Option<Box<dyn AcceptSink>>,
+    paused: bool,
+}
+
+/// What a channel is made from: its options, and the initialiser that builds its pipeline.
+#[derive(Clone)]
+pub struct ChannelSpec {
+    options: Arc<ChannelOptions>,
+    init: Arc<dyn Fn(&mut ChannelInit<'_>) -> Result<Stages> + Send + Sync>,
+}
+
+/// What an initialiser is given.
+pub struct ChannelInit<'a> {
+    peer: Option<&'a Address>,
+    core: &'a mut ChannelCore,
+    state: &'a mut LoopState,
+}
+
+impl fmt::Debug for ChannelInit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelInit").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+impl ChannelInit<'_> {
+    /// Begins the pipeline of a stream channel.
+    pub fn pipeline(&self) -> crate::pipeline::PipelineBuilder {
+        crate::pipeline::PipelineBuilder::stream()
+    }
+
+    /// Begins the pipeline of a datagram channel.
+    pub fn datagrams(
+        &self,
+    ) -> crate::pipeline::PipelineBuilder<crate::outgoing::Datagram, crate::outgoing::Datagram>
+    {
+        crate::pipeline::PipelineBuilder::datagram()
+    }
+
+    /// The address of the other side.
+    #[must_use]
+    pub fn peer_address(&self) -> Option<&Address> {
+        self.peer
+    }
+
+    /// Time, date and randomness.
+    pub fn env(&mut self) -> &mut crate::env::Env {
+        &mut self.state.env
+    }
+
+    /// Sets an attribute that the channel's handlers find in their contexts.
+    pub fn set_attribute<T: 'static>(&mut self, value: T) -> Option<T> {
+        self.core.attributes.set(value)
+    }
+}
+
+impl ChannelSpec {
+    /// A channel with these options and this initialiser, which runs on the channel's loop.
+    pub fn new<S: IntoStages>(
+        options: ChannelOptions,
+        init: impl Fn(&mut ChannelInit<'_>) -> S + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            options: Arc::new(options),
+            init: Arc::new(move |channel| init(channel).into_stages()),
+        }
+    }
+
+    /// The options.
+    #[must_use]
+    pub fn options(&self) -> &Arc<ChannelOptions> {
+        &self.options
+    }
+}
+
+impl fmt::Debug for ChannelSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelSpec").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// An accepted connection with its channel's plan, on its way to a loop.
+#[derive(Debug)]
+pub struct Adopt {
+    /// The transport on the adopting loop.
+    pub transport: TransportId,
+    /// The connection.
+    pub incoming: Incoming,
+    /// Who has connected.
+    pub peer: Address,
+    /// The channel's plan.
+    pub spec: ChannelSpec,
+}
+
+/// Time until a listener that could not accept tries again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+impl LoopCore {
+    pub(super) fn new(state: LoopState) -> Self {
+        Self { state, entries: Slab::new(), generation: 0, shutdown: None }
+    }
+
+    fn next_key(&mut self) -> ChannelKey {
+        self.generation = self.generation.wrapping_add(1);
+        let index = self.entries.vacant_key();
+        ChannelKey { index: index as u32, generation: self.generation }
+    }
+
+    /// The transport that a factory of this key has made on this loop.
+    #[must_use]
+    pub fn transport_by_key(&self, key: &str) -> Option<TransportId> {
+        self.state.transport_by_key(key)
+    }
+
+    // ---- beginning ----
+
+    /// Listens. Connections go to `sink`.
+    ///
+    /// # Errors
+    /// Those of the transport.
+    pub fn listen(
+        &mut self,
+        transport: TransportId,
+        address: &Address,
+        options: &ChannelOptions,
+        sink: impl AcceptSink,
+    ) -> io::Result<(ChannelKey, Address)> {
+        let key = self.next_key();
+        let table = self.state.transport_mut(transport).ok_or(io::ErrorKind::Unsupported)?;
+        let (handle, bound) = table.listen(key, address, &options.socket)?;
+        let sink: Option<Box<dyn AcceptSink>> = Some(Box::new(sink));
+        let listener = Listener { key, transport, handle, sink, paused: false };
+        self.entries.insert(Entry::Listener(Box::new(listener)));
+        Ok((key, bound))
+    }
+
+    /// Makes an accepted connection a channel of this loop.
+    ///
+    /// # Errors
+    /// When the transport cannot take it, or its pipeline cannot be built; it is closed then.
+    pub fn adopt(&mut self, adopt: Adopt) -> Result<()> {
+        let Adopt { transport, incoming, peer, spec } = adopt;
+        let mut channel = self.new_channel(transport, Head::Stream, &spec, Some(peer));
+        let key = channel.core.key;
+        let table = self.state.transport_mut(transport).ok_or(Error::closed())?;
+        let handle = table.adopt(key, incoming, &spec.options.socket)?;
+        channel.core.handle = Some(handle);
+        channel.core.set_active();
+        self.install(channel, &spec)
+    }
+
+    /// Connects. `told` learns what became of it.
+    ///
+    /// # Errors
+    /// Never: what fails at once is told, too.
+    pub fn connect(
+        &mut self,
+        transport: TransportId,
+        address: &Address,
+        spec: &ChannelSpec,
+        told: impl FnOnce(Result<Channel>) + Send + 'static,
+    ) {
+        let peer = Some(address.clone());
+        let mut channel = self.new_channel(transport, Head::Stream, spec, peer);
+        let key = channel.core.key;
+        let connected = match self.state.transport_mut(transport) {
+            Some(table) => table.connect(key, address, &spec.options.socket),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        };
+        match connected {
+            Err(error) => told(Err(error.into())),
+            Ok(handle) => {
+                channel.core.handle = Some(handle);
+                channel.core.on_connect = Some(Box::new(told) as OnConnect);
+                channel.start_connect_timer(&mut self.state);
+                // A pipeline that cannot be built has told so already.
+                let _ = self.install(channel, spec);
+            }
+        }
+    }
+
+    /// Opens a datagram channel.
+    ///
+    /// # Errors
+    /// Those of the transport and of the initialiser.
+    pub fn datagram(
+        &mut self,
+        transport: TransportId,
+        bind: Option<&Address>,
+        peer: Option<&Address>,
+        spec: &ChannelSpec,
+    ) -> Result<(Channel, Address)> {
+        let mut channel = self.new_channel(transport, Head::Datagram, spec, peer.cloned());
+        let key = channel.core.key;
+        let table = self.state.transport_mut(transport).ok_or(Error::closed())?;
+        let (handle, bound) = table.datagram(key, bind, peer, &spec.options.socket)?;
+        channel.core.handle = Some(handle);
+        channel.core.set_active();
+        let shared = channel.core.handle(&self.state);
+        self.install(channel, spec)?;
+        Ok((shared, bound))
+    }
+
+    fn new_channel(
+        &mut self,
+        transport: TransportId,
+        head: Head,
+        spec: &ChannelSpec,
+        peer: Option<Address>,
+    ) -> Box<LocalChannel> {
+        let key = self.next_key();
+        let options = Arc::clone(&spec.options);
+        Box::new(LocalChannel::new(ChannelCore::new(key, transport, head, options, peer)))
+    }
+
+    /// Builds the channel's pipeline and gives it its first turn.
+    fn install(&mut self, mut channel: Box<LocalChannel>, spec: &ChannelSpec) -> Result<()> {
+        let built = build(&mut channel, &mut self.state, spec);
+        if let Err(error) = built {
+            tracing::warn!(peer = ?channel.core.peer, %error, "a channel's pipeline cannot be built");
+            if let (Some(handle), Some(table)) =
+                (channel.core.handle.take(), self.state.transport_mut(channel.core.transport))
+            {
+                table.close(handle, CloseMode::Abort);
+            }
+            let copy = Error::handler(error.to_string());
+            if let Some(told) = channel.core.on_connect.take() {
+                told(Err(error));
+            }
+            return Err(copy);
+        }
+        let key = channel.core.key;
+        channel.core.span = tracing::debug_span!(
+            "channel",
+            id = key.index,
+            peer = channel.core.peer.as_ref().map(tracing::field::display),
+        );
+        self.entries.insert(Entry::Channel(channel));
+        self.state.handle.0.channels.fetch_add(1, Ordering::Relaxed);
+        self.turn_of(key, Work::Registered);
+        Ok(())
+    }
+
+    // ---- turns ----
+
+    /// Gives a channel its turn, if it still lives.
+    #[inline]
+    pub(crate) fn turn_of(&mut self, key: ChannelKey, work: Work) {
+        if let Some(Entry::Channel(channel)) = self.entries.get_mut(key.index as usize)
+            && channel.core.key == key
+        {
+            channel.turn(&mut self.state, work);
+        }
+    }
+
+    pub(crate) fn offloaded(&mut self, key: ChannelKey, slot: u16, stage: u32, result: Offloaded) {
+        self.turn_of(key, Work::Offloaded { slot, stage, result });
+    }
+
+    /// Runs `work` on a channel, with its loop's state.
+    pub(crate) fn with_channel(
+        &mut self,
+        key: ChannelKey,
+        work: impl FnOnce(&mut LocalChannel, &mut LoopState) + 'static,
+    ) {
+        self.turn_of(key, Work::Run(Box::new(work)));
+    }
+
+    /// A look at a channel outside its turn.
+    pub(crate) fn channel_mut(&mut self, key: ChannelKey) -> Option<&mut LocalChannel> {
+        match self.entries.get_mut(key.index as usize) {
+            Some(Entry::Channel(channel)) if channel.core.key == key => Some(channel),
+            _ => None,
+        }
+    }
+
+    /// The keys of all channels.
+    pub(crate) fn channel_keys(&self) -> Vec<ChannelKey> {
+        let channels = self.entries.iter().filter_map(|(_, entry)| match entry {
+            Entry::Channel(channel) => Some(channel.core.key),
+            Entry::Listener(_) => None,
+        });
+        channels.collect()
+    }
+
+    // ---- listeners ----
+
+    pub(super) fn accept_some(&mut self, key: ChannelKey, budget: usize) {
+        let Some(Entry::Listener(listener)) = self.entries.get_mut(key.index as usize) else {
+            return;
+        };
+        if listener.key != key {
+            return;
+        }
+        let (transport, handle) = (listener.transport, listener.handle);
+        let Some(mut sink) = listener.sink.take() else { return };
+        let mut failed = None;
+        let mut accepted = 0;
+        while accepted < budget {
+            let Some(table) = self.state.transport_mut(transport) else { break };
+            match table.accept(handle) {
+                Ok(Some((incoming, peer))) => {
+                    accepted += 1;
+                    sink.accepted(self, incoming, peer);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        self.state.stats.accepted += accepted as u64;
+        let Some(Entry::Listener(listener)) = self.entries.get_mut(key.index as usize) else {
+            return;
+        };
+        listener.sink = Some(sink);
+        match failed {
+            Some(error) => self.pause_accepting(key, error),
+            // There may be more; edge triggering would not say so again.
+            None if accepted == budget => {
+                self.state.timers.schedule(self.state.env.now(), Timer::Accept(key));
+            }
+            None => {}
+        }
+    }
+
+    /// No descriptor is left, or the like: the listener rests for a moment instead of spinning.
+    fn pause_accepting(&mut self, key: ChannelKey, error: io::Error) {
+        self.state.stats.accept_errors += 1;
+        tracing::warn!(%error, retry_in = ?ACCEPT_PAUSE, "a connection cannot be accepted");
+        if let Some(Entry::Listener(listener)) = self.entries.get_mut(key.index as usize) {
+            listener.paused = true;
+            let (transport, handle) = (listener.transport, listener.handle);
+            if let Some(table) = self.state.transport_mut(transport) {
+                table.set_reading(handle, false);
+            }
+        }
+        let again = self.state.env.now() + ACCEPT_PAUSE;
+        self.state.timers.schedule(again, Timer::Accept(key));
+    }
+
+    pub(super) fn resume_accepting(&mut self, key: ChannelKey, budget: usize) {
+        if let Some(Entry::Listener(listener)) = self.entries.get_mut(key.index as usize)
+            && listener.key == key
+        {
+            let (transport, handle) = (listener.transport, listener.handle);
+            if std::mem::replace(&mut listener.paused, false)
+                && let Some(table) = self.state.transport_mut(transport)
+            {
+                table.set_reading(handle, true);
+            }
+            self.accept_some(key, budget);
+        }
+    }
+
+    /// Stops listening. Connections that were accepted live on.
+    pub fn close_listener(&mut self, key: ChannelKey) {
+        let index = key.index as usize;
+        let is_it = matches!(self.entries.get(index), Some(Entry::Listener(l)) if l.key == key);
+        if !is_it {
+            return;
+        }
+        if let Entry::Listener(listener) = self.entries.remove(index)
+            && let Some(table) = self.state.transport_mut(listener.transport)
+        {
+            table.close(listener.handle, CloseMode::Orderly);
+        }
+    }
+
+    pub(super) fn close_listeners(&mut self) {
+        let listeners: Vec<ChannelKey> = self
+            .entries
+            .iter()
+            .filter_map(|(_, entry)| match entry {
+                Entry::Listener(listener) => Some(listener.key),
+                Entry::Channel(_) => None,
+            })
+            .collect();
+        listeners.into_iter().for_each(|key| self.close_listener(key));
+    }
+
+    // ---- ending ----
+
+    /// Lets ended channels go.
+    pub(super) fn bury(&mut self) {
+        while let Some(key) = self.state.dead.pop() {
+            let index = key.index as usize;
+            let is_it =
+                matches!(self.entries.get(index), Some(Entry::Channel(c)) if c.core.key == key);
+            if !is_it {
+                continue;
+            }
+            if let Entry::Channel(mut channel) = self.entries.remove(index) {
+                self.state.handle.0.channels.fetch_sub(1, Ordering::Relaxed);
+                self.state.cut +=
+                    u64::from(channel.core.reason == Some(CloseReason::ShutdownDeadline));
+                let retired =
+                    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| channel.retire()));
+                if retired.is_err() {
+                    tracing::error!("a handler panicked while it was removed");
+                }
+            }
+        }
+    }
+}
+
+/// Runs the initialiser and links what it built.
+fn build(channel: &mut LocalChannel, state: &mut LoopState, spec: &ChannelSpec) -> Result<()> {
+    let peer = channel.core.peer.clone();
+    let mut init = ChannelInit { peer: peer.as_ref(), core: &mut channel.core, state: &mut *state };
+    let guarded = std::panic::AssertUnwindSafe(|| (spec.init)(&mut init));
+    let stages = std::panic::catch_unwind(guarded).unwrap_or_else(|panic| {
+        let message = crate::channel::core::panic_text(&*panic);
+        Err(crate::error::ErrorKind::Panic { stage: "initialiser", message }.into())
+    })?;
+    channel.pipeline = stages.0;
+    let shape = state.shapes.of_pipeline(channel.core.head, &channel.pipeline)?;
+    channel.core.set_shape(Rc::clone(&shape))?;
+    relink(channel);
+    Ok(())
+}
+
+impl fmt::Debug for LoopCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopCore").field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
+}

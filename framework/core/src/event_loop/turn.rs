@@ -1,0 +1,251 @@
+//! One turn of the loop: wait, I/O, timers, tasks. Each part has a budget, so that one busy channel
+//! or a flood of tasks cannot starve the rest; what is left over makes the next wait return at
+//! once.
+
+use std::io;
+use std::time::Duration;
+
+use fyke_clock::{Clock, Instant};
+
+use crate::channel::turn::Work;
+use crate::driver::{Driver, Readiness, Token};
+use crate::event_loop::EventLoop;
+use crate::event_loop::timers::Timer;
+use crate::transport::TransportEvent;
+
+/// Over what time the load is measured.
+const LOAD_WINDOW: Duration = Duration::from_millis(100);
+
+/// The share of time that a loop works.
+#[derive(Debug)]
+pub(super) struct LoadWindow {
+    began: Instant,
+    busy: Duration,
+}
+
+impl LoadWindow {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { began: now, busy: Duration::ZERO }
+    }
+}
+
+impl<D: Driver, C: Clock> EventLoop<D, C> {
+    /// Runs turns until the loop has been shut down.
+    ///
+    /// # Errors
+    /// When the driver cannot wait any more.
+    pub fn run(&mut self) -> io::Result<()> {
+        while !self.has_ended() {
+            self.turn(None)?;
+        }
+        Ok(())
+    }
+
+    /// One turn that waits at most `limit` (`None`: until something happens).
+    ///
+    /// # Errors
+    /// When the driver cannot wait any more.
+    pub fn turn(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        let timeout = self.timeout(limit);
+        let slept = self.wait(timeout)?;
+        let began = self.update_time();
+        self.queue_since = if slept { began } else { self.queue_since };
+        self.core.state.stall.start();
+        self.core.state.stats.turns += 1;
+        self.transport_events();
+        self.leftovers();
+        self.timers();
+        self.tasks();
+        self.core.bury();
+        self.core.progress_shutdown();
+        self.account(began);
+        Ok(())
+    }
+
+    /// How long the driver may wait.
+    fn timeout(&self, limit: Option<Duration>) -> Option<Duration> {
+        let state = &self.core.state;
+        if !state.ready.is_empty() || !self.inbox.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let mut deadline = state.timers.next_deadline();
+        for id in 0..state.next_transport_id().0 {
+            let next = state.transport(crate::driver::TransportId(id));
+            if let Some(next) = next.and_then(|transport| transport.next_deadline()) {
+                deadline = Some(deadline.map_or(next, |d| d.min(next)));
+            }
+        }
+        let until = deadline.map(|d| d.saturating_duration_since(self.clock.now()));
+        match (until, limit) {
+            (Some(until), Some(limit)) => Some(until.min(limit)),
+            (until, limit) => until.or(limit),
+        }
+    }
+
+    /// Waits; `true` when nothing of other threads waited when it began to.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        self.readiness.clear();
+        let spin = self.options.busy_poll;
+        if !spin.is_zero() && timeout != Some(Duration::ZERO) {
+            let end = self.clock.now() + timeout.map_or(spin, |t| t.min(spin));
+            loop {
+                self.driver.wait(Some(Duration::ZERO), &mut self.readiness)?;
+                if !self.readiness.is_empty()
+                    || self.core.state.handle.has_work()
+                    || self.clock.now() >= end
+                {
+                    break;
+                }
+            }
+            if !self.readiness.is_empty() {
+                return Ok(false);
+            }
+        }
+        let idle = self.core.state.handle.prepare_to_sleep();
+        let timeout = if idle { timeout } else { Some(Duration::ZERO) };
+        let waited = self.driver.wait(timeout, &mut self.readiness);
+        self.core.state.handle.awake();
+        waited.map(|()| idle)
+    }
+
+    fn update_time(&mut self) -> Instant {
+        let now = self.clock.now();
+        self.core.state.env.set_time(now, self.clock.unix_time());
+        now
+    }
+
+    /// Tells transports what is ready, and channels what that means.
+    fn transport_events(&mut self) {
+        let now = self.core.state.env.now();
+        for readiness in self.readiness.drain(..) {
+            self.core.state.stats.events += 1;
+            let id = readiness.token.transport();
+            if let Some(transport) = self.core.state.transport_mut(id) {
+                transport.ready(readiness, &mut self.events);
+            }
+        }
+        for transport in self.core.state.transports_mut() {
+            transport.poll(now, &mut self.events);
+        }
+        self.channel_events();
+    }
+
+    fn channel_events(&mut self) {
+        let budget = self.options.accepts_per_turn;
+        for event in self.events.drain(..) {
+            let key = match &event {
+                TransportEvent::Acceptable(key) => {
+                    self.core.accept_some(*key, budget);
+                    continue;
+                }
+                TransportEvent::Readable(key)
+                | TransportEvent::Writable(key)
+                | TransportEvent::PeerClosed(key)
+                | TransportEvent::Written(key, _)
+                | TransportEvent::Acked(key, _)
+                | TransportEvent::Connected(key, _)
+                | TransportEvent::Failed(key, _) => *key,
+            };
+            self.core.turn_of(key, Work::Event(event));
+        }
+    }
+
+    /// Channels that had more to do than their last turn allowed.
+    fn leftovers(&mut self) {
+        for _ in 0..self.core.state.ready.len() {
+            let Some(key) = self.core.state.ready.pop_front() else { break };
+            self.core.turn_of(key, Work::Continue);
+        }
+    }
+
+    fn timers(&mut self) {
+        let now = self.core.state.env.now();
+        for _ in 0..self.options.timers_per_turn {
+            let Some((_, timer)) = self.core.state.timers.poll(now) else { break };
+            self.core.state.stats.timers += 1;
+            match timer {
+                Timer::Stage { channel, slot, stage, tag } => {
+                    self.core.turn_of(channel, Work::Timer { slot, stage, tag });
+                }
+                Timer::Close(channel) => self.core.turn_of(channel, Work::CloseTimer),
+                Timer::Accept(key) => {
+                    self.core.resume_accepting(key, self.options.accepts_per_turn);
+                }
+                Timer::Task(task) => task(&mut self.core),
+                Timer::ShutdownDeadline => self.core.shutdown_deadline(),
+            }
+        }
+    }
+
+    /// What other threads (and this one) have posted, up to the budget.
+    fn tasks(&mut self) {
+        if self.inbox.is_empty() {
+            self.core.state.handle.take(&mut self.inbox);
+            self.measure_queue_age();
+        }
+        let mut budget = self.options.tasks_per_turn;
+        self.notices();
+        budget -= drain_up_to(&mut self.inbox.channels, budget, |key| {
+            self.core.turn_of(key, Work::Mailbox);
+        });
+        budget -= drain_up_to(&mut self.inbox.tasks, budget, |task| task(&mut self.core));
+        budget -= drain_up_to(&mut self.inbox.runnables, budget, |runnable| {
+            runnable.run();
+        });
+        self.core.state.stats.tasks += (self.options.tasks_per_turn - budget) as u64;
+    }
+
+    /// What was just taken has waited since the last taking at most, or since the loop woke.
+    fn measure_queue_age(&mut self) {
+        if !self.inbox.is_empty() {
+            let now = self.clock.now();
+            let age = now.saturating_duration_since(self.queue_since);
+            let stats = &mut self.core.state.stats;
+            stats.queue_age_max = stats.queue_age_max.max(age);
+            self.queue_since = now;
+        }
+    }
+
+    /// Things in transports that other threads have changed.
+    fn notices(&mut self) {
+        for (id, key) in self.inbox.notices.drain(..) {
+            let token = Token::new(id, key);
+            let readiness = Readiness {
+                token,
+                readable: false,
+                writable: false,
+                peer_closed: false,
+                hangup: false,
+            };
+            if let Some(transport) = self.core.state.transport_mut(id) {
+                transport.ready(readiness, &mut self.events);
+            }
+        }
+        self.channel_events();
+    }
+
+    fn account(&mut self, began: Instant) {
+        let now = self.clock.now();
+        let busy = now.saturating_duration_since(began);
+        let stats = &mut self.core.state.stats;
+        stats.busy += busy;
+        stats.turn_max = stats.turn_max.max(busy);
+        self.load.busy += busy;
+        let window = now.saturating_duration_since(self.load.began);
+        if window >= LOAD_WINDOW {
+            let share = self.load.busy.as_nanos() * 1_000_000_000 / window.as_nanos();
+            let load = &self.core.state.handle.0.load;
+            load.store(share as u64, std::sync::atomic::Ordering::Relaxed);
+            self.load = LoadWindow::new(now);
+        }
+    }
+}
+
+/// Runs at most `budget` items off the front; answers how many.
+fn drain_up_to<T>(items: &mut Vec<T>, budget: usize, mut run: impl FnMut(T)) -> usize {
+    let n = items.len().min(budget);
+    for item in items.drain(..n) {
+        run(item);
+    }
+    n
+}

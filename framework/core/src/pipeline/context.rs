@@ -1,0 +1,399 @@
+//! What a handler's method can do: [`Ctx`].
+//!
+//! The operations that a method fires are kept in order and leave after it has returned. The first
+//! one lies here, on the stack; further ones spill into a queue of the stage.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fyke_buffer::ByteBuf;
+use fyke_clock::TimerKey;
+
+use crate::address::Address;
+use crate::channel::core::ChannelCore;
+use crate::channel::handle::Channel;
+use crate::channel::mailbox::Sender;
+use crate::driver::TransportId;
+use crate::env::Env;
+use crate::error::{CloseReason, Error, LinkError, Result};
+use crate::event::{Event, Notice, Signal};
+use crate::event_loop::state::LoopState;
+use crate::event_loop::timers::Timer;
+use crate::options::ChannelOptions;
+use crate::outgoing::Outgoing;
+use crate::pipeline::cell::{Op, Spill};
+use crate::pipeline::edit::Edit;
+use crate::promise::{Promise, WriteFuture};
+use crate::transport::Membership;
+
+/// The context of a handler's method: `O` is what it fires inwards, `W` what it writes.
+///
+/// Not `Send`; it lives as long as the method runs. See [`Context`](crate::handler::Context),
+/// [`OutboundContext`](crate::handler::OutboundContext) and
+/// [`DuplexContext`](crate::handler::DuplexContext) for its names in handlers.
+pub struct Ctx<'a, O, W> {
+    first: Option<Op<O, W>>,
+    spill: &'a mut Spill<O, W>,
+    core: &'a mut ChannelCore,
+    state: &'a mut LoopState,
+    slot: u16,
+    stage: u32,
+    direct: bool,
+}
+
+impl<'a, O, W> Ctx<'a, O, W> {
+    #[inline]
+    pub(crate) fn new(
+        spill: &'a mut Spill<O, W>,
+        core: &'a mut ChannelCore,
+        state: &'a mut LoopState,
+        slot: u16,
+        stage: u32,
+        direct: bool,
+    ) -> Self {
+        Self { first: None, spill, core, state, slot, stage, direct }
+    }
+
+    #[inline]
+    pub(crate) fn into_first(self) -> Option<Op<O, W>> {
+        self.first
+    }
+
+    #[inline]
+    fn push(&mut self, op: Op<O, W>) {
+        if self.first.is_none() {
+            self.first = Some(op);
+        } else {
+            self.push_behind(op);
+        }
+    }
+
+    #[cold]
+    fn push_behind(&mut self, op: Op<O, W>) {
+        self.spill.get_or_insert_default().push_back(op);
+    }
+
+    // ---- messages ----
+
+    /// Passes a message on to the next handler.
+    #[inline]
+    pub fn fire_read(&mut self, msg: O) {
+        self.push(Op::Read(msg));
+    }
+
+    /// Sends a message towards the transport. It is flushed at the end of the turn.
+    #[inline]
+    pub fn write(&mut self, msg: W) {
+        self.write_with(msg, Promise::NONE);
+    }
+
+    /// Sends a message, with a promise to keep when the transport has taken it.
+    #[inline]
+    pub fn write_with(&mut self, msg: W, promise: Promise) {
+        // What handles wrote before this call goes first: order is order of issue.
+        if let Some(up_to) = self.core.mailbox_issued() {
+            self.push(Op::Drain(up_to));
+        }
+        self.push(Op::Write(msg, promise));
+    }
+
+    /// Sends a message; the future is ready when the transport has taken it (one allocation).
+    pub fn write_with_promise(&mut self, msg: W) -> WriteFuture {
+        let (promise, future) = Promise::new();
+        self.write_with(msg, promise);
+        future
+    }
+
+    /// Sends what was written now instead of at the end of the turn.
+    pub fn flush(&mut self) {
+        self.signal(Signal::Flush);
+    }
+
+    /// Closes the channel after what was written has been sent.
+    pub fn close(&mut self) {
+        self.signal(Signal::Close);
+    }
+
+    /// Closes the channel, once what was written has been sent, for a reason of the handler's.
+    pub fn close_with(&mut self, reason: CloseReason) {
+        self.core.reason.get_or_insert(reason);
+        self.close();
+    }
+
+    /// Ends our direction after what was written has been sent; the peer may go on.
+    pub fn shutdown(&mut self) {
+        self.signal(Signal::Shutdown);
+    }
+
+    /// Closes the channel at once: what waits is dropped, and the peer sees a reset where the
+    /// protocol has one.
+    pub fn abort(&mut self) {
+        self.core.abort_requested = true;
+    }
+
+    // ---- signals, events, errors ----
+
+    #[inline]
+    fn signal(&mut self, signal: Signal) {
+        self.push(Op::Notice(Notice::Signal(signal), signal.is_outbound()));
+    }
+
+    pub(crate) fn pass_signal(&mut self, signal: Signal) {
+        self.signal(signal);
+    }
+
+    /// Passes `registered` on.
+    pub fn fire_registered(&mut self) {
+        self.signal(Signal::Registered);
+    }
+
+    /// Passes `active` on.
+    pub fn fire_active(&mut self) {
+        self.signal(Signal::Active);
+    }
+
+    /// Passes `inactive` on.
+    pub fn fire_inactive(&mut self) {
+        self.signal(Signal::Inactive);
+    }
+
+    /// Passes `unregistered` on.
+    pub fn fire_unregistered(&mut self) {
+        self.signal(Signal::Unregistered);
+    }
+
+    /// Passes `read_complete` on.
+    pub fn fire_read_complete(&mut self) {
+        self.signal(Signal::ReadComplete);
+    }
+
+    /// Passes `read_closed` on.
+    pub fn fire_read_closed(&mut self) {
+        self.signal(Signal::ReadClosed);
+    }
+
+    /// Passes `writability_changed` on.
+    pub fn fire_writability_changed(&mut self) {
+        self.signal(Signal::WritabilityChanged);
+    }
+
+    /// Passes `shutting_down` on.
+    pub fn fire_shutting_down(&mut self) {
+        self.signal(Signal::ShuttingDown);
+    }
+
+    /// Passes an error on towards the tail.
+    pub fn fire_error(&mut self, error: Error) {
+        self.push(Op::Notice(Notice::Error(error), false));
+    }
+
+    /// Sends a user event to the handlers behind this one that asked for its type.
+    pub fn fire_event<E: Any>(&mut self, event: E) {
+        self.pass_event(Event::new(Box::new(event), false));
+    }
+
+    /// Sends a user event to the handlers in front of this one that asked for its type.
+    pub fn fire_event_outbound<E: Any>(&mut self, event: E) {
+        self.pass_event(Event::new(Box::new(event), true));
+    }
+
+    /// Passes an event on in its direction.
+    pub fn pass_event(&mut self, event: Event) {
+        let outbound = event.outbound;
+        self.push(Op::Notice(Notice::Event(event), outbound));
+    }
+
+    // ---- the pipeline ----
+
+    /// Changes the pipeline: several edits, one transaction. They are checked here, and applied
+    /// when this method has returned and what it fired before has left. What the stage fires
+    /// after an edit that removes the stage itself is dropped.
+    ///
+    /// # Errors
+    /// When the pipeline would not fit together; nothing is changed then.
+    pub fn edit(&mut self, edit: impl FnOnce(&mut Edit)) -> Result<(), LinkError> {
+        let plan = Edit::plan(self.core, &mut self.state.shapes, edit)?;
+        self.push(Op::Edit(Box::new(plan)));
+        Ok(())
+    }
+
+    // ---- reading ----
+
+    /// Reads without being asked, or only on [`request_read`](Self::request_read).
+    pub fn set_auto_read(&mut self, on: bool) {
+        self.core.set_auto_read(on);
+    }
+
+    /// With auto-read off: asks for one more message. Bytes that make no whole message do not
+    /// count, so the request stands until a message arrives.
+    pub fn request_read(&mut self) {
+        self.core.request_read();
+    }
+
+    // ---- writing ----
+
+    /// Whether the channel is below its water marks.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.core.is_writable()
+    }
+
+    /// Bytes that wait to be sent, those that handlers hold included.
+    #[must_use]
+    pub fn pending_bytes(&self) -> u64 {
+        self.core.pending_bytes()
+    }
+
+    /// Tells the channel that this handler holds `bytes` more (or fewer) of outbound data, so that
+    /// they count towards the water marks.
+    pub fn account(&mut self, bytes: i64) {
+        self.core.account(bytes);
+    }
+
+    // ---- the world ----
+
+    /// Time, date and randomness.
+    pub fn env(&mut self) -> &mut Env {
+        &mut self.state.env
+    }
+
+    /// A buffer of at least `capacity` bytes from the loop's pool.
+    #[must_use]
+    pub fn buffer(&self, capacity: usize) -> ByteBuf {
+        self.state.pool.take(capacity)
+    }
+
+    /// Calls this handler's `timer` with `tag` after `delay`. Costs no allocation.
+    pub fn schedule(&mut self, delay: Duration, tag: u64) -> TimerKey {
+        let deadline = self.state.env.now() + delay;
+        let timer =
+            Timer::Stage { channel: self.core.key, slot: self.slot, stage: self.stage, tag };
+        self.state.timers.schedule(deadline, timer)
+    }
+
+    /// Cancels a timer of [`schedule`](Self::schedule); `false` when it has expired already.
+    pub fn cancel(&mut self, timer: TimerKey) -> bool {
+        self.state.timers.cancel(timer).is_some()
+    }
+
+    /// Moves a timer to `delay` from now; `false` when it has expired already.
+    pub fn reschedule(&mut self, timer: TimerKey, delay: Duration) -> bool {
+        let deadline = self.state.env.now() + delay;
+        self.state.timers.reschedule(timer, deadline)
+    }
+
+    /// Runs work that blocks on another thread. This stage's input waits, in order, until
+    /// `offloaded` has been called with the result.
+    pub fn offload<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) {
+        self.core.offload(self.state, self.slot, self.stage, move || Box::new(work()));
+        self.push(Op::Wait);
+    }
+
+    /// Runs a future on this loop. It need not be `Send`.
+    pub fn spawn(&mut self, future: impl Future<Output = ()> + 'static) {
+        self.state.spawn(future);
+    }
+
+    // ---- the channel ----
+
+    /// A handle of this channel for any thread.
+    pub fn channel(&mut self) -> Channel {
+        self.core.handle(self.state)
+    }
+
+    /// A typed sender of this channel for any thread; see [`Channel::sender`].
+    ///
+    /// # Errors
+    /// When the tail of the pipeline does not take `M`.
+    pub fn sender<M: Send + 'static>(&mut self) -> Result<Sender<M>, LinkError> {
+        self.channel().sender()
+    }
+
+    /// The channel's options.
+    #[must_use]
+    pub fn options(&self) -> &Arc<ChannelOptions> {
+        &self.core.options
+    }
+
+    /// The address of the other side.
+    #[must_use]
+    pub fn peer_address(&self) -> Option<&Address> {
+        self.core.peer.as_ref()
+    }
+
+    /// The address of our side.
+    #[must_use]
+    pub fn local_address(&self) -> Option<Address> {
+        self.core.local_address(self.state)
+    }
+
+    /// The transport that the channel lives on.
+    #[must_use]
+    pub fn transport(&self) -> TransportId {
+        self.core.transport
+    }
+
+    /// Joins or leaves a multicast group (datagram channels).
+    ///
+    /// # Errors
+    /// Those of the transport.
+    pub fn membership(&mut self, membership: Membership) -> std::io::Result<()> {
+        self.core.membership(self.state, membership)
+    }
+
+    /// A value that handlers of this channel share, by its type. It need not be `Send`.
+    #[must_use]
+    pub fn attribute<T: 'static>(&self) -> Option<&T> {
+        self.core.attributes.get()
+    }
+
+    /// The same, to change it.
+    pub fn attribute_mut<T: 'static>(&mut self) -> Option<&mut T> {
+        self.core.attributes.get_mut()
+    }
+
+    /// Sets the value of its type; answers the one before.
+    pub fn set_attribute<T: 'static>(&mut self, value: T) -> Option<T> {
+        self.core.attributes.set(value)
+    }
+}
+
+impl<O> Ctx<'_, O, Outgoing> {
+    /// Lets `encode` append bytes where the transport will read them, when this stage is next to
+    /// the transport; otherwise into a buffer that is written like any message.
+    ///
+    /// # Errors
+    /// Those of `encode`; nothing is sent then.
+    #[inline]
+    pub fn encode<E>(
+        &mut self,
+        encode: impl FnOnce(&mut ByteBuf) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.direct && self.first.is_none() && self.core.takes_direct_writes() {
+            return self.core.encode(self.state, encode);
+        }
+        let mut buf = self.state.pool.take(1024);
+        encode(&mut buf)?;
+        if !buf.is_empty() {
+            self.push(Op::Write(Outgoing::Buf(buf), Promise::NONE));
+        }
+        Ok(())
+    }
+
+    /// A promise for everything written so far.
+    #[inline]
+    pub fn promise_behind(&mut self, promise: Promise) {
+        if promise.is_observed() {
+            self.push(Op::Write(Outgoing::Buf(ByteBuf::new()), promise));
+        }
+    }
+}
+
+impl<O, W> fmt::Debug for Ctx<'_, O, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ctx").field("channel", &self.core.key).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,177 @@
+//! Promises of writes: optional, one allocation when observed, none otherwise.
+//!
+//! A [`Promise`] travels with a message through the pipeline and is kept when the transport has
+//! taken the message's last byte. Dropped on the way it fails, so nothing waits for ever.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The producer's end. Most are [`Promise::NONE`] and cost nothing.
+#[must_use = "a dropped promise fails"]
+#[derive(Default)]
+pub struct Promise(Option<Arc<Cell>>);
+
+#[derive(Default)]
+struct Cell {
+    state: Mutex<State>,
+    done: Condvar,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Pending,
+    Waiting(Waker),
+    Done(Result<()>),
+    Taken,
+}
+
+impl Promise {
+    /// A promise that nobody observes.
+    pub const NONE: Self = Self(None);
+
+    /// A promise and the future that observes it.
+    pub fn new() -> (Self, WriteFuture) {
+        let cell = Arc::new(Cell::default());
+        (Self(Some(Arc::clone(&cell))), WriteFuture(cell))
+    }
+
+    /// Whether anybody observes it.
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Keeps it.
+    pub fn succeed(mut self) {
+        self.complete(|| Ok(()));
+    }
+
+    /// Fails it.
+    pub fn fail(mut self, error: Error) {
+        self.complete(|| Err(error));
+    }
+
+    #[inline]
+    fn complete(&mut self, result: impl FnOnce() -> Result<()>) {
+        if let Some(cell) = self.0.take() {
+            cell.finish(result());
+        }
+    }
+}
+
+impl Drop for Promise {
+    #[inline]
+    fn drop(&mut self) {
+        self.complete(|| Err(ErrorKind::Dropped.into()));
+    }
+}
+
+impl Cell {
+    fn finish(&self, result: Result<()>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *state, State::Done(result));
+        drop(state);
+        self.done.notify_all();
+        if let State::Waiting(waker) = before {
+            waker.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promise").field("observed", &self.is_observed()).finish()
+    }
+}
+
+/// Becomes ready when the transport has taken the message, or when that has become impossible.
+///
+/// Await it on any executor (also with the loop's own `spawn`), or block a thread that is not a
+/// loop's with [`wait`](Self::wait).
+#[must_use = "a future does nothing until it is awaited; drop it if you do not care"]
+pub struct WriteFuture(Arc<Cell>);
+
+impl WriteFuture {
+    /// Blocks this thread until the promise is kept or broken. Never call it on a loop.
+    ///
+    /// # Errors
+    /// Why the message was not sent.
+    pub fn wait(self) -> Result<()> {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match std::mem::replace(&mut *state, State::Taken) {
+                State::Done(result) => return result,
+                State::Taken => return Err(ErrorKind::Dropped.into()),
+                before => *state = before,
+            }
+            state = self.0.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The result, if there is one already.
+    pub fn try_result(&mut self) -> Option<Result<()>> {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Done(result) => Some(result),
+            before => {
+                *state = before;
+                None
+            }
+        }
+    }
+}
+
+impl Future for WriteFuture {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Done(result) => Poll::Ready(result),
+            State::Taken => Poll::Ready(Err(ErrorKind::Dropped.into())),
+            State::Pending | State::Waiting(_) => {
+                *state = State::Waiting(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl fmt::Debug for WriteFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WriteFuture")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_broken_and_dropped() {
+        let (promise, future) = Promise::new();
+        promise.succeed();
+        assert!(future.wait().is_ok());
+        let (promise, mut future) = Promise::new();
+        assert!(future.try_result().is_none());
+        promise.fail(Error::closed());
+        assert!(future.try_result().is_some_and(|r| r.is_err_and(|e| e.is_closed())));
+        let (promise, future) = Promise::new();
+        drop(promise);
+        assert!(matches!(future.wait().unwrap_err().kind(), ErrorKind::Dropped));
+    }
+
+    #[test]
+    fn wakes_another_thread() {
+        let (promise, future) = Promise::new();
+        let waiter = std::thread::spawn(move || future.wait());
+        promise.succeed();
+        assert!(waiter.join().unwrap().is_ok());
+    }
+}
