@@ -265,3 +265,42 @@ impl<M: AsRef<[u8]> + 'static> Encoder<M> for Delimiter {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How far the input was searched for each delimiter.
+    fn clean(codec: &Delimiter) -> Vec<usize> {
+        codec.patterns.iter().map(|pattern| pattern.clean).collect()
+    }
+
+    #[test]
+    fn each_scan_goes_on_where_it_stopped() {
+        let mut codec = Delimiter::new("never").or(";");
+        let mut src = ByteBuf::from(b"ab;cd;ef;gh");
+        for left in [8, 5, 2] {
+            assert!(codec.decode(&mut src).expect("short enough").is_some());
+            assert_eq!(src.readable(), left);
+            // The first search for the rare one went to the end; only its last four bytes may
+            // still begin one.
+            assert_eq!(clean(&codec)[0], left.saturating_sub(4));
+        }
+        for seen in 3..50 {
+            src.write_u8(b'x');
+            assert!(codec.decode(&mut src).expect("short enough").is_none());
+            assert_eq!(clean(&codec), [seen - 4_usize.min(seen), seen]);
+        }
+    }
+
+    #[test]
+    fn a_delimiter_that_was_found_too_far_off_is_kept_for_later() {
+        let mut codec = Delimiter::new("--").or(";");
+        let mut src = ByteBuf::from(b"a;b;c--");
+        assert_eq!(codec.decode(&mut src).expect("sound").expect("whole").as_slice(), b"a");
+        assert_eq!(clean(&codec), [3, 0]);
+        assert_eq!(codec.decode(&mut src).expect("sound").expect("whole").as_slice(), b"b");
+        assert_eq!(clean(&codec), [1, 0]);
+        assert_eq!(codec.decode(&mut src).expect("sound").expect("whole").as_slice(), b"c");
+    }
+}

@@ -191,3 +191,24 @@ impl<M: AsRef<[u8]> + 'static> Encoder<M> for Line {
         self.append_line(msg.as_ref(), dst)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scan_goes_on_where_it_stopped() {
+        let mut line = Line::new();
+        let mut src = ByteBuf::new();
+        for seen in 1..=100 {
+            src.write_u8(b'a');
+            assert!(line.decode(&mut src).expect("short enough").is_none());
+            assert_eq!(line.scanned, seen);
+        }
+        src.write_slice(b"\nbc");
+        assert_eq!(line.decode(&mut src).expect("a line").expect("whole").readable(), 100);
+        assert_eq!(line.scanned, 0);
+        assert!(line.decode(&mut src).expect("short enough").is_none());
+        assert_eq!(line.scanned, 2);
+    }
+}
