@@ -2,7 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod driver;
+pub mod fake;
 mod kernel;
+pub mod local;
 
 pub use driver::{PollerDriver, PollerRegistry};
+pub use fake::Fake;
 pub use kernel::{FileSource, Kernel, KernelFactory};
+pub use local::{Local, LocalNetwork};

@@ -1,0 +1,58 @@
+//! Events that are held back: released turns later, in order for each handle.
+
+use fyke_core::transport::{Handle, TransportEvent};
+
+#[derive(Debug)]
+struct Late {
+    turn: u64,
+    handle: Handle,
+    event: TransportEvent,
+}
+
+/// What is owed, and the count of turns.
+#[derive(Debug, Default)]
+pub(super) struct LateEvents {
+    turn: u64,
+    owed: Vec<Late>,
+}
+
+impl LateEvents {
+    pub(super) fn is_empty(&self) -> bool {
+        self.owed.is_empty()
+    }
+
+    /// Holds `event` back for so many polls; 0 is the one that runs or comes next. Not before
+    /// what is already held back for `handle`.
+    pub(super) fn hold(&mut self, handle: Handle, turns: u32, event: TransportEvent) {
+        let before = self.owed.iter().filter(|late| late.handle == handle).map(|late| late.turn);
+        let turn = before.fold(self.turn + u64::from(turns), u64::max);
+        self.owed.push(Late { turn, handle, event });
+    }
+
+    /// Whether an event like this is held back for `handle` already: one of them is enough.
+    pub(super) fn holds(&self, handle: Handle, event: &TransportEvent) -> bool {
+        let kind = std::mem::discriminant(event);
+        self.owed
+            .iter()
+            .any(|late| late.handle == handle && std::mem::discriminant(&late.event) == kind)
+    }
+
+    /// Another turn.
+    pub(super) fn begin_turn(&mut self) {
+        self.turn += 1;
+    }
+
+    /// Forgets what is owed to a handle that has been closed.
+    pub(super) fn forget(&mut self, handle: Handle) {
+        self.owed.retain(|late| late.handle != handle);
+    }
+
+    /// The events whose turn has come.
+    pub(super) fn due(&mut self) -> Vec<(Handle, TransportEvent)> {
+        let turn = self.turn;
+        self.owed
+            .extract_if(.., |late| late.turn <= turn)
+            .map(|late| (late.handle, late.event))
+            .collect()
+    }
+}
