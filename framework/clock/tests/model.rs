@@ -66,6 +66,8 @@ enum Step {
     Reschedule(prop::sample::Index, u64),
     /// Let this much time pass and poll this often at most.
     Advance(u64, usize),
+    /// Poll once with a time that lies this far back.
+    PollEarlier(u64),
     /// Go to what `next_deadline` says and poll until nothing is due.
     Sleep,
 }
@@ -93,6 +95,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any_one(), distance()).prop_map(|(which, far)| Step::Reschedule(which, far)),
         4 => (distance(), 0..6_usize).prop_map(|(far, times)| Step::Advance(far, times)),
         2 => distance().prop_map(|far| Step::Advance(far, usize::MAX)),
+        1 => distance().prop_map(Step::PollEarlier),
         3 => Just(Step::Sleep),
     ]
 }
@@ -119,9 +122,13 @@ impl Pair {
 
     /// True when both say that nothing is due.
     fn poll(&mut self) -> Result<bool, TestCaseError> {
-        let found = self.wheel.poll(Instant::from_nanos(self.now));
+        self.poll_at(self.now)
+    }
+
+    fn poll_at(&mut self, now: u64) -> Result<bool, TestCaseError> {
+        let found = self.wheel.poll(Instant::from_nanos(now));
         let found = found.map(|(deadline, id)| (deadline.as_nanos(), id));
-        prop_assert_eq!(found, self.model.poll(self.now));
+        prop_assert_eq!(found, self.model.poll(now));
         if let Some((_, id)) = found {
             prop_assert_eq!(self.wheel.get(self.keys[id as usize]), None);
         }
@@ -154,6 +161,9 @@ impl Pair {
                         break;
                     }
                 }
+            }
+            Step::PollEarlier(ago) => {
+                self.poll_at(self.now.saturating_sub(*ago))?;
             }
             Step::Sleep => {
                 let Some(wake) = self.wheel.next_deadline() else { return Ok(()) };
