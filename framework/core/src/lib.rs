@@ -8,6 +8,7 @@
 mod address;
 pub mod channel;
 pub mod driver;
+pub mod embedded;
 mod env;
 mod error;
 mod event;

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::channel::LocalChannel;
 use crate::channel::core::{State, panic_text};
-use crate::channel::mailbox::{ChannelTask, Entry};
+use crate::channel::mailbox::Entry;
 use crate::error::CloseReason;
 use crate::event::{Notice, Offloaded, Signal};
 use crate::event_loop::state::LoopState;
@@ -248,8 +248,12 @@ impl LocalChannel {
         }
     }
 
-    /// Runs a handle's task with a context behind the last stage.
-    fn run_at_tail(&mut self, state: &mut LoopState, task: ChannelTask) {
+    /// Runs a task with a context behind the last stage.
+    pub(crate) fn run_at_tail(
+        &mut self,
+        state: &mut LoopState,
+        task: impl FnOnce(&mut Ctx<'_, Never, Never>),
+    ) {
         let mut spill = None;
         let mut cx = Ctx::new(&mut spill, &mut self.core, state, END, 0, false);
         task(&mut cx);

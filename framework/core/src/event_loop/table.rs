@@ -249,7 +249,7 @@ impl LoopCore {
         Ok((shared, bound))
     }
 
-    fn new_channel(
+    pub(crate) fn new_channel(
         &mut self,
         transport: TransportId,
         head: Head,
@@ -262,7 +262,7 @@ impl LoopCore {
     }
 
     /// Builds the channel's pipeline and gives it its first turn.
-    fn install(&mut self, mut channel: Box<LocalChannel>, spec: &ChannelSpec) -> Result<()> {
+    pub(crate) fn install(&mut self, mut channel: Box<LocalChannel>, spec: &ChannelSpec) -> Result<()> {
         let built = build(&mut channel, &mut self.state, spec);
         if let Err(error) = built {
             tracing::warn!(peer = ?channel.core.peer, %error, "a channel's pipeline cannot be built");

@@ -62,6 +62,13 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
         Ok(())
     }
 
+    /// Whether nothing is left to do before something happens or time passes.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = &self.core.state;
+        let due = state.timers.next_deadline().is_some_and(|d| d <= self.clock.now());
+        !due && state.ready.is_empty() && self.inbox.is_empty() && !state.handle.has_work()
+    }
+
     /// How long the driver may wait.
     fn timeout(&self, limit: Option<Duration>) -> Option<Duration> {
         let state = &self.core.state;

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use fyke_buffer::ByteBuf;
 use fyke_codec::{Decoder, Encoder};
 
-use crate::error::{Error, LinkError, Result};
+use crate::error::{Error, Result};
 use crate::handler::{DuplexHandler, InboundHandler, OutboundHandler};
 use crate::outgoing::{Datagram, Outgoing};
 use crate::pipeline::cell::Cell;

@@ -8,7 +8,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 
 use crate::channel::LocalChannel;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::Notice;
 use crate::event_loop::state::LoopState;
 use crate::pipeline::context::Ctx;
