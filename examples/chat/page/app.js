@@ -124,7 +124,7 @@ function showConnection(state, retryInMs) {
     const at = performance.now() + retryInMs;
     const show = () => {
       const seconds = Math.max(1, Math.ceil((at - performance.now()) / 1000));
-      $("connection-wait").textContent = `again in ${seconds} s`;
+      $("connection-wait").textContent = `trying again in ${seconds} s`;
     };
     show();
     waitTimer = setInterval(show, 500);
