@@ -8,12 +8,9 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
 use fyke_buffer::{ByteBuf, Pool};
-use fyke_core::address::Address;
-use fyke_core::channel::ChannelKey;
 use fyke_core::driver::Readiness;
-use fyke_core::options::SocketOptions;
-use fyke_core::outgoing::Datagram;
 use fyke_core::transport::{Handle, Membership, TransportEvent};
+use fyke_core::{Address, ChannelKey, Datagram, SocketOptions};
 use fyke_poller::sys::{self, BATCH_MAX, Outbound, PeerAddress, Received};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use socket2::{InterfaceIndexOrAddress, SockRef};

@@ -1,11 +1,10 @@
 //! Regions of files: read where they must be, and left to `sendfile` where they can be.
 
+use fyke_core::{FileRegion, RegionSource};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-
-use fyke_core::outgoing::{FileRegion, RegionSource};
 
 /// A file as the source of [`FileRegion`]s. The kernel transport sends it without a copy.
 ///

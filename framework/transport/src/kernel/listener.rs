@@ -10,10 +10,8 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use fyke_core::address::Address;
-use fyke_core::channel::ChannelKey;
-use fyke_core::options::SocketOptions;
 use fyke_core::transport::{Handle, Incoming};
+use fyke_core::{Address, ChannelKey, SocketOptions};
 use fyke_poller::sys;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;

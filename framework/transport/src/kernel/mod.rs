@@ -30,16 +30,12 @@ use std::time::Duration;
 
 use fyke_buffer::Pool;
 use fyke_clock::Instant;
-use fyke_core::address::Address;
-use fyke_core::channel::ChannelKey;
-use fyke_core::channel::outbound::Gather;
 use fyke_core::driver::{Readiness, TransportId};
-use fyke_core::options::SocketOptions;
-use fyke_core::outgoing::Datagram;
 use fyke_core::transport::{
     CloseMode, Handle, Incoming, Membership, Read, Transport, TransportEvent, TransportFactory,
     TransportSeat, Wrote,
 };
+use fyke_core::{Address, ChannelKey, Datagram, Gather, SocketOptions};
 use fyke_poller::Backend;
 use fyke_poller::sys::Received;
 use socket2::SockRef;

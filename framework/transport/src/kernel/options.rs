@@ -8,10 +8,10 @@
 //! - `SO_LINGER` with a time makes the closing of a socket wait, of a non-blocking one too: the loop
 //!   stands still. The channel's own `close_linger` does not.
 
+use fyke_core::SocketOptions;
 use std::io;
 use std::net::SocketAddr;
 
-use fyke_core::options::SocketOptions;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::table::Kind;

@@ -8,19 +8,17 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 
 use fyke_buffer::Pool;
-use fyke_core::address::Address;
-use fyke_core::channel::ChannelKey;
-use fyke_core::channel::outbound::{Front, GATHER_SLICES_MAX, Gather, file_shrank};
+use fyke_core::channel::outbound::{GATHER_SLICES_MAX, file_shrank};
 use fyke_core::driver::Readiness;
-use fyke_core::options::SocketOptions;
-use fyke_core::outgoing::FileRegion;
 use fyke_core::transport::{Handle, Incoming, Read, TransportEvent, Wrote};
+use fyke_core::{Address, ChannelKey, FileRegion, Front, Gather, SocketOptions};
 use fyke_poller::sys;
 use rustix::io::Errno;
 use socket2::SockRef;
 
 use super::file::FileSource;
 use super::listener::{bind, new_socket, stream_kind};
+use super::readiness::Watch;
 use super::table::{Endpoint, Kind, Parts, Role};
 use super::{Kernel, options, unix};
 
@@ -126,6 +124,10 @@ impl Kernel {
         let Self { table, registry, pending, copy, .. } = self;
         let endpoint = table.get(connection)?;
         if endpoint.watch.is_blocked() {
+            return Ok(Wrote::Now(0));
+        }
+        if matches!(endpoint.role, Role::Connecting) {
+            endpoint.ask(registry, Watch::note_full)?;
             return Ok(Wrote::Now(0));
         }
         let (result, offered) = match out.front() {

@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use fyke_core::channel::ChannelKey;
+use fyke_core::ChannelKey;
 use fyke_core::driver::{Token, TransportId};
 use fyke_core::transport::Handle;
 use slab::Slab;

@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use fyke_core::address::Address;
+use fyke_core::Address;
 use fyke_poller::sys::PeerAddress;
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
