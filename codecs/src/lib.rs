@@ -4,5 +4,6 @@
 pub mod frames;
 pub mod http1;
 mod payload;
+pub mod websocket;
 
 pub use payload::Payload;

@@ -48,7 +48,6 @@ impl HttpError {
     }
 
     /// The answer: the status, the reason as text, `Connection: close`, and `Allow` with a 405.
-    #[must_use]
     pub fn response(&self) -> Response {
         let response = Response::new(self.status)
             .header("Content-Type", "text/plain; charset=utf-8")

@@ -80,8 +80,9 @@ fn whole_responses() {
 #[rustfmt::skip]
 fn streamed_responses() {
     let ok = || ResponseHead::new(Status::OK);
-    let body: &[&'static str] = &["hello", "", " world, hello"];
-    let table: Vec<(&str, &str, ResponseHead, &[&'static str], &str, bool)> = vec![
+    let body: &'static [&'static str] = &["hello", "", " world, hello"];
+    type Row = (&'static str, &'static str, ResponseHead, &'static [&'static str], &'static str, bool);
+    let table: Vec<Row> = vec![
         ("9112-7.1", GET, ok(), body, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nd\r\n world, hello\r\n0\r\n\r\n", false),
         ("9112-7.1 nothing", GET, ok(), &[], "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false),
         ("9112-6.2", GET, ok().content_length(18), body, "HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\nhello world, hello", false),

@@ -1,0 +1,31 @@
+//! WebSocket (RFC 6455).
+//!
+//! [`Handshake`] checks the request and makes the answer; from then on [`MessageCodec`] turns bytes
+//! into whole, checked messages and back. Who wants frames as they stream takes [`FrameDecoder`] and
+//! [`FrameEncoder`]. None of them knows a loop, a socket, a clock or a source of randomness.
+//!
+//! Every rule about frames is kept strictly; the error names the close code. What a peer may send is
+//! bounded by [`Limits`].
+
+mod close;
+mod codec;
+mod decoder;
+mod error;
+mod frame;
+mod handshake;
+mod limits;
+mod mask;
+mod message;
+mod opcode;
+mod utf8;
+
+pub use close::{CloseCode, CloseFrame};
+pub use codec::{MessageCodec, MessageDecoder};
+pub use decoder::{FrameDecoder, FramePart};
+pub use error::WebSocketError;
+pub use frame::{Frame, FrameEncoder};
+pub use handshake::{Handshake, HandshakeError, accept_key, choose_protocol};
+pub use limits::{Limits, Role};
+pub use mask::{Masks, mask};
+pub use message::{Message, Text};
+pub use opcode::OpCode;
