@@ -36,16 +36,17 @@ fn of_overlapping_delimiters_the_one_complete_first_wins() {
         (&["ab", "ab"], "xaby", &["x"]),
     ];
     for (delimiters, stream, items) in table {
-        let mut codec = Delimiter::new(delimiters[0]);
-        for delimiter in &delimiters[1..] {
-            codec = codec.or(delimiter);
-        }
-        let dripped: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
-        let dripped = run(&mut codec.clone(), &dripped);
-        let whole = run(&mut codec, &[stream.as_bytes()]);
-        assert_eq!(whole, dripped);
         let items: Vec<_> = items.iter().map(|item| item.as_bytes()).collect();
-        assert_eq!(whole.items, items);
+        let mut reversed = delimiters.to_vec();
+        reversed.reverse();
+        for order in [delimiters.to_vec(), reversed] {
+            let mut codec = order[1..].iter().fold(Delimiter::new(order[0]), Delimiter::or);
+            let dripped: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
+            let dripped = run(&mut codec.clone(), &dripped);
+            let whole = run(&mut codec, &[stream.as_bytes()]);
+            assert_eq!(whole, dripped, "{order:?}");
+            assert_eq!(whole.items, items, "{order:?}");
+        }
     }
 }
 
