@@ -144,7 +144,7 @@ export function launchBrowser() {
 
 /** One person with a browser of their own: a context, a page, and names for what is on it. */
 export class Person {
-  static async open(browser, server, { name, room = "lobby", context = {} } = {}) {
+  static async open(browser, server, { name, room = "lobby", context = {}, prepare = async () => {} } = {}) {
     const person = new Person();
     person.context = await browser.newContext(context);
     person.context.setDefaultTimeout(WITHIN_MS);
@@ -159,6 +159,7 @@ export class Person {
     person.page.on("request", (request) => {
       if (new URL(request.url()).host !== server.address) person.foreign.push(request.url());
     });
+    await prepare(person.page);
     await person.page.goto(`${server.url}#${encodeURIComponent(room)}`);
     if (name) await person.enter(name);
     return person;

@@ -124,7 +124,7 @@ function showConnection(state, retryInMs) {
     const at = performance.now() + retryInMs;
     const show = () => {
       const seconds = Math.max(1, Math.ceil((at - performance.now()) / 1000));
-      $("connection-wait").textContent = `trying again in ${seconds} s`;
+      $("connection-wait").textContent = `retry in ${seconds} s`;
     };
     show();
     waitTimer = setInterval(show, 500);
@@ -265,7 +265,7 @@ function askName() {
   const first = wantedName === "";
   $("dialog-title").textContent = first ? "Come in" : "Change your name";
   $("dialog-submit").textContent = first ? "Enter" : "Save";
-  $("dialog-lead").textContent = first ? "Choose the name others will see. It is kept in this browser only."
+  $("dialog-lead").textContent = first ? "Choose the name others will see. This browser remembers it."
     : "Others in the room will see you leave and come back under the new name.";
   $("dialog-cancel").hidden = first;
   $("name-input").value = wantedName;
@@ -293,8 +293,12 @@ $("dialog-form").addEventListener("submit", (event) => {
   return undefined;
 });
 $("dialog-cancel").addEventListener("click", () => $("dialog").close());
-$("dialog").addEventListener("cancel", (event) => { if (wantedName === "") event.preventDefault(); });
-// Some browsers close at the second Escape whatever the first one was told.
+for (const kind of ["cancel", "keydown"]) {
+  $("dialog").addEventListener(kind, (event) => {
+    if (wantedName === "" && (kind === "cancel" || event.key === "Escape")) event.preventDefault();
+  });
+}
+// Some browsers close all the same, at the second Escape or the gesture for "back".
 $("dialog").addEventListener("close", () => { if (wantedName === "") askName(); });
 $("me").addEventListener("click", askName);
 

@@ -148,6 +148,36 @@ describe("reconnect", () => {
     assert.equal(await ada.at("member-count").textContent(), "2");
   });
 
+  test("tells what became of a text whose answer was lost", async () => {
+    // Between page and server: what is said is cut off before the server, or the server's answer before the page.
+    let cut = "";
+    const prepare = (page) => page.routeWebSocket(/\/ws$/, (front) => {
+      const back = front.connectToServer();
+      const break_ = () => Promise.all([front.close(), back.close()]);
+      front.onMessage((data) => (cut === "request" && JSON.parse(data).type === "say" ? break_() : back.send(data)));
+      back.onMessage((data) => (cut === "answer" && JSON.parse(data).type === "said" ? break_() : front.send(data)));
+    });
+    const ada = await person({ name: "Ada", prepare });
+    const bob = await person({ name: "Bob" });
+    cut = "answer";
+    await ada.say("it got through");
+    await bob.sees("it got through");
+    cut = "";
+    await ada.sees("it got through");
+    await ada.connected();
+    assert.equal(await ada.at("pending").count() + await ada.at("failed").count(), 0);
+    assert.equal(await ada.message("it got through").getAttribute("data-own"), "");
+    cut = "request";
+    await ada.say("it did not");
+    await ada.page.locator('[data-testid=connection][data-state="waiting"]').waitFor();
+    cut = "";
+    await ada.at("send-again").click();
+    await bob.sees("it did not");
+    await ada.sees("it did not");
+    assert.deepEqual(await ada.texts(), ["it got through", "it did not"]);
+    assert.deepEqual(await bob.texts(), ["it got through", "it did not"]);
+  });
+
   test("shows no message of the history twice", async () => {
     const ada = await person({ name: "Ada" });
     const bob = await Client.join(server, "lobby", "Bob");
@@ -186,10 +216,13 @@ describe("what people write", () => {
     await ada.at("text").fill("two\nlines");
     await ada.at("text").press("Enter");
     await ada.say(fish);
-    await bob.page.waitForFunction(() => document.querySelectorAll("[data-testid=message]").length === 2);
-    assert.deepEqual(await bob.texts(), ["two\nlines", fish]);
-    const over = await bob.at("log").evaluate((log) => log.scrollWidth - log.clientWidth);
-    assert.equal(over, 0, "a long message wraps");
+    await ada.say("w".repeat(2000));
+    await bob.page.waitForFunction(() => document.querySelectorAll("[data-testid=message]").length === 3);
+    assert.deepEqual(await bob.texts(), ["two\nlines", fish, "w".repeat(2000)]);
+    const over = await bob.at("message-text").evaluateAll((bubbles) => bubbles.map((bubble) => bubble.scrollWidth - bubble.clientWidth));
+    assert.deepEqual(over, [0, 0, 0], "long messages wrap");
+    const heights = await bob.at("message-text").evaluateAll((bubbles) => bubbles.map((bubble) => bubble.clientHeight));
+    assert.ok(heights[0] > 40, "the line end is shown");
   });
 
   test("is not sent when it is too long or blank", async () => {
@@ -209,10 +242,12 @@ describe("what people write", () => {
 describe("the page", () => {
   test("asks for a name first, and says what is wrong with it", async () => {
     const ada = await person({});
-    assert.equal(await ada.at("dialog").isVisible(), true);
+    await ada.at("dialog").waitFor();
     await ada.page.keyboard.press("Escape");
     await ada.page.keyboard.press("Escape");
     assert.equal(await ada.at("dialog").isVisible(), true, "there is no way around it");
+    await ada.at("dialog").evaluate((dialog) => dialog.close());
+    await ada.at("dialog").waitFor();
     await ada.at("name-input").fill("n".repeat(33));
     await ada.at("name-submit").click();
     assert.match(await ada.at("name-problem").textContent(), /at most 32/);
