@@ -68,8 +68,8 @@ impl Kernel {
         batch: &mut Vec<Datagram>,
         pool: &Pool,
     ) -> io::Result<bool> {
-        let Self { table, received, .. } = self;
-        let Endpoint { kind, role, fd, .. } = table.get(handle)?;
+        let Self { table, received, pending, .. } = self;
+        let Endpoint { kind, role, fd, owner, watch, .. } = table.get(handle)?;
         let Role::Datagram(state) = role else { return Err(no_datagrams()) };
         if let Some(error) = state.error.take() {
             return Err(*error);
@@ -80,7 +80,14 @@ impl Kernel {
         };
         match result {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            result => result,
+            Err(error) => {
+                if watch.is_edge() {
+                    // Datagrams behind the error make no edge of their own.
+                    pending.push(TransportEvent::Readable(*owner));
+                }
+                Err(error)
+            }
+            more => more,
         }
     }
 

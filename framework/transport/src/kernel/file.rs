@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 /// A file as the source of [`FileRegion`]s. The kernel transport sends it without a copy.
 ///
-/// A file that is on a slow disk stops the loop while it is read; one that changes meanwhile is sent
-/// as it is at that moment. If it becomes shorter than the region the connection fails, as the bytes
-/// that were promised to the peer do not exist.
+/// A file on a slow disk stops the loop while it is read. A file that changes meanwhile is sent as it
+/// is when its bytes leave, also those that were taken already. If it becomes shorter than the region
+/// the connection fails, as the bytes that were promised to the peer do not exist.
 #[derive(Debug)]
 pub struct FileSource {
     file: File,

@@ -252,10 +252,12 @@ impl Transport for Kernel {
             events.push(TransportEvent::Writable(owner));
         }
         if report.readable {
-            events.push(match endpoint.role {
-                Role::Listener { .. } => TransportEvent::Acceptable(owner),
-                _ => TransportEvent::Readable(owner),
-            });
+            match endpoint.role {
+                // What could not be accepted is reported again after the pause.
+                Role::Listener { .. } if !endpoint.watch.is_reading() => {}
+                Role::Listener { .. } => events.push(TransportEvent::Acceptable(owner)),
+                _ => events.push(TransportEvent::Readable(owner)),
+            }
         }
         if report.peer_closed && matches!(endpoint.role, Role::Stream) {
             events.push(TransportEvent::PeerClosed(owner));

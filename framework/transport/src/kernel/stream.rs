@@ -26,7 +26,7 @@ use super::{Kernel, options, unix};
 /// the loop from everybody else.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// How much of a source that only can be read is copied in one write.
+/// How much of a source that can only be read is copied at a time.
 const COPY_BYTES: usize = 64 * 1024;
 
 /// An accepted connection on its way to a loop.
@@ -140,18 +140,14 @@ impl Kernel {
                 let offered = slices.iter().map(|slice| slice.len()).sum();
                 (sys::send_vectored(&endpoint.fd, slices), offered)
             }
-            Front::File(region) => match send_region(&endpoint.fd, region)? {
+            Front::File(region) => match send_region(&endpoint.fd, region, copy)? {
                 Sent::Full(sent) => (Ok(sent), usize::MAX),
                 Sent::Whole(sent) => (Ok(sent), sent),
                 Sent::Turn(sent) => {
-                    // Nothing will report that there is still room, so we do.
+                    // Less than was offered means full to the caller. Nothing else will report that
+                    // there is still room.
                     pending.push(TransportEvent::Writable(endpoint.owner));
                     (Ok(sent), sent)
-                }
-                Sent::CopyInstead => {
-                    copy.resize(COPY_BYTES, 0);
-                    let filled = out.copy_to(copy)?;
-                    (sys::send(&endpoint.fd, &copy[..filled]), filled)
                 }
             },
         };
@@ -178,32 +174,49 @@ enum Sent {
     Full(usize),
     /// So much went, enough for one turn.
     Turn(usize),
-    /// The kernel cannot send this source.
-    CopyInstead,
 }
 
-/// Sends the front of `region` by `sendfile`, until the socket is full. A short `sendfile` alone does
-/// not say so, and only a refused one promises a readiness.
-fn send_region(socket: &OwnedFd, region: &FileRegion) -> io::Result<Sent> {
-    let Some(source) = region.source().as_any().downcast_ref::<FileSource>() else {
-        return Ok(Sent::CopyInstead);
-    };
+/// Sends the front of `region`, until the socket is full: a short `sendfile` alone does not say so,
+/// and only a refused one promises a readiness.
+fn send_region(socket: &OwnedFd, region: &FileRegion, copy: &mut Vec<u8>) -> io::Result<Sent> {
     let goal = region.len().min(FILE_BYTES_MAX);
+    let mut file = region.source().as_any().downcast_ref::<FileSource>();
     let mut sent = 0u64;
     while sent < goal {
-        let offset = region.offset() + sent;
-        match sys::sendfile(socket, source.file(), offset, goal - sent) {
+        let (offset, left) = (region.offset() + sent, goal - sent);
+        let result = match file {
+            Some(source) => sys::sendfile(socket, source.file(), offset, left),
+            None => send_copy(socket, region, offset, left, copy),
+        };
+        match result {
             Ok(0) => return Err(file_shrank()),
             Ok(n) => sent += n as u64,
             Err(error) => match Errno::from_io_error(&error) {
                 Some(Errno::AGAIN) => return Ok(Sent::Full(sent as usize)),
-                Some(Errno::INVAL | Errno::NOSYS) if sent == 0 => return Ok(Sent::CopyInstead),
+                // A file of a kind that can only be read.
+                Some(Errno::INVAL | Errno::NOSYS) if file.is_some() => file = None,
                 _ => return Err(error),
             },
         }
     }
     let sent = sent as usize;
     Ok(if goal < region.len() { Sent::Turn(sent) } else { Sent::Whole(sent) })
+}
+
+/// Reads a piece of `region` and sends it; 0 when the source ends there.
+fn send_copy(
+    socket: &OwnedFd,
+    region: &FileRegion,
+    offset: u64,
+    left: u64,
+    copy: &mut Vec<u8>,
+) -> io::Result<usize> {
+    copy.resize(COPY_BYTES, 0);
+    let want = usize::try_from(left).map_or(COPY_BYTES, |left| left.min(COPY_BYTES));
+    match region.source().read_at(offset, &mut copy[..want])? {
+        0 => Ok(0),
+        n => sys::send(socket, &copy[..n]),
+    }
 }
 
 /// A connect has come to its end, or has not.

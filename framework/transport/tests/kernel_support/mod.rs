@@ -7,16 +7,21 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+mod lender;
+
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use fyke_buffer::Pool;
 use fyke_core::driver::{Driver, Readiness, Token};
-use fyke_core::testing::{Offer, channel_key};
-use fyke_core::transport::{CloseMode, Handle, Incoming, Read, Transport, TransportEvent, Wrote};
+use fyke_core::transport::{CloseMode, Handle, Incoming, Read, Transport, TransportEvent};
 use fyke_core::{Address, ChannelKey, Outgoing, SocketOptions};
 use fyke_poller::{Backend, Trigger};
 use fyke_transport::{Kernel, PollerDriver};
+
+pub(crate) use lender::Offer;
 
 /// A wait that takes longer means that something was lost.
 const STUCK: Duration = Duration::from_secs(20);
@@ -67,7 +72,7 @@ pub(crate) struct Chan {
 pub(crate) struct World {
     pub(crate) backend: Backend,
     pub(crate) driver: PollerDriver,
-    pub(crate) kernel: Kernel,
+    pub(crate) kernel: Rc<RefCell<Kernel>>,
     pub(crate) pool: Pool,
     pub(crate) chans: Vec<Chan>,
     ready: Vec<Readiness>,
@@ -79,6 +84,7 @@ impl World {
     pub(crate) fn new(backend: Backend) -> Self {
         let driver = PollerDriver::new(backend).unwrap();
         let kernel = Kernel::new(Token(0).transport(), driver.poller().clone()).unwrap();
+        let kernel = Rc::new(RefCell::new(kernel));
         Self {
             backend,
             driver,
@@ -96,7 +102,7 @@ impl World {
 
     /// A channel without a handle yet.
     pub(crate) fn vacant(&mut self) -> (Id, ChannelKey) {
-        let key = channel_key(self.chans.len() as u32);
+        let key = ChannelKey::new(self.chans.len() as u32, 1);
         self.chans.push(Chan {
             key,
             handle: None,
@@ -104,7 +110,7 @@ impl World {
             reading: true,
             blocked: false,
             unblocked: 0,
-            out: Offer::new(),
+            out: Offer::default(),
             input: Vec::new(),
             ended: false,
             peer_closed: false,
@@ -123,14 +129,15 @@ impl World {
 
     pub(crate) fn listen(&mut self, address: &Address, options: &SocketOptions) -> (Id, Address) {
         let (id, key) = self.vacant();
-        let (handle, address) = self.kernel.listen(key, address, options).unwrap();
+        let (handle, address) = self.kernel.borrow_mut().listen(key, address, options).unwrap();
         self.chans[id].handle = Some(handle);
         (id, address)
     }
 
     pub(crate) fn connect(&mut self, address: &Address, options: &SocketOptions) -> Id {
         let (id, key) = self.vacant();
-        self.chans[id].handle = Some(self.kernel.connect(key, address, options).unwrap());
+        self.chans[id].handle =
+            Some(self.kernel.borrow_mut().connect(key, address, options).unwrap());
         id
     }
 
@@ -143,7 +150,7 @@ impl World {
     pub(crate) fn accept_raw(&mut self, listener: Id) -> (Incoming, Address) {
         loop {
             self.until(|world| world.chans[listener].acceptable);
-            match self.kernel.accept(self.handle(listener)).unwrap() {
+            match self.kernel.borrow_mut().accept(self.handle(listener)).unwrap() {
                 Some(found) => return found,
                 None => self.chans[listener].acceptable = false,
             }
@@ -153,7 +160,8 @@ impl World {
     pub(crate) fn adopt(&mut self, incoming: Incoming) -> Id {
         let (id, key) = self.vacant();
         let options = SocketOptions::default();
-        self.chans[id].handle = Some(self.kernel.adopt(key, incoming, &options).unwrap());
+        self.chans[id].handle =
+            Some(self.kernel.borrow_mut().adopt(key, incoming, &options).unwrap());
         id
     }
 
@@ -174,12 +182,12 @@ impl World {
 
     pub(crate) fn close(&mut self, id: Id, mode: CloseMode) {
         let handle = self.chans[id].handle.take().expect("the channel is open");
-        self.kernel.close(handle, mode);
+        self.kernel.borrow_mut().close(handle, mode);
     }
 
     pub(crate) fn set_reading(&mut self, id: Id, on: bool) {
         self.chans[id].reading = on;
-        self.kernel.set_reading(self.handle(id), on);
+        self.kernel.borrow_mut().set_reading(self.handle(id), on);
     }
 
     pub(crate) fn send(&mut self, id: Id, message: impl Into<Outgoing>) {
@@ -187,7 +195,7 @@ impl World {
     }
 
     pub(crate) fn shutdown(&mut self, id: Id) {
-        self.kernel.shutdown(self.handle(id)).unwrap();
+        self.kernel.borrow_mut().shutdown(self.handle(id)).unwrap();
     }
 
     /// Lets everything happen until `done`.
@@ -219,7 +227,7 @@ impl World {
         let Some(handle) = chan.handle.filter(|_| chan.readable && chan.reading) else {
             return false;
         };
-        match self.kernel.read(handle, chan.want, &self.pool) {
+        match self.kernel.borrow_mut().read(handle, chan.want, &self.pool) {
             Ok(Read::Data { bytes, more }) => {
                 assert!(!bytes.is_empty());
                 assert!(!chan.ended, "bytes after the end");
@@ -249,13 +257,11 @@ impl World {
         let Some(handle) = chan.handle.filter(|_| !chan.blocked && chan.out.pending() > 0) else {
             return false;
         };
-        match self.kernel.write(handle, &mut chan.out.gather()) {
-            Ok(Wrote::Now(0)) => chan.blocked = true,
-            Ok(Wrote::Now(n)) => chan.out.advance(n),
-            Ok(Wrote::InFlight) => unreachable!("the kernel transport answers at once"),
+        match chan.out.write(&self.kernel, handle) {
+            Ok((n, offered)) => chan.blocked = (n as u64) < offered,
             Err(error) => {
                 chan.log.push(format!("write: {:?}", error.kind()));
-                chan.out = Offer::new();
+                chan.out = Offer::default();
             }
         }
         true
@@ -264,13 +270,17 @@ impl World {
     /// Waits once; `false` when nothing came of it.
     pub(crate) fn turn(&mut self, timeout: Duration) -> bool {
         let mut events = Vec::new();
-        let timeout = if self.kernel.next_deadline().is_some() { Duration::ZERO } else { timeout };
+        let timeout = if self.kernel.borrow_mut().next_deadline().is_some() {
+            Duration::ZERO
+        } else {
+            timeout
+        };
         self.waits += 1;
         self.driver.wait(Some(timeout), &mut self.ready).unwrap();
         for readiness in std::mem::take(&mut self.ready) {
-            self.kernel.ready(readiness, &mut events);
+            self.kernel.borrow_mut().ready(readiness, &mut events);
         }
-        self.kernel.poll(fyke_clock::Instant::ZERO, &mut events);
+        self.kernel.borrow_mut().poll(fyke_clock::Instant::ZERO, &mut events);
         let any = !events.is_empty();
         for event in events {
             self.note(event);
