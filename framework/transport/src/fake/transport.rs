@@ -39,7 +39,7 @@ struct Open {
     in_flight: bool,
     /// A `Readable` (a listener's `Acceptable`) came due while nobody wanted to read.
     owes_readable: bool,
-    /// The inner transport said that there is more.
+    /// The inner transport said that there is more, and has not said the contrary since.
     inner_more: bool,
     /// Read from the inner transport and not handed over yet.
     stash: ByteBuf,
@@ -127,6 +127,12 @@ impl FakeTransport {
             let Some(&handle) = owner_of(&event).and_then(|owner| self.owners.get(&owner)) else {
                 continue;
             };
+            if let (TransportEvent::Readable(_), Some(open)) = (&event, self.open.get_mut(&handle))
+            {
+                // It may be told while there is still something in our own hands; what is handed
+                // out then must not look like the last.
+                open.inner_more = true;
+            }
             let turns = self.plan.event_turns();
             self.owe(handle, turns, event);
         }

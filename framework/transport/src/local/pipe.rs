@@ -88,7 +88,7 @@ impl Pipe {
     /// Appends `part`; `expected` bytes come in all, so that a new chunk has their size.
     fn append(&mut self, mut part: &[u8], mut expected: usize, pool: &Pool) {
         while !part.is_empty() {
-            if !self.chunks.back().is_some_and(|last| last.writable() > 0) {
+            if self.chunks.back().is_none_or(|last| last.writable() == 0) {
                 let size = expected.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
                 self.chunks.push_back(pool.take(size));
             }

@@ -58,7 +58,6 @@ pub(super) struct Signal {
 
 impl Signal {
     /// Notes changes. What it answers is to be sent when the lock has been released.
-    #[must_use]
     pub(super) fn raise(&mut self, flags: Flags) -> Wake {
         let first = self.pending.is_none() && !flags.is_none();
         self.pending = self.pending.with(flags);
@@ -76,7 +75,6 @@ impl Signal {
     }
 
     /// Gives the side its place; what has gathered before is announced there.
-    #[must_use]
     pub(super) fn seat(&mut self, seat: Seat) -> Wake {
         self.seat = Some(seat);
         Wake(if self.pending.is_none() { None } else { self.seat.clone() })

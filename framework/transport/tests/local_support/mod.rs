@@ -7,13 +7,15 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-pub mod offer;
+pub(crate) mod offer;
+pub(crate) mod scripts;
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use fyke_buffer::Pool;
@@ -32,25 +34,48 @@ use offer::Shared;
 /// So many turns without an end mean that something was lost.
 const TURNS_MAX: usize = 200_000;
 
+/// A loop that sleeps for so long has lost a notice.
+const STUCK: Duration = Duration::from_secs(30);
+
 /// Reads of one channel in one turn.
 const READS_PER_TURN: usize = 8;
 
-/// A driver that never waits: whoever turns the loop decides when.
-pub struct IdleDriver;
+/// A driver that waits for its waker only, or not at all: then whoever turns the loop decides.
+pub(crate) struct TestDriver(Arc<Parker>);
 
-struct IdleWakeup;
-
-impl Wakeup for IdleWakeup {
-    fn wake(&self) {}
+/// What a test driver sleeps on.
+#[derive(Default)]
+pub(crate) struct Parker {
+    woken: Mutex<bool>,
+    changed: Condvar,
 }
 
-impl Driver for IdleDriver {
-    fn wait(&mut self, _: Option<Duration>, _: &mut Vec<Readiness>) -> io::Result<()> {
+impl Wakeup for Parker {
+    fn wake(&self) {
+        *self.woken.lock().unwrap() = true;
+        self.changed.notify_one();
+    }
+}
+
+impl TestDriver {
+    pub(crate) fn new() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl Driver for TestDriver {
+    fn wait(&mut self, timeout: Option<Duration>, _: &mut Vec<Readiness>) -> io::Result<()> {
+        let woken = self.0.woken.lock().unwrap();
+        let limit = timeout.unwrap_or(STUCK);
+        let (mut woken, result) =
+            self.0.changed.wait_timeout_while(woken, limit, |woken| !*woken).unwrap();
+        assert!(timeout.is_some() || !result.timed_out(), "nobody wakes this loop");
+        *woken = false;
         Ok(())
     }
 
     fn waker(&self) -> Arc<dyn Wakeup> {
-        Arc::new(IdleWakeup)
+        Arc::<Parker>::clone(&self.0)
     }
 
     fn registry(&self) -> &dyn Any {
@@ -66,24 +91,25 @@ thread_local! {
 }
 
 /// One loop and its transport.
-pub struct Node {
-    pub event_loop: EventLoop<IdleDriver, VirtualClock>,
-    pub transport: Shared,
+pub(crate) struct Node {
+    pub(crate) event_loop: EventLoop<TestDriver, VirtualClock>,
+    pub(crate) transport: Shared,
     events: Events,
 }
 
 impl Node {
-    pub fn new(id: u32, factory: impl TransportFactory) -> Self {
+    pub(crate) fn new(id: u32, factory: impl TransportFactory) -> Self {
         let clock = VirtualClock::new();
-        let mut event_loop = EventLoop::new(IdleDriver, clock, LoopOptions::new(id, 1));
+        let mut event_loop = EventLoop::new(TestDriver::new(), clock, LoopOptions::new(id, 1));
         event_loop.transport(&Tapping(factory)).unwrap();
         let (transport, events) = MADE.take().expect("the factory has run");
         Self { event_loop, transport, events }
     }
 
-    /// One turn of the loop; answers what the transport has reported.
-    pub fn turn(&mut self) -> Vec<TransportEvent> {
-        self.event_loop.turn(Some(Duration::ZERO)).unwrap();
+    /// One turn of the loop, which may sleep; answers what the transport has reported.
+    pub(crate) fn turn(&mut self, sleep: bool) -> Vec<TransportEvent> {
+        let limit = if sleep { None } else { Some(Duration::ZERO) };
+        self.event_loop.turn(limit).unwrap();
         self.events.take()
     }
 }
@@ -189,53 +215,80 @@ impl Transport for Tap {
 }
 
 /// The index of a channel in a [`World`].
-pub type Id = usize;
+pub(crate) type Id = usize;
 
 /// A channel in miniature.
-#[derive(Debug)]
-pub struct Chan {
-    pub node: usize,
-    pub key: ChannelKey,
-    pub handle: Option<Handle>,
+pub(crate) struct Chan {
+    pub(crate) node: usize,
+    pub(crate) key: ChannelKey,
+    pub(crate) handle: Option<Handle>,
     readable: bool,
-    pub reading: bool,
-    pub blocked: bool,
-    pub in_flight: bool,
-    pub acceptable: bool,
-    pub connected: Option<Result<(), io::ErrorKind>>,
+    pub(crate) reading: bool,
+    pub(crate) blocked: bool,
+    pub(crate) in_flight: bool,
+    pub(crate) acceptable: bool,
+    pub(crate) connected: Option<Result<(), io::ErrorKind>>,
     /// All that was ever put; the first `sent` bytes are the transport's.
-    pub output: Vec<u8>,
-    pub sent: usize,
+    pub(crate) output: Vec<u8>,
+    pub(crate) sent: usize,
     offered: usize,
     ending: bool,
     shut: bool,
-    pub input: Vec<u8>,
-    pub letters: Vec<(Address, Vec<u8>, bool)>,
-    pub ended: bool,
-    pub peer_closed: bool,
-    pub failed: Option<io::ErrorKind>,
+    pub(crate) input: Vec<u8>,
+    pub(crate) letters: Vec<(Address, Vec<u8>, bool)>,
+    pub(crate) ended: bool,
+    pub(crate) peer_closed: bool,
+    pub(crate) failed: Option<io::ErrorKind>,
     /// Sends back what it reads, and its end after the peer's.
-    pub echo: bool,
-    pub want: usize,
+    pub(crate) echo: bool,
+    pub(crate) want: usize,
+    datagram: bool,
+}
+
+impl Chan {
+    /// Whether it can go on without any event.
+    fn has_work(&self) -> bool {
+        let unsent = self.sent < self.output.len() || (self.ending && !self.shut);
+        let open = self.handle.is_some() && self.failed.is_none();
+        open && ((self.readable && self.reading) || (unsent && !self.blocked && !self.in_flight))
+    }
+}
+
+impl fmt::Debug for Chan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, reading, readable, blocked, in_flight, ended, failed, .. } = self;
+        write!(f, "{key:?} {:?} put {} sent {}", self.handle, self.output.len(), self.sent)?;
+        write!(f, " read {} reading {reading} readable {readable}", self.input.len())?;
+        write!(f, " blocked {blocked} in_flight {in_flight} ended {ended} failed {failed:?}")
+    }
 }
 
 /// Loops that are turned one after the other, and their channels.
-pub struct World {
-    pub nodes: Vec<Node>,
-    pub chans: Vec<Chan>,
-    pub pool: Pool,
-    pub turns: usize,
+pub(crate) struct World {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) chans: Vec<Chan>,
+    pub(crate) pool: Pool,
+    pub(crate) turns: usize,
     /// Every event in order, in words.
-    pub log: Vec<String>,
+    pub(crate) log: Vec<String>,
+    /// Whether a loop sleeps when no channel has anything to do.
+    pub(crate) sleeps: bool,
 }
 
 impl World {
-    pub fn new(nodes: Vec<Node>) -> Self {
-        Self { nodes, chans: Vec::new(), pool: Pool::new(), turns: 0, log: Vec::new() }
+    pub(crate) fn new(nodes: Vec<Node>) -> Self {
+        Self {
+            nodes,
+            chans: Vec::new(),
+            pool: Pool::new(),
+            turns: 0,
+            log: Vec::new(),
+            sleeps: false,
+        }
     }
 
     /// A channel without a handle.
-    pub fn vacant(&mut self, node: usize) -> (Id, ChannelKey) {
+    pub(crate) fn vacant(&mut self, node: usize) -> (Id, ChannelKey) {
         let id = self.chans.len();
         let key = ChannelKey::new(u32::try_from(id).unwrap() + 1000, 1);
         self.chans.push(Chan {
@@ -260,11 +313,12 @@ impl World {
             failed: None,
             echo: false,
             want: 4096,
+            datagram: false,
         });
         (id, key)
     }
 
-    pub fn transport(&self, node: usize) -> Shared {
+    pub(crate) fn transport(&self, node: usize) -> Shared {
         Rc::clone(&self.nodes[node].transport)
     }
 
@@ -272,7 +326,7 @@ impl World {
         (self.transport(self.chans[id].node), self.chans[id].handle.expect("open"))
     }
 
-    pub fn listen(&mut self, node: usize, name: &str) -> (Id, Address) {
+    pub(crate) fn listen(&mut self, node: usize, name: &str) -> (Id, Address) {
         let (id, key) = self.vacant(node);
         let (handle, address) = self
             .transport(node)
@@ -283,11 +337,16 @@ impl World {
         (id, address)
     }
 
-    pub fn dial(&mut self, node: usize, address: &Address) -> Id {
+    pub(crate) fn dial(&mut self, node: usize, address: &Address) -> Id {
         self.dial_with(node, address, &SocketOptions::new())
     }
 
-    pub fn dial_with(&mut self, node: usize, address: &Address, options: &SocketOptions) -> Id {
+    pub(crate) fn dial_with(
+        &mut self,
+        node: usize,
+        address: &Address,
+        options: &SocketOptions,
+    ) -> Id {
         let (id, key) = self.vacant(node);
         let handle = self.transport(node).borrow_mut().connect(key, address, options).unwrap();
         self.chans[id].handle = Some(handle);
@@ -295,7 +354,7 @@ impl World {
     }
 
     /// Accepts one connection and gives it to the loop `node`.
-    pub fn accept(&mut self, listener: Id, node: usize) -> (Id, Address) {
+    pub(crate) fn accept(&mut self, listener: Id, node: usize) -> (Id, Address) {
         loop {
             self.until("acceptable", |world| world.chans[listener].acceptable);
             let (transport, handle) = self.of(listener);
@@ -313,7 +372,7 @@ impl World {
     }
 
     /// A listener, a client on loop `a`, a server on loop `b`.
-    pub fn connection(&mut self, a: usize, b: usize) -> (Id, Id) {
+    pub(crate) fn connection(&mut self, a: usize, b: usize) -> (Id, Id) {
         let (listener, address) = self.listen(b, "");
         let client = self.dial(a, &address);
         let (server, _) = self.accept(listener, b);
@@ -322,16 +381,16 @@ impl World {
         (client, server)
     }
 
-    pub fn put(&mut self, id: Id, bytes: &[u8]) {
+    pub(crate) fn put(&mut self, id: Id, bytes: &[u8]) {
         self.chans[id].output.extend_from_slice(bytes);
     }
 
     /// Ends the output once all that was put has gone.
-    pub fn end(&mut self, id: Id) {
+    pub(crate) fn end(&mut self, id: Id) {
         self.chans[id].ending = true;
     }
 
-    pub fn set_reading(&mut self, id: Id, on: bool) {
+    pub(crate) fn set_reading(&mut self, id: Id, on: bool) {
         let (transport, handle) = self.of(id);
         transport.borrow_mut().set_reading(handle, on);
         let chan = &mut self.chans[id];
@@ -342,25 +401,26 @@ impl World {
         }
     }
 
-    pub fn close(&mut self, id: Id, mode: CloseMode) {
+    pub(crate) fn close(&mut self, id: Id, mode: CloseMode) {
         let (transport, handle) = self.of(id);
         transport.borrow_mut().close(handle, mode);
         self.chans[id].handle = None;
     }
 
     /// Turns until `done`.
-    pub fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         for _ in 0..TURNS_MAX {
             if done(self) {
                 return;
             }
             self.turn();
         }
-        panic!("stuck before {what}: {:#?}\n{:?}", self.chans, self.log.last_chunk::<20>());
+        let last = self.log.len().saturating_sub(20);
+        panic!("stuck before {what}: {:#?}\n{:#?}", self.chans, &self.log[last..]);
     }
 
     /// Turns until nothing is owed any more; answers how many turns it took.
-    pub fn settle(&mut self) -> usize {
+    pub(crate) fn settle(&mut self) -> usize {
         let (before, mut quiet) = (self.turns, 0);
         while quiet < 4 {
             let events = self.log.len();
@@ -373,15 +433,20 @@ impl World {
     }
 
     /// A turn of every loop, then of every channel.
-    pub fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         self.turns += 1;
+        let sleep = self.sleeps && !self.chans.iter().any(Chan::has_work);
         for node in 0..self.nodes.len() {
-            for event in self.nodes[node].turn() {
+            for event in self.nodes[node].turn(sleep) {
                 self.on_event(node, event);
             }
         }
         for id in 0..self.chans.len() {
             if self.chans[id].handle.is_some() && self.chans[id].failed.is_none() {
+                if self.chans[id].datagram {
+                    self.receive(id);
+                    continue;
+                }
                 self.read(id);
                 self.write(id);
             }
@@ -487,8 +552,46 @@ impl World {
         }
     }
 
+    /// A datagram endpoint.
+    pub(crate) fn endpoint(
+        &mut self,
+        node: usize,
+        name: &str,
+        peer: Option<&Address>,
+    ) -> (Id, Address) {
+        self.endpoint_with(node, name, peer, &SocketOptions::new())
+    }
+
+    pub(crate) fn endpoint_with(
+        &mut self,
+        node: usize,
+        name: &str,
+        peer: Option<&Address>,
+        options: &SocketOptions,
+    ) -> (Id, Address) {
+        let (id, key) = self.vacant(node);
+        let bind = Address::local(name);
+        let transport = self.transport(node);
+        let opened = transport.borrow_mut().datagram(key, Some(&bind), peer, options);
+        let (handle, address) = opened.unwrap();
+        self.chans[id].handle = Some(handle);
+        self.chans[id].datagram = true;
+        (id, address)
+    }
+
+    /// Sends all of `batch`, as fast as the transport takes it.
+    pub(crate) fn send(&mut self, id: Id, mut batch: Vec<Datagram>) {
+        let (transport, handle) = self.of(id);
+        while !batch.is_empty() {
+            self.until("room for datagrams", |world| !world.chans[id].blocked);
+            let sent = transport.borrow_mut().send(handle, &batch).unwrap();
+            self.chans[id].blocked = sent < batch.len();
+            batch.drain(..sent);
+        }
+    }
+
     /// Receives whatever a datagram endpoint has, as far as it has been told of it.
-    pub fn receive(&mut self, id: Id) {
+    fn receive(&mut self, id: Id) {
         let (transport, handle) = self.of(id);
         let mut batch = Vec::new();
         while self.chans[id].readable {
@@ -504,6 +607,6 @@ impl World {
 }
 
 /// Bytes that differ from place to place.
-pub fn pattern(len: usize, salt: u8) -> Vec<u8> {
+pub(crate) fn pattern(len: usize, salt: u8) -> Vec<u8> {
     (0..len).map(|i| (i ^ (i >> 8)) as u8 ^ salt).collect()
 }

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -21,10 +22,10 @@ use fyke_core::{
     Sender, SocketOptions,
 };
 
-use super::IdleDriver;
+use super::TestDriver;
 
 /// A transport that several owners drive.
-pub type Shared = Rc<RefCell<Box<dyn Transport>>>;
+pub(crate) type Shared = Rc<RefCell<Box<dyn Transport>>>;
 
 /// What is done with the next gather.
 type Borrower = Box<dyn FnOnce(&mut Gather<'_>)>;
@@ -35,7 +36,7 @@ thread_local! {
 }
 
 /// Offers `messages` to `transport` in one write.
-pub fn write(
+pub(crate) fn write(
     transport: &Shared,
     handle: Handle,
     messages: impl IntoIterator<Item = Outgoing>,
@@ -43,7 +44,9 @@ pub fn write(
     let result = Rc::new(RefCell::new(None));
     let (transport, answer) = (Rc::clone(transport), Rc::clone(&result));
     let borrower: Borrower = Box::new(move |gather| {
-        *answer.borrow_mut() = Some(transport.borrow_mut().write(handle, gather));
+        // The lender's loop would swallow a panic.
+        let write = AssertUnwindSafe(|| transport.borrow_mut().write(handle, gather));
+        *answer.borrow_mut() = Some(catch_unwind(write));
     });
     BORROWER.with_borrow_mut(|slot| *slot = Some(borrower));
     LENDER.with_borrow_mut(|lender| {
@@ -54,18 +57,18 @@ pub fn write(
         lender.event_loop.turn(Some(Duration::ZERO)).unwrap();
     });
     let result = result.borrow_mut().take();
-    result.expect("the message was offered")
+    result.expect("the message was offered").unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 struct Lender {
-    event_loop: EventLoop<IdleDriver, VirtualClock>,
+    event_loop: EventLoop<TestDriver, VirtualClock>,
     sender: Sender<Outgoing>,
 }
 
 impl Lender {
     fn new() -> Self {
         let clock = VirtualClock::new();
-        let mut event_loop = EventLoop::new(IdleDriver, clock, LoopOptions::new(99, 0));
+        let mut event_loop = EventLoop::new(TestDriver::new(), clock, LoopOptions::new(99, 0));
         let id = event_loop.transport(&LendingFactory).unwrap();
         let options = ChannelOptions::new().water_marks(usize::MAX >> 1, usize::MAX >> 1);
         let spec = ChannelSpec::new(options, |channel| channel.pipeline());
@@ -121,12 +124,7 @@ impl Transport for Lending {
         never()
     }
 
-    fn connect(
-        &mut self,
-        owner: ChannelKey,
-        _: &Address,
-        _: &SocketOptions,
-    ) -> io::Result<Handle> {
+    fn connect(&mut self, owner: ChannelKey, _: &Address, _: &SocketOptions) -> io::Result<Handle> {
         self.connecting.push_back(owner);
         Ok(Handle(0))
     }
