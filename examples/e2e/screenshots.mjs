@@ -5,8 +5,8 @@ import { mkdir } from "node:fs/promises";
 import { Client, Person, Server, launchBrowser } from "./support.mjs";
 
 const directory = process.argv[2] ?? "screenshots";
-await mkdir(directory, { recursive: true });
 const server = await Server.start();
+await mkdir(directory, { recursive: true });
 const browser = await launchBrowser();
 
 async function shot(person, name) {

@@ -145,7 +145,7 @@ describe("reconnect", () => {
     // What was shown stays, nothing is shown twice, and the new server's ids are new.
     assert.deepEqual(await ada.texts(), ["before", "typed while away"]);
     assert.deepEqual(await bob.texts(), ["before", "typed while away"]);
-    assert.equal(await ada.at("member-count").textContent(), "2");
+    await ada.at("member-count").filter({ hasText: /^2$/ }).waitFor();
   });
 
   test("tells what became of a text whose answer was lost", async () => {
@@ -165,7 +165,7 @@ describe("reconnect", () => {
     cut = "";
     await ada.sees("it got through");
     await ada.connected();
-    assert.equal(await ada.at("pending").count() + await ada.at("failed").count(), 0);
+    assert.equal(await ada.at("pending").count() + await ada.at("failed").count(), 0, "the history settled it");
     assert.equal(await ada.message("it got through").getAttribute("data-own"), "");
     cut = "request";
     await ada.say("it did not");
@@ -289,7 +289,7 @@ describe("the page", () => {
     await ada.at("room-input").press("Enter");
     await ada.page.waitForFunction(() => document.querySelector("[data-testid=room-title]").textContent === "harbour");
     await ada.connected();
-    assert.equal(await ada.at("room-input").isVisible(), false, "the side has closed");
+    await ada.at("room-input").waitFor({ state: "hidden" });
     assert.equal(await ada.page.evaluate(() => document.documentElement.scrollWidth), 360, "nothing stands out sideways");
   });
 });
