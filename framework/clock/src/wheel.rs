@@ -54,11 +54,13 @@ const TICK_DEFAULT: Duration = Duration::from_millis(1);
 /// | `next_deadline` | O(1): a look into at most five words of bitmaps |
 /// | `poll` | O(log k) for what it returns. Over its life each timer is moved at most once per level below the one it began at; empty slots cost nothing, however far `now` jumps |
 ///
-/// With the default tick of 1 ms a time-out below 256 ms is moved once, one below a minute twice.
-/// A slot is spread as a whole, in one `poll`; one of the second level holds 256 ticks.
+/// With the default tick of 1 ms a time-out below 256 ms is as a rule moved once and one below a
+/// minute twice; one that reaches into the next stretch of a higher level begins there. A slot is
+/// spread as a whole, in one `poll`; one of the second level holds 256 ticks.
 ///
-/// A timer takes 32 bytes and its value, and a level (there are up to eight, made when first used)
-/// takes 3 KiB. Memory grows to the largest number of timers pending at one time, is reused
+/// A timer takes 32 bytes and its value. A level takes 3 KiB and is made when first used; there are
+/// at most eight, and with the default tick time itself brings the third into use after a minute
+/// and the fourth after 4.7 hours. Apart from that memory grows to the largest number of timers pending at one time, is reused
 /// without allocating, and is given back when the wheel is dropped.
 ///
 /// # Example

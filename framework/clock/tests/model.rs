@@ -209,7 +209,7 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(768))]
+    #![proptest_config(ProptestConfig::with_cases(384))]
 
     #[test]
     fn agrees_with_a_binary_heap(

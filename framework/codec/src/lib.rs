@@ -1,11 +1,13 @@
 //! `Decoder` and `Encoder`: what a protocol needs without a loop.
 //!
 //! A codec is a value: bytes in, messages out, and back. It owns no socket, reads no clock and
-//! can be used from a pipeline, a fuzzer, a test or a plain loop over a file.
+//! can be used from a pipeline, a fuzzer, a test or a plain loop over a file. The tests of a codec
+//! begin with [`check`], which feeds it every split of an input.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
 
+pub mod check;
 mod error;
 pub use error::{CodecError, Fault};
 
