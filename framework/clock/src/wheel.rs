@@ -60,8 +60,8 @@ const TICK_DEFAULT: Duration = Duration::from_millis(1);
 ///
 /// A timer takes 32 bytes and its value. A level takes 3 KiB and is made when first used; there are
 /// at most eight, and with the default tick time itself brings the third into use after a minute
-/// and the fourth after 4.7 hours. Apart from that memory grows to the largest number of timers pending at one time, is reused
-/// without allocating, and is given back when the wheel is dropped.
+/// and the fourth after 4.7 hours. Apart from that, memory grows to the largest number of timers
+/// pending at one time, is reused without allocating, and is given back when the wheel is dropped.
 ///
 /// # Example
 /// ```
