@@ -11,6 +11,7 @@ mod text;
 mod varint32;
 
 use fyke_buffer::ByteBuf;
+use fyke_codec::check::{Outcome as Split, every_split_by};
 use fyke_codec::{CodecError, Decoder, Encoder};
 
 /// What a stream became: its items, and the error that ended it.
@@ -39,16 +40,36 @@ fn run<D: Decoder<Item: AsRef<[u8]>>>(decoder: &mut D, chunks: &[&[u8]]) -> Outc
     Outcome { items, error: result.err().map(|error| error.to_string()) }
 }
 
+/// Longer streams are not cut in every way: that would take too long.
+const EVERY_SPLIT_BYTES_MAX: usize = 256;
+
+/// Decodes `stream`, cut in every way unless it is long.
+#[track_caller]
+fn decode<D: Decoder<Item: AsRef<[u8]>> + Clone>(decoder: &D, stream: &[u8]) -> Outcome {
+    if stream.len() > EVERY_SPLIT_BYTES_MAX {
+        return run(&mut decoder.clone(), &[stream]);
+    }
+    let bytes = |item: D::Item| item.as_ref().to_vec();
+    match every_split_by(|| decoder.clone(), stream, bytes) {
+        Ok(Split { items, error, .. }) => {
+            Outcome { items, error: error.map(|error| error.to_string()) }
+        }
+        Err(violation) => panic!("{violation}"),
+    }
+}
+
 /// The items of a stream that must be whole.
-fn frames<D: Decoder<Item: AsRef<[u8]>>>(mut decoder: D, stream: &[u8]) -> Vec<Vec<u8>> {
-    let outcome = run(&mut decoder, &[stream]);
+#[track_caller]
+fn frames<D: Decoder<Item: AsRef<[u8]>> + Clone>(decoder: D, stream: &[u8]) -> Vec<Vec<u8>> {
+    let outcome = decode(&decoder, stream);
     assert_eq!(outcome.error, None, "items so far: {:?}", outcome.items);
     outcome.items
 }
 
 /// The error a stream must end with.
-fn failure<D: Decoder<Item: AsRef<[u8]>>>(mut decoder: D, stream: &[u8]) -> String {
-    let outcome = run(&mut decoder, &[stream]);
+#[track_caller]
+fn failure<D: Decoder<Item: AsRef<[u8]>> + Clone>(decoder: D, stream: &[u8]) -> String {
+    let outcome = decode(&decoder, stream);
     outcome.error.unwrap_or_else(|| panic!("no error, but the items {:?}", outcome.items))
 }
 

@@ -125,8 +125,8 @@ proptest! {
     /// Any bytes at all: whatever the cut, it gives what the whole gives.
     #[test]
     fn any_bytes_any_cut(bytes in vec(sly_byte(), 0..60), at in cuts()) {
-        for (name, runner) in decoders() {
-            prop_assert_eq!(runner(&cut(&bytes, &at)), runner(&[&bytes]), "{}", name);
+        for (name, decoder) in decoders() {
+            prop_assert_eq!(decoder.run(&cut(&bytes, &at)), decoder.run(&[&bytes]), "{}", name);
         }
     }
 }
