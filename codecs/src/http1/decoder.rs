@@ -139,11 +139,11 @@ impl RequestDecoder {
     }
 
     #[inline]
-    fn decode_head(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, HttpError> {
+    fn decode_head(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
         while self.head.is_fresh() && src.starts_with(b"\r\n") {
             self.empty_lines += 1;
             if self.empty_lines > EMPTY_LINES_MAX {
-                return Err(HttpError::bad("empty lines in place of a request"));
+                return Err(self.fail(HttpError::bad("empty lines in place of a request")));
             }
             let skipped = src.skip(2);
             debug_assert!(skipped.is_ok(), "both bytes have been seen");
@@ -152,8 +152,10 @@ impl RequestDecoder {
         if src[..] == *b"\r" {
             return Ok(None);
         }
-        let Some(parsed) = self.head.advance(src, &self.limits)? else {
-            return Ok(None);
+        let parsed = match self.head.advance(src, &self.limits) {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(self.fail(error)),
         };
         let head = RequestHead::new(src.split_to(parsed.len), &parsed);
         self.empty_lines = 0;
@@ -205,6 +207,12 @@ impl RequestDecoder {
         Ok(Some(RequestPart::Body(piece)))
     }
 
+    #[cold]
+    fn fail(&mut self, error: HttpError) -> CodecError {
+        self.state = State::Closed;
+        error.into()
+    }
+
     #[inline]
     fn end(&mut self) -> RequestPart {
         self.state = match self.next {
@@ -232,21 +240,20 @@ impl Decoder for RequestDecoder {
 
     #[inline]
     fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
-        let decoded = match self.state {
-            State::Head if src.is_empty() => return Ok(None),
+        match self.state {
+            State::Head if src.is_empty() => Ok(None),
             State::Head => self.decode_head(src),
             State::End => Ok(Some(self.end())),
-            State::Sized(_) | State::Chunked(_) => self.decode_body(src),
-            State::Hold | State::Raw => return Ok(None),
+            State::Sized(_) | State::Chunked(_) => match self.decode_body(src) {
+                Ok(part) => Ok(part),
+                Err(error) => Err(self.fail(error)),
+            },
+            State::Hold | State::Raw => Ok(None),
             State::Closed => {
                 src.clear();
-                return Ok(None);
+                Ok(None)
             }
-        };
-        decoded.map_err(|error| {
-            self.state = State::Closed;
-            error.into()
-        })
+        }
     }
 
     fn decode_eof(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {

@@ -7,10 +7,12 @@
 //! Stricter than the letter of the RFC wherever two parsers on one path could disagree: a repeated
 //! Content-Length is refused even when both agree, and so is any Transfer-Encoding but `chunked`.
 
-use super::chars::{decimal, is_field_value, is_token, list, token_len, trim};
-use super::target::{check_authority, path_start};
+use super::chars::{decimal, field_value_len, is_field_value, is_token, list, token_len, trim};
+use super::target::{check_authority, path_start, target_len};
 use super::{BodyLength, HttpError, Limits, Method, Status, Version};
 use memchr::memchr;
+
+const CRLF: &[u8] = b"\r\n";
 
 /// The request line, taken apart.
 #[derive(Clone, Copy, Debug)]
@@ -89,32 +91,94 @@ impl HeadParser {
         bytes: &[u8],
         limits: &Limits,
     ) -> Result<Option<Parsed>, HttpError> {
-        let head_max = limits.head_bytes_max as usize;
         loop {
-            let max = match self.line {
-                None => head_max.min(limits.request_line_bytes_max as usize + 2),
-                Some(_) => head_max,
-            };
+            let max = self.bytes_max(limits);
             let window = &bytes[..bytes.len().min(max)];
-            let Some(at) = window.get(self.searched..).and_then(|rest| memchr(b'\n', rest)) else {
-                self.searched = window.len();
-                if bytes.len() >= max {
-                    return Err(self.too_large());
-                }
-                return Ok(None);
+            let line_len = match self.clean_line(window, limits)? {
+                Some(len) => len,
+                None => match self.any_line(window, limits)? {
+                    Some(len) => len,
+                    None if bytes.len() >= max => return Err(self.too_large()),
+                    None => return Ok(None),
+                },
             };
-            let newline = self.searched + at;
-            let Some((b'\r', line)) = window[self.line_start..newline].split_last() else {
-                return Err(HttpError::bad("line feed without a carriage return in the head"));
-            };
-            self.line_start = newline + 1;
-            self.searched = newline + 1;
-            match self.line {
-                None => self.line = Some(request_line(line)?),
-                Some(request) if line.is_empty() => return self.finish(request).map(Some),
-                Some(_) => self.field(line, limits)?,
+            self.line_start += line_len;
+            self.searched = self.line_start;
+            if line_len == CRLF.len()
+                && let Some(line) = self.line
+            {
+                return self.finish(line).map(Some);
             }
         }
+    }
+
+    /// Where the line being read must have ended.
+    #[inline]
+    fn bytes_max(&self, limits: &Limits) -> usize {
+        let head_max = limits.head_bytes_max as usize;
+        match self.line {
+            None => head_max.min(limits.request_line_bytes_max as usize + CRLF.len()),
+            Some(_) => head_max,
+        }
+    }
+
+    /// Reads the next line in one pass, when it is there whole and nothing is wrong with its bytes.
+    ///
+    /// Anything else is left to [`any_line`](Self::any_line), and so is a line that has been begun
+    /// before: its start is not looked at again and again.
+    #[inline]
+    fn clean_line(&mut self, window: &[u8], limits: &Limits) -> Result<Option<usize>, HttpError> {
+        let Some(rest) = window.get(self.searched..) else { return Ok(None) };
+        if self.searched != self.line_start {
+            return Ok(None);
+        }
+        if self.line.is_none() {
+            let Some(split) = RequestLineSplit::of_clean(rest) else { return Ok(None) };
+            self.line = Some(split.check_meaning(rest)?);
+            return Ok(Some(split.line_len));
+        }
+        if rest.starts_with(CRLF) {
+            return Ok(Some(CRLF.len()));
+        }
+        let name_len = token_len(rest);
+        let Some(b':') = rest.get(name_len) else { return Ok(None) };
+        let end = name_len + 1 + field_value_len(&rest[name_len + 1..]);
+        if name_len == 0 || !rest[end..].starts_with(CRLF) {
+            return Ok(None);
+        }
+        self.count_field(limits)?;
+        self.field(&rest[..name_len], trim(&rest[name_len + 1..end]))?;
+        Ok(Some(end + CRLF.len()))
+    }
+
+    /// Reads the next line, whatever is in it; `None` until its end is there.
+    fn any_line(&mut self, window: &[u8], limits: &Limits) -> Result<Option<usize>, HttpError> {
+        let Some(at) = window.get(self.searched..).and_then(|rest| memchr(b'\n', rest)) else {
+            self.searched = self.searched.max(window.len());
+            return Ok(None);
+        };
+        let newline = self.searched + at;
+        let Some((b'\r', line)) = window[self.line_start..newline].split_last() else {
+            return Err(HttpError::bad("line feed without a carriage return in the head"));
+        };
+        if self.line.is_none() {
+            self.line = Some(RequestLineSplit::of(line)?.check_meaning(line)?);
+        } else if !line.is_empty() {
+            self.count_field(limits)?;
+            let (name, value) = field_line(line)?;
+            self.field(name, value)?;
+        }
+        Ok(Some(line.len() + CRLF.len()))
+    }
+
+    #[inline]
+    fn count_field(&mut self, limits: &Limits) -> Result<(), HttpError> {
+        self.fields += 1;
+        if self.fields > limits.head_fields_max {
+            let status = Status::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Err(HttpError::new(status, "more header fields than the limit"));
+        }
+        Ok(())
     }
 
     #[cold]
@@ -127,14 +191,9 @@ impl HeadParser {
         }
     }
 
+    /// Takes note of the fields that matter for framing and the connection.
     #[inline]
-    fn field(&mut self, line: &[u8], limits: &Limits) -> Result<(), HttpError> {
-        self.fields += 1;
-        if self.fields > limits.head_fields_max {
-            let status = Status::REQUEST_HEADER_FIELDS_TOO_LARGE;
-            return Err(HttpError::new(status, "more header fields than the limit"));
-        }
-        let (name, value) = field_line(line)?;
+    fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), HttpError> {
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.host(value),
             6 if name.eq_ignore_ascii_case(b"expect") => self.expect(value),
@@ -285,38 +344,78 @@ fn bad_name(line: &[u8], name_len: usize) -> HttpError {
     })
 }
 
-/// Takes a request line apart (RFC 9112 section 3): single spaces, nothing before or behind.
-#[inline]
-fn request_line(line: &[u8]) -> Result<RequestLine, HttpError> {
-    let method_len = token_len(line);
-    let (name, rest) = line.split_at(method_len);
-    let [b' ', rest @ ..] = rest else {
-        return Err(HttpError::bad("malformed request line"));
-    };
-    if name.is_empty() {
-        return Err(HttpError::bad("request line without a method"));
+/// Where the pieces of a request line are (RFC 9112 section 3): single spaces, nothing before or
+/// behind.
+struct RequestLineSplit {
+    method_len: usize,
+    target_end: usize,
+    version: Version,
+    /// With its CRLF.
+    line_len: usize,
+    /// The target's characters have been looked at.
+    is_clean: bool,
+}
+
+impl RequestLineSplit {
+    /// Splits what begins with a whole, faultless line of HTTP/1.1; `None` for anything else.
+    #[inline]
+    fn of_clean(bytes: &[u8]) -> Option<Self> {
+        const END: &[u8] = b" HTTP/1.1\r\n";
+        let method_len = token_len(bytes);
+        let [b' ', rest @ ..] = &bytes[method_len..] else { return None };
+        let target_end = method_len + 1 + target_len(rest);
+        let clean = method_len > 0 && target_end > method_len + 1;
+        (clean && bytes[target_end..].starts_with(END)).then_some(Self {
+            method_len,
+            target_end,
+            version: Version::Http11,
+            line_len: target_end + END.len(),
+            is_clean: true,
+        })
     }
-    let target_len = memchr(b' ', rest).unwrap_or(rest.len());
-    let (target, version) = rest.split_at(target_len);
-    if target.is_empty() {
-        return Err(HttpError::bad("request line without a target"));
+
+    /// Splits a line without its CRLF.
+    fn of(line: &[u8]) -> Result<Self, HttpError> {
+        let method_len = token_len(line);
+        let [b' ', rest @ ..] = &line[method_len..] else {
+            return Err(HttpError::bad("malformed request line"));
+        };
+        if method_len == 0 {
+            return Err(HttpError::bad("request line without a method"));
+        }
+        let len = memchr(b' ', rest).unwrap_or(rest.len());
+        if len == 0 {
+            return Err(HttpError::bad("request line without a target"));
+        }
+        let version = version_of(&rest[len..])?;
+        let target_end = method_len + 1 + len;
+        let line_len = line.len() + CRLF.len();
+        Ok(Self { method_len, target_end, version, line_len, is_clean: false })
     }
-    let version = version_of(version)?;
-    let Some(method) = Method::parse(name) else {
-        return Err(HttpError::new(Status::NOT_IMPLEMENTED, "unknown method"));
-    };
-    if matches!(method, Method::Connect | Method::Trace) {
-        return Err(HttpError::new(Status::METHOD_NOT_ALLOWED, "method not allowed"));
+
+    /// The checks that come once the pieces are found.
+    #[inline]
+    fn check_meaning(&self, line: &[u8]) -> Result<RequestLine, HttpError> {
+        let Some(method) = Method::parse(&line[..self.method_len]) else {
+            return Err(HttpError::new(Status::NOT_IMPLEMENTED, "unknown method"));
+        };
+        if matches!(method, Method::Connect | Method::Trace) {
+            return Err(HttpError::new(Status::METHOD_NOT_ALLOWED, "method not allowed"));
+        }
+        let start = self.method_len + 1;
+        let target = &line[start..self.target_end];
+        if !self.is_clean && target_len(target) != target.len() {
+            return Err(HttpError::bad("forbidden character in the request target"));
+        }
+        let path_start = path_start(method, target)?;
+        // The limit of a request line has 32 bits.
+        Ok(RequestLine {
+            method,
+            version: self.version,
+            target_end: self.target_end as u32,
+            path_start: (start + path_start) as u32,
+        })
     }
-    let start = method_len + 1;
-    let path_start = path_start(method, target)?;
-    // A request line is limited to 32 bits of length.
-    Ok(RequestLine {
-        method,
-        version,
-        target_end: (start + target_len) as u32,
-        path_start: (start + path_start) as u32,
-    })
 }
 
 /// Reads the version behind the target, its leading space included (RFC 9112 section 2.3).

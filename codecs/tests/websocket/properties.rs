@@ -10,11 +10,11 @@ use proptest::prelude::*;
 fn message() -> impl Strategy<Value = Message> {
     let control = || vec(any::<u8>(), 0..=125);
     prop_oneof![
-        "\\PC{0,80}".prop_map(Message::text),
-        vec(any::<u8>(), 0..300).prop_map(Message::binary),
-        vec(any::<u8>(), 65_530..65_540).prop_map(Message::binary),
-        control().prop_map(|payload| Message::Ping(payload.into())),
-        control().prop_map(|payload| Message::Pong(payload.into())),
+        10 => "\\PC{0,80}".prop_map(Message::text),
+        10 => vec(any::<u8>(), 0..300).prop_map(Message::binary),
+        1 => vec(any::<u8>(), 65_530..65_540).prop_map(Message::binary),
+        5 => control().prop_map(|payload| Message::Ping(payload.into())),
+        5 => control().prop_map(|payload| Message::Pong(payload.into())),
     ]
 }
 
