@@ -27,7 +27,7 @@ use super::unix;
 const GONE_MAX: usize = 16;
 
 /// Errors of `accept` that concern the one connection, which is gone: accept(2).
-const GONE: [Errno; 9] = [
+pub(crate) const GONE: [Errno; 9] = [
     Errno::CONNABORTED,
     Errno::PROTO,
     Errno::NETDOWN,
@@ -41,10 +41,10 @@ const GONE: [Errno; 9] = [
 
 /// The descriptor that is given up when there is no other.
 #[derive(Debug)]
-pub(super) struct Reserve(Option<OwnedFd>);
+pub(crate) struct Reserve(Option<OwnedFd>);
 
 impl Reserve {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self(Some(eventfd(0, EventfdFlags::CLOEXEC)?)))
     }
 
@@ -67,7 +67,7 @@ impl Reserve {
 }
 
 impl Kernel {
-    pub(super) fn open_listener(
+    pub(crate) fn open_listener(
         &mut self,
         owner: ChannelKey,
         address: &Address,
@@ -86,7 +86,7 @@ impl Kernel {
         Ok((self.table.insert(parts, &self.registry)?, local))
     }
 
-    pub(super) fn accept_one(
+    pub(crate) fn accept_one(
         &mut self,
         listener: Handle,
     ) -> io::Result<Option<(Incoming, Address)>> {
@@ -118,7 +118,7 @@ impl Kernel {
 }
 
 /// The kind of stream socket that `address` needs.
-pub(super) fn stream_kind(address: &Address) -> io::Result<Kind> {
+pub(crate) fn stream_kind(address: &Address) -> io::Result<Kind> {
     match address {
         Address::Inet(address) => Ok(Kind::Tcp { v6: address.is_ipv6() }),
         Address::Unix(_) => Ok(Kind::UnixStream),
@@ -127,7 +127,7 @@ pub(super) fn stream_kind(address: &Address) -> io::Result<Kind> {
 }
 
 /// A socket that does not block.
-pub(super) fn new_socket(kind: Kind) -> io::Result<Socket> {
+pub(crate) fn new_socket(kind: Kind) -> io::Result<Socket> {
     let (domain, ty) = match kind {
         Kind::Tcp { v6: false } => (Domain::IPV4, Type::STREAM),
         Kind::Tcp { v6: true } => (Domain::IPV6, Type::STREAM),
@@ -140,7 +140,7 @@ pub(super) fn new_socket(kind: Kind) -> io::Result<Socket> {
 }
 
 /// Binds; a Unix path that comes into being is answered.
-pub(super) fn bind(socket: &Socket, address: &Address) -> io::Result<Option<Box<unix::BoundPath>>> {
+pub(crate) fn bind(socket: &Socket, address: &Address) -> io::Result<Option<Box<unix::BoundPath>>> {
     match address {
         Address::Unix(_) => unix::bind(socket, address),
         address => socket.bind(&unix::to_system(address)?).map(|()| None),

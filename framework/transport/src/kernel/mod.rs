@@ -17,12 +17,12 @@
 
 mod datagram;
 mod file;
-mod listener;
-mod options;
+pub(crate) mod listener;
+pub(crate) mod options;
 mod readiness;
-mod stream;
-mod table;
-mod unix;
+pub(crate) mod stream;
+pub(crate) mod table;
+pub(crate) mod unix;
 
 use std::fmt;
 use std::io;

@@ -17,7 +17,7 @@ use socket2::{SockRef, TcpKeepalive};
 use super::table::Kind;
 
 /// Refuses what sockets of `kind` do not have.
-pub(super) fn check(kind: Kind, options: &SocketOptions) -> io::Result<()> {
+pub(crate) fn check(kind: Kind, options: &SocketOptions) -> io::Result<()> {
     let tcp = matches!(kind, Kind::Tcp { .. });
     let udp = matches!(kind, Kind::Udp { .. });
     let inet = tcp || udp;
@@ -56,7 +56,7 @@ fn describe(kind: Kind) -> &'static str {
 }
 
 /// Sets what must be set before the socket has an address.
-pub(super) fn before_bind(
+pub(crate) fn before_bind(
     socket: SockRef<'_>,
     kind: Kind,
     address: Option<SocketAddr>,
@@ -111,7 +111,7 @@ fn common(socket: &SockRef<'_>, v6: bool, options: &SocketOptions) -> io::Result
 }
 
 /// Sets the options of a stream, or of a listener for its streams. `nodelay` is what it has now.
-pub(super) fn stream(
+pub(crate) fn stream(
     socket: SockRef<'_>,
     kind: Kind,
     nodelay: bool,
@@ -142,7 +142,7 @@ pub(super) fn stream(
 }
 
 /// Sets the options of a datagram endpoint.
-pub(super) fn datagram(socket: SockRef<'_>, kind: Kind, options: &SocketOptions) -> io::Result<()> {
+pub(crate) fn datagram(socket: SockRef<'_>, kind: Kind, options: &SocketOptions) -> io::Result<()> {
     let Kind::Udp { v6 } = kind else { return common(&socket, false, options) };
     common(&socket, v6, options)?;
     if options.broadcast {
@@ -175,6 +175,104 @@ fn buffer_size(name: &str, bytes: usize) -> io::Result<usize> {
 }
 
 /// The backlog as the kernel takes it; it has a limit of its own besides (`somaxconn`).
-pub(super) fn backlog(options: &SocketOptions) -> i32 {
+pub(crate) fn backlog(options: &SocketOptions) -> i32 {
     i32::try_from(options.backlog).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use fyke_core::Keepalive;
+    use socket2::{Domain, Socket, Type};
+
+    use super::*;
+
+    const TCP4: Kind = Kind::Tcp { v6: false };
+    const UDP6: Kind = Kind::Udp { v6: true };
+
+    fn plain() -> SocketOptions {
+        SocketOptions::default()
+    }
+
+    #[test]
+    fn a_stream_gets_every_option() {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let (idle, interval) = (Duration::from_secs(40), Duration::from_secs(7));
+        let options = plain()
+            .keepalive(Some(Keepalive { idle, interval, count: 3 }))
+            .linger(Some(Duration::from_secs(2)))
+            .send_buffer_bytes(Some(50_000))
+            .recv_buffer_bytes(Some(60_000))
+            .tos(Some(0x10))
+            .ttl(Some(33))
+            .user_timeout(Some(Duration::from_millis(4500)))
+            .quick_ack(Some(false));
+        check(TCP4, &options).unwrap();
+        stream(SockRef::from(&socket), TCP4, false, &options).unwrap();
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), idle);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), interval);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+        assert_eq!(socket.linger().unwrap(), Some(Duration::from_secs(2)));
+        // Linux doubles what it is asked for, for its own books.
+        assert_eq!(socket.send_buffer_size().unwrap(), 100_000);
+        assert_eq!(socket.recv_buffer_size().unwrap(), 120_000);
+        assert_eq!((socket.tos_v4().unwrap(), socket.ttl_v4().unwrap()), (0x10, 33));
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_millis(4500)));
+        assert!(!socket.tcp_quickack().unwrap());
+        // It is a real linger, which a test does not want.
+        socket.set_linger(None).unwrap();
+    }
+
+    #[test]
+    fn a_dual_stack_socket_gets_the_options_of_both_versions() {
+        let socket = Socket::new(Domain::IPV6, Type::DGRAM, None).unwrap();
+        let options = plain()
+            .only_v6(Some(false))
+            .tos(Some(0x20))
+            .ttl(Some(5))
+            .multicast_ttl(Some(3))
+            .multicast_loop(Some(false))
+            .broadcast(true);
+        check(UDP6, &options).unwrap();
+        before_bind(SockRef::from(&socket), UDP6, None, &options).unwrap();
+        datagram(SockRef::from(&socket), UDP6, &options).unwrap();
+        assert!(!socket.only_v6().unwrap() && socket.broadcast().unwrap());
+        assert_eq!((socket.tclass_v6().unwrap(), socket.tos_v4().unwrap()), (0x20, 0x20));
+        assert_eq!((socket.unicast_hops_v6().unwrap(), socket.ttl_v4().unwrap()), (5, 5));
+        assert_eq!(socket.multicast_hops_v6().unwrap(), 3);
+        assert!(!socket.multicast_loop_v6().unwrap());
+        assert!(!socket.reuse_address().unwrap(), "it would share its port");
+    }
+
+    #[test]
+    fn an_option_that_does_not_fit_is_refused_by_name() {
+        let seconds = Some(Duration::from_secs(1));
+        for (kind, options, name) in [
+            (UDP6, plain().linger(seconds), "linger"),
+            (UDP6, plain().user_timeout(seconds), "user_timeout"),
+            (TCP4, plain().broadcast(true), "broadcast"),
+            (TCP4, plain().multicast_ttl(Some(1)), "multicast_ttl"),
+            (TCP4, plain().only_v6(Some(true)), "only_v6"),
+            (Kind::UnixStream, plain().quick_ack(Some(true)), "quick_ack"),
+            (Kind::UnixDatagram, plain().ttl(Some(1)), "ttl"),
+        ] {
+            let text = check(kind, &options).unwrap_err().to_string();
+            assert!(text.starts_with(&format!("the option {name} does not exist")), "{text}");
+            assert!(text.ends_with(describe(kind)), "{text}");
+        }
+        for kind in [TCP4, UDP6, Kind::UnixStream, Kind::UnixDatagram] {
+            check(kind, &plain()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_size_that_does_not_fit_is_refused() {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let options = plain().recv_buffer_bytes(Some(1 << 31));
+        let error = stream(SockRef::from(&socket), TCP4, false, &options).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(backlog(&plain().backlog(u32::MAX)), i32::MAX);
+    }
 }

@@ -31,15 +31,15 @@ const COPY_BYTES: usize = 64 * 1024;
 
 /// An accepted connection on its way to a loop.
 #[derive(Debug)]
-pub(super) struct Accepted {
-    pub(super) fd: OwnedFd,
-    pub(super) kind: Kind,
+pub(crate) struct Accepted {
+    pub(crate) fd: OwnedFd,
+    pub(crate) kind: Kind,
     /// Its present `TCP_NODELAY`.
-    pub(super) nodelay: bool,
+    pub(crate) nodelay: bool,
 }
 
 impl Kernel {
-    pub(super) fn adopt_stream(
+    pub(crate) fn adopt_stream(
         &mut self,
         owner: ChannelKey,
         incoming: Incoming,
@@ -54,7 +54,7 @@ impl Kernel {
         self.table.insert(parts, &self.registry)
     }
 
-    pub(super) fn open_stream(
+    pub(crate) fn open_stream(
         &mut self,
         owner: ChannelKey,
         address: &Address,
@@ -89,7 +89,7 @@ impl Kernel {
         self.table.insert(parts, &self.registry)
     }
 
-    pub(super) fn read_stream(
+    pub(crate) fn read_stream(
         &mut self,
         connection: Handle,
         want: usize,
@@ -116,7 +116,7 @@ impl Kernel {
         }
     }
 
-    pub(super) fn write_stream(
+    pub(crate) fn write_stream(
         &mut self,
         connection: Handle,
         out: &mut Gather<'_>,
@@ -161,7 +161,7 @@ impl Kernel {
         Ok(Wrote::Now(sent))
     }
 
-    pub(super) fn shutdown_stream(&mut self, connection: Handle) -> io::Result<()> {
+    pub(crate) fn shutdown_stream(&mut self, connection: Handle) -> io::Result<()> {
         sys::shutdown(&self.table.get(connection)?.fd, Shutdown::Write)
     }
 }
@@ -240,4 +240,50 @@ pub(super) fn finish_connect(
     }
     events.push(TransportEvent::Connected(endpoint.owner, result));
     connected
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use fyke_core::driver::Token;
+    use fyke_core::transport::Transport;
+    use fyke_poller::Backend;
+
+    use super::*;
+    use crate::driver::PollerDriver;
+
+    #[test]
+    fn an_adopted_stream_has_its_own_options() {
+        let driver = PollerDriver::new(Backend::EpollLevel).unwrap();
+        let mut kernel = Kernel::new(Token(0).transport(), driver.poller().clone()).unwrap();
+        let key = ChannelKey::new(0, 0);
+        let any: Address = "127.0.0.1:0".parse().unwrap();
+        for (listening, adopted) in [(true, true), (true, false), (false, true), (false, false)] {
+            let options = SocketOptions::default().nodelay(listening);
+            let (listener, address) = kernel.listen(key, &any, &options).unwrap();
+            let _client = TcpStream::connect(address.as_inet().unwrap()).unwrap();
+            let (incoming, _) = kernel.accept(listener).unwrap().unwrap();
+            let accepted: Accepted = incoming.take().unwrap();
+            assert_eq!(accepted.nodelay, listening);
+            let inherited = SockRef::from(&accepted.fd).tcp_nodelay().unwrap();
+            assert_eq!(inherited, listening, "accepted sockets begin with the listener's");
+
+            let options = SocketOptions::default().nodelay(adopted).ttl(Some(17));
+            let handle = kernel.adopt(key, Incoming::new(accepted), &options).unwrap();
+            let socket = SockRef::from(&kernel.table.peek(handle).unwrap().fd);
+            assert_eq!(socket.tcp_nodelay().unwrap(), adopted);
+            assert_eq!(socket.ttl_v4().unwrap(), 17);
+        }
+    }
+
+    #[test]
+    fn a_connection_of_another_transport_is_refused() {
+        let driver = PollerDriver::new(Backend::Poll).unwrap();
+        let mut kernel = Kernel::new(Token(0).transport(), driver.poller().clone()).unwrap();
+        let incoming = Incoming::new("not a descriptor");
+        let options = SocketOptions::default();
+        let error = kernel.adopt(ChannelKey::new(0, 0), incoming, &options).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
 }

@@ -21,7 +21,7 @@ const GENERATION_MASK: u32 = (1 << 24) - 1;
 
 /// What a socket is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Tcp { v6: bool },
     Udp { v6: bool },
     UnixStream,

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 /// `address` as the kernel takes it.
-pub(super) fn to_system(address: &Address) -> io::Result<SockAddr> {
+pub(crate) fn to_system(address: &Address) -> io::Result<SockAddr> {
     match address {
         Address::Inet(address) => Ok((*address).into()),
         Address::Unix(Some(path)) => SockAddr::unix(path),
@@ -24,7 +24,7 @@ pub(super) fn to_system(address: &Address) -> io::Result<SockAddr> {
 }
 
 /// `address` as the kernel gave it.
-pub(super) fn from_system(address: &SockAddr) -> io::Result<Address> {
+pub(crate) fn from_system(address: &SockAddr) -> io::Result<Address> {
     if let Some(inet) = address.as_socket() {
         return Ok(Address::Inet(inet));
     }
@@ -39,7 +39,7 @@ pub(super) fn from_system(address: &SockAddr) -> io::Result<Address> {
 }
 
 /// A peer as `accept` and `recvfrom` tell it.
-pub(super) fn from_peer(peer: PeerAddress) -> Address {
+pub(crate) fn from_peer(peer: PeerAddress) -> Address {
     match peer {
         PeerAddress::Inet(address) => Address::Inet(address),
         PeerAddress::Unix(path) => Address::Unix(path.map(Into::into)),
@@ -49,7 +49,7 @@ pub(super) fn from_peer(peer: PeerAddress) -> Address {
 /// A path in the file system that one of our sockets is bound to. It is removed when dropped, unless
 /// somebody else's socket is there by then.
 #[derive(Debug)]
-pub(super) struct BoundPath {
+pub(crate) struct BoundPath {
     path: PathBuf,
     device: u64,
     inode: u64,
@@ -80,7 +80,7 @@ impl Drop for BoundPath {
 
 /// Binds a Unix socket. A path whose socket is dead (nobody listens there any more, its process has
 /// ended without removing it) is taken over; one that is alive, or no socket, is `AddrInUse`.
-pub(super) fn bind(socket: &Socket, address: &Address) -> io::Result<Option<Box<BoundPath>>> {
+pub(crate) fn bind(socket: &Socket, address: &Address) -> io::Result<Option<Box<BoundPath>>> {
     let name = to_system(address)?;
     match socket.bind(&name) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(&name) => {
