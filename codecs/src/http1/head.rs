@@ -8,22 +8,12 @@
 //! Content-Length is refused even when both agree, and so is any Transfer-Encoding but `chunked`.
 
 use super::chars::{decimal, field_value_len, is_field_value, is_token, list, token_len, trim};
-use super::target::{check_authority, path_start, target_len};
-use super::{BodyLength, HttpError, Limits, Method, Status, Version};
+use super::request_line::{RequestLine, RequestLineSplit};
+use super::target::check_authority;
+use super::{BodyLength, HttpError, Limits, Status, Version};
 use memchr::memchr;
 
-const CRLF: &[u8] = b"\r\n";
-
-/// The request line, taken apart.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RequestLine {
-    pub(crate) method: Method,
-    pub(crate) version: Version,
-    /// Where the target ends, from the start of the line.
-    pub(crate) target_end: u32,
-    /// Where path and query begin, from the start of the line.
-    pub(crate) path_start: u32,
-}
+pub(crate) const CRLF: &[u8] = b"\r\n";
 
 /// What a head says about its connection and its framing, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -342,93 +332,4 @@ fn bad_name(line: &[u8], name_len: usize) -> HttpError {
         Some(_) => "forbidden character in a header field's name",
         None => "header field without a colon",
     })
-}
-
-/// Where the pieces of a request line are (RFC 9112 section 3): single spaces, nothing before or
-/// behind.
-struct RequestLineSplit {
-    method_len: usize,
-    target_end: usize,
-    version: Version,
-    /// With its CRLF.
-    line_len: usize,
-    /// The target's characters have been looked at.
-    is_clean: bool,
-}
-
-impl RequestLineSplit {
-    /// Splits what begins with a whole, faultless line of HTTP/1.1; `None` for anything else.
-    #[inline]
-    fn of_clean(bytes: &[u8]) -> Option<Self> {
-        const END: &[u8] = b" HTTP/1.1\r\n";
-        let method_len = token_len(bytes);
-        let [b' ', rest @ ..] = &bytes[method_len..] else { return None };
-        let target_end = method_len + 1 + target_len(rest);
-        let clean = method_len > 0 && target_end > method_len + 1;
-        (clean && bytes[target_end..].starts_with(END)).then_some(Self {
-            method_len,
-            target_end,
-            version: Version::Http11,
-            line_len: target_end + END.len(),
-            is_clean: true,
-        })
-    }
-
-    /// Splits a line without its CRLF.
-    fn of(line: &[u8]) -> Result<Self, HttpError> {
-        let method_len = token_len(line);
-        let [b' ', rest @ ..] = &line[method_len..] else {
-            return Err(HttpError::bad("malformed request line"));
-        };
-        if method_len == 0 {
-            return Err(HttpError::bad("request line without a method"));
-        }
-        let len = memchr(b' ', rest).unwrap_or(rest.len());
-        if len == 0 {
-            return Err(HttpError::bad("request line without a target"));
-        }
-        let version = version_of(&rest[len..])?;
-        let target_end = method_len + 1 + len;
-        let line_len = line.len() + CRLF.len();
-        Ok(Self { method_len, target_end, version, line_len, is_clean: false })
-    }
-
-    /// The checks that come once the pieces are found.
-    #[inline]
-    fn check_meaning(&self, line: &[u8]) -> Result<RequestLine, HttpError> {
-        let Some(method) = Method::parse(&line[..self.method_len]) else {
-            return Err(HttpError::new(Status::NOT_IMPLEMENTED, "unknown method"));
-        };
-        if matches!(method, Method::Connect | Method::Trace) {
-            return Err(HttpError::new(Status::METHOD_NOT_ALLOWED, "method not allowed"));
-        }
-        let start = self.method_len + 1;
-        let target = &line[start..self.target_end];
-        if !self.is_clean && target_len(target) != target.len() {
-            return Err(HttpError::bad("forbidden character in the request target"));
-        }
-        let path_start = path_start(method, target)?;
-        // The limit of a request line has 32 bits.
-        Ok(RequestLine {
-            method,
-            version: self.version,
-            target_end: self.target_end as u32,
-            path_start: (start + path_start) as u32,
-        })
-    }
-}
-
-/// Reads the version behind the target, its leading space included (RFC 9112 section 2.3).
-#[inline]
-fn version_of(text: &[u8]) -> Result<Version, HttpError> {
-    match text {
-        b" HTTP/1.1" => Ok(Version::Http11),
-        b" HTTP/1.0" => Ok(Version::Http10),
-        // RFC 9110 section 2.5: a higher minor version is served as the highest known.
-        [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => Ok(Version::Http11),
-        [] | [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
-            Err(HttpError::new(Status::HTTP_VERSION_NOT_SUPPORTED, "version not supported"))
-        }
-        _ => Err(HttpError::bad("malformed version")),
-    }
 }

@@ -6,6 +6,24 @@
 //!
 //! What two parsers on one path could read in two ways is refused, with the status the RFC names and
 //! the connection closed. What a peer may send is bounded by [`Limits`].
+//!
+//! ```
+//! use fyke_buffer::ByteBuf;
+//! use fyke_codec::{CodecError, Decoder, Encoder};
+//! use fyke_codecs::http1::{RequestPart, Response, ServerCodec, Status};
+//!
+//! let mut codec = ServerCodec::default();
+//! let mut received = ByteBuf::from("GET /hello?to=you HTTP/1.1\r\nHost: localhost\r\n\r\n");
+//! let mut sent = ByteBuf::new();
+//! while let Some(part) = codec.decode(&mut received)? {
+//!     if let RequestPart::Head(head) = part {
+//!         assert_eq!((head.path(), head.query()), ("/hello", Some("to=you")));
+//!         codec.encode(Response::new(Status::OK).body("hello").into(), &mut sent)?;
+//!     }
+//! }
+//! assert_eq!(sent, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"[..]);
+//! # Ok::<(), CodecError>(())
+//! ```
 
 mod chars;
 mod chunked;
@@ -18,6 +36,7 @@ mod head;
 mod limits;
 mod method;
 mod request;
+mod request_line;
 mod response;
 mod status;
 mod target;

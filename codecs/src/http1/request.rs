@@ -1,7 +1,8 @@
 //! What a [`RequestDecoder`](super::RequestDecoder) produces: heads, pieces of bodies, ends.
 
 use super::chars::{list, trim};
-use super::head::{Flags, Parsed, RequestLine};
+use super::head::{Flags, Parsed};
+use super::request_line::RequestLine;
 use super::target::authority_start;
 use super::{Method, Version};
 use core::fmt;

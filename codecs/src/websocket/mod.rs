@@ -6,6 +6,22 @@
 //!
 //! Every rule about frames is kept strictly; the error names the close code. What a peer may send is
 //! bounded by [`Limits`].
+//!
+//! ```
+//! use fyke_buffer::ByteBuf;
+//! use fyke_codec::{CodecError, Decoder, Encoder};
+//! use fyke_codecs::websocket::{Limits, Message, MessageCodec};
+//!
+//! let mut codec = MessageCodec::server(Limits::new());
+//! let mut received = ByteBuf::from(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+//! let mut sent = ByteBuf::new();
+//! while let Some(message) = codec.decode(&mut received)? {
+//!     assert_eq!(message, Message::text("Hello"));
+//!     codec.encode(message, &mut sent)?;
+//! }
+//! assert_eq!(sent, b"\x81\x05Hello"[..]);
+//! # Ok::<(), CodecError>(())
+//! ```
 
 mod close;
 mod codec;

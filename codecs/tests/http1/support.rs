@@ -1,6 +1,7 @@
 //! Runs a decoder over bytes and writes down everything it said.
 
 use fyke_buffer::ByteBuf;
+use fyke_codec::check::every_split_with;
 use fyke_codec::{CodecError, Decoder};
 use fyke_codecs::http1::{HttpError, Limits, RequestDecoder, RequestPart};
 
@@ -29,29 +30,29 @@ impl Outcome {
     pub(crate) fn status(&self) -> Option<u16> {
         self.error.as_ref().map(|(status, _)| *status)
     }
+}
 
-    fn part(&mut self, part: RequestPart) {
-        match part {
-            RequestPart::Head(head) => self.requests.push(Request {
-                head: String::from_utf8_lossy(head.as_bytes()).into_owned(),
-                keep_alive: head.keep_alive(),
-                expects_continue: head.expects_continue(),
-                wants_upgrade: head.wants_upgrade(),
-                ..Request::default()
-            }),
-            RequestPart::Body(piece) => {
-                assert!(!piece.is_empty(), "a piece of a body is never empty");
-                self.last().body.extend_from_slice(&piece);
-            }
-            RequestPart::End => self.last().ended = true,
-            other => panic!("unknown part {other:?}"),
-        }
+/// Puts requests together again from their parts.
+fn join(requests: &mut Vec<Request>, part: RequestPart) {
+    if let RequestPart::Head(head) = part {
+        requests.push(Request {
+            head: String::from_utf8_lossy(head.as_bytes()).into_owned(),
+            keep_alive: head.keep_alive(),
+            expects_continue: head.expects_continue(),
+            wants_upgrade: head.wants_upgrade(),
+            ..Request::default()
+        });
+        return;
     }
-
-    fn last(&mut self) -> &mut Request {
-        let last = self.requests.last_mut().expect("a head comes first");
-        assert!(!last.ended, "nothing follows an end but a head");
-        last
+    let last = requests.last_mut().expect("a head comes first");
+    assert!(!last.ended, "nothing follows an end but a head");
+    match part {
+        RequestPart::Body(piece) => {
+            assert!(!piece.is_empty(), "a piece of a body is never empty");
+            last.body.extend_from_slice(&piece);
+        }
+        RequestPart::End => last.ended = true,
+        other => panic!("unknown part {other:?}"),
     }
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn feed<'a>(
     let mut outcome = Outcome::default();
     let mut note = |decoded: Result<Option<RequestPart>, CodecError>| match decoded {
         Ok(Some(part)) => {
-            outcome.part(part);
+            join(&mut outcome.requests, part);
             true
         }
         Ok(None) => false,
@@ -95,12 +96,11 @@ pub(crate) fn decode(input: &[u8]) -> Outcome {
 }
 
 pub(crate) fn decode_with(limits: Limits, input: &[u8]) -> Outcome {
+    let checked = every_split_with(|| RequestDecoder::new(limits), input, join);
+    let checked = checked.unwrap_or_else(|violation| {
+        panic!("{violation} in {:?}", input.escape_ascii().to_string());
+    });
     let whole = feed(limits, [input], false);
-    for cut in 1..input.len() {
-        let parts = feed(limits, [&input[..cut], &input[cut..]], false);
-        assert_eq!(parts, whole, "cut at {cut} of {:?}", input.escape_ascii().to_string());
-    }
-    let bytes = feed(limits, input.chunks(1), false);
-    assert_eq!(bytes, whole, "byte by byte: {:?}", input.escape_ascii().to_string());
+    assert_eq!(checked.items, whole.requests);
     whole
 }

@@ -2,6 +2,7 @@
 
 use fyke_buffer::ByteBuf;
 use fyke_codec::Decoder;
+use fyke_codec::check::every_split;
 use fyke_codecs::websocket::{Limits, Message, MessageDecoder, Role, WebSocketError};
 
 pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -117,11 +118,9 @@ pub(crate) fn decode(input: &[u8]) -> Outcome {
 }
 
 pub(crate) fn decode_with(role: Role, limits: Limits, input: &[u8]) -> Outcome {
+    let checked = every_split(|| MessageDecoder::new(role, limits), input);
+    let checked = checked.unwrap_or_else(|violation| panic!("{violation} in {input:02x?}"));
     let whole = feed(role, limits, [input], false);
-    for cut in 1..input.len() {
-        let parts = feed(role, limits, [&input[..cut], &input[cut..]], false);
-        assert_eq!(parts, whole, "cut at {cut} of {input:02x?}");
-    }
-    assert_eq!(feed(role, limits, input.chunks(1), false), whole, "byte by byte: {input:02x?}");
+    assert_eq!(checked.items, whole.messages);
     whole
 }
