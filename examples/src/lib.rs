@@ -1,1 +1,207 @@
 //! Shared by the examples: flags, logging, start and stop.
+#![forbid(unsafe_code)]
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Command, CommandFactory, FromArgMatches, ValueEnum, error::ErrorKind};
+use fyke::{
+    Address, Backend, Blocking, ChannelInit, ChannelOptions, EventLoopGroup, IntoStages, Kernel,
+    Server, ServerBootstrap, ShutdownReport,
+};
+use tracing_subscriber::EnvFilter;
+
+/// Time that connections have to end when the program is asked to.
+pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Flags that every server takes.
+#[derive(Args, Clone, Debug)]
+pub struct ServerFlags {
+    /// Where to listen: IP:PORT (port 0 takes a free one), or unix:PATH
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<Address>,
+
+    /// What moves the bytes: the kernel's sockets on event loops, or one blocking thread a
+    /// connection
+    #[arg(long, value_name = "NAME", default_value = "kernel")]
+    pub transport: TransportName,
+
+    /// What the event loops wait with: epoll, epoll-et, poll, select or mio [default: epoll]
+    #[arg(long, value_name = "NAME")]
+    pub poller: Option<Backend>,
+
+    /// Event loops, each on its own thread; 0 is one for each processor
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+
+    /// One listener for each loop (SO_REUSEPORT) instead of one that spreads connections
+    #[arg(long)]
+    pub reuse_port: bool,
+
+    /// Spin for so many microseconds before a loop sleeps
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0)]
+    pub busy_poll: u64,
+
+    /// How much to log: error, warn, info, debug, trace, or a filter like fyke=debug
+    #[arg(long, value_name = "LEVEL", default_value = "warn")]
+    pub log: String,
+}
+
+/// What moves the bytes.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TransportName {
+    /// The kernel's sockets on event loops.
+    Kernel,
+    /// One thread a connection whose reads block.
+    Blocking,
+}
+
+/// Parses the flags. A wrong one ends the program with clap's text and exit code 2.
+#[must_use]
+pub fn parse<F: CommandFactory + FromArgMatches>() -> F {
+    let mut command = F::command();
+    let matches = command.get_matches_mut();
+    match F::from_arg_matches(&matches) {
+        Ok(flags) => flags,
+        Err(error) => error.format(&mut command).exit(),
+    }
+}
+
+/// Ends the program as clap does for a wrong flag: exit code 2.
+pub fn wrong_flags(mut command: Command, text: impl Display) -> ! {
+    command.error(ErrorKind::ArgumentConflict, text).exit()
+}
+
+/// Logs to standard error at `filter`; a filter that makes no sense ends the program.
+pub fn start_log(command: Command, filter: &str) {
+    match EnvFilter::try_new(filter) {
+        Ok(filter) => tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(io::stderr)
+            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+            .init(),
+        Err(error) => wrong_flags(command, format!("--log {filter}: {error}")),
+    }
+}
+
+impl ServerFlags {
+    /// Checks what clap cannot, and prepares the process: log, descriptor limit.
+    pub fn prepare(&self, command: impl Fn() -> Command) {
+        if self.transport == TransportName::Blocking && self.poller.is_some() {
+            wrong_flags(command(), "--poller is for event loops: --transport blocking has none");
+        }
+        start_log(command(), &self.log);
+        if let Err(error) = fyke::raise_descriptor_limit() {
+            tracing::warn!(%error, "the descriptor limit stays as it is");
+        }
+    }
+
+    /// The address to listen at.
+    #[must_use]
+    pub fn address(&self, default: &str) -> Address {
+        let fallback = || default.parse().expect("the example's default is an address");
+        self.listen.clone().unwrap_or_else(fallback)
+    }
+
+    /// The loops.
+    ///
+    /// # Errors
+    /// When a thread cannot be started or a poller not be made.
+    pub fn group(&self, name: &str) -> io::Result<EventLoopGroup> {
+        let threads = match self.transport {
+            TransportName::Kernel => self.threads,
+            // Connections have threads of their own.
+            TransportName::Blocking => 1,
+        };
+        EventLoopGroup::builder()
+            .threads(threads)
+            .backend(self.poller.unwrap_or(Backend::EpollLevel))
+            .busy_poll(Duration::from_micros(self.busy_poll))
+            .name(name)
+            .build()
+    }
+
+    /// Listens with these flags, says so on standard output, and serves until the program is asked
+    /// to end.
+    ///
+    /// # Errors
+    /// One line for the user: the address is in use, say.
+    pub fn serve<S: IntoStages>(
+        &self,
+        name: &str,
+        default: &str,
+        options: ChannelOptions,
+        init: impl Fn(&mut ChannelInit<'_>) -> S + Send + Sync + 'static,
+    ) -> Result<(), String> {
+        let address = self.address(default);
+        let group = self.group(name).map_err(|e| format!("cannot start event loops: {e}"))?;
+        let bootstrap = ServerBootstrap::new(group).options(options).reuse_port(self.reuse_port);
+        let server = match self.transport {
+            TransportName::Kernel => bootstrap.transport(Kernel::tcp).child(init).bind(&address),
+            TransportName::Blocking => {
+                bootstrap.transport(Blocking::tcp).child(init).bind(&address)
+            }
+        };
+        let server = server.map_err(|error| cannot_listen(&address, &error))?;
+        announce(server.local_address());
+        run(server)
+    }
+}
+
+/// One line that says why, and what to do.
+#[must_use]
+pub fn cannot_listen(address: &Address, error: &io::Error) -> String {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            ": another program listens there; choose another one with --listen"
+        }
+        io::ErrorKind::PermissionDenied => ": ports below 1024 need the right to bind them",
+        _ => "",
+    };
+    format!("cannot listen on {address}: {error}{hint}")
+}
+
+/// Says on standard output where the server listens, for people and for scripts.
+pub fn announce(address: &Address) {
+    let mut out = io::stdout().lock();
+    // A closed standard output is no reason not to serve.
+    let _ = writeln!(out, "listening on {address}").and_then(|()| out.flush());
+}
+
+/// Serves until the program is asked to end, then ends in order.
+///
+/// # Errors
+/// When signals cannot be caught.
+pub fn run(server: Server) -> Result<(), String> {
+    ended(server.run_until_signal(SHUTDOWN_DEADLINE))
+}
+
+/// Lets the loops work until the program is asked to end, then ends them in order.
+///
+/// # Errors
+/// When signals cannot be caught.
+pub fn run_until_signal(group: &EventLoopGroup) -> Result<(), String> {
+    ended(fyke::run_until_signal(|| group.shutdown(SHUTDOWN_DEADLINE)))
+}
+
+fn ended(report: io::Result<ShutdownReport>) -> Result<(), String> {
+    let report = report.map_err(|e| format!("cannot wait for signals: {e}"))?;
+    if report.cut > 0 {
+        eprintln!("{} of {} connections were cut at the deadline", report.cut, report.channels);
+    }
+    Ok(())
+}
+
+/// The exit code of `result`; an error is one line on standard error and code 1.
+#[must_use]
+pub fn exit(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("error: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,77 @@
-//! An event-driven networking framework: pipelines of handlers over kernel sockets, memory, and fyke's own TCP/IP stack.
+//! fyke: an event-driven networking framework. A server is a pipeline of handlers: bytes come in,
+//! decoders turn them into messages, your handler answers, encoders turn answers into bytes.
+//!
+//! ```no_run
+//! use fyke::prelude::*;
+//!
+//! struct Echo;
+//!
+//! impl InboundHandler for Echo {
+//!     type In = ByteBuf;
+//!     type Out = Never;
+//!     type Write = Outgoing;
+//!     fn read(&mut self, cx: &mut Context<'_, Self>, msg: ByteBuf) -> Result<()> {
+//!         cx.write(msg.into());
+//!         Ok(())
+//!     }
+//! }
+//!
+//! fn main() -> std::io::Result<()> {
+//!     let server = ServerBootstrap::new(EventLoopGroup::new(1)?)
+//!         .child(|ch| ch.pipeline().inbound("echo", Echo))
+//!         .bind("127.0.0.1:7000")?;
+//!     println!("listening on {}", server.local_address());
+//!     server.run_until_signal(std::time::Duration::from_secs(5))?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! | what | where |
+//! |---|---|
+//! | servers, clients, loops | [`ServerBootstrap`], [`Bootstrap`], [`EventLoopGroup`] |
+//! | handlers | [`InboundHandler`], [`OutboundHandler`], [`DuplexHandler`], [`Ctx`] |
+//! | bytes | [`ByteBuf`], [`buffer`] |
+//! | protocols | [`codec`], and the crate `fyke-codecs` |
+//! | transports | [`Kernel`], [`Blocking`], [`Local`], [`transport`] |
+//! | tests | [`embedded`] |
+#![forbid(unsafe_code)]
+
+mod client;
+mod group;
+mod offload;
+pub mod prelude;
+mod resolve;
+mod server;
+mod signals;
+mod threads;
+
+/// Buffers: [`ByteBuf`], composite buffers, pools.
+pub use fyke_buffer as buffer;
+/// Time: instants, clocks, the timer wheel.
+pub use fyke_clock as clock;
+/// What a codec needs without a loop, and the check that every decoder must pass.
+pub use fyke_codec as codec;
+/// Everything of the core that is not re-exported here by name.
+pub use fyke_core as core;
+/// Everything of the transports that is not re-exported here by name.
+pub use fyke_transport as transport;
+
+pub use bytes::Bytes;
+pub use client::{Bootstrap, Connect, Handler};
+pub use fyke_buffer::ByteBuf;
+pub use fyke_codec::{Decoder, Encoder};
+pub use fyke_core::channel::ChannelGroup;
+pub use fyke_core::event_loop::{ChannelInit, ChannelSpec, ShutdownReport};
+pub use fyke_core::{
+    Address, Channel, ChannelId, ChannelOptions, CloseReason, CodecError, Context, Ctx, Datagram,
+    DuplexContext, DuplexHandler, Edit, Env, Error, ErrorKind, Event, EventFilter, Fault,
+    FileRegion, InboundHandler, IntoStages, Keepalive, LinkError, LoopCore, LoopHandle, LoopStats,
+    Never, Offloaded, OutboundContext, OutboundHandler, Outgoing, Permit, PipelineBuilder, Promise,
+    Result, SendError, SendFailure, Sender, SocketOptions, Stage, Stages, WriteFuture, embedded,
+};
+pub use fyke_poller::{Backend, Signal, Signals, SystemClock, pin_to_cpu, raise_descriptor_limit};
+pub use fyke_transport::{Blocking, FileSource, Kernel, Local, LocalNetwork};
+pub use group::{EventLoopGroup, GroupBuilder};
+pub use resolve::ToAddresses;
+pub use server::{Child, NoPipeline, Server, ServerBootstrap};
+pub use signals::run_until_signal;

@@ -281,9 +281,23 @@ pub trait TransportFactory: Send + Sync + 'static {
     /// Two factories of the same key share one transport on a loop.
     fn key(&self) -> &'static str;
 
+    /// Whether its channels share loops, or have a thread each.
+    fn threading(&self) -> Threading {
+        Threading::Loops
+    }
+
     /// Makes it.
     ///
     /// # Errors
     /// When the driver is not one this transport works with, or the system refuses.
     fn create(&self, seat: TransportSeat<'_>) -> io::Result<Box<dyn Transport>>;
+}
+
+/// How the channels of a transport are spread over threads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Threading {
+    /// Many channels a loop.
+    Loops,
+    /// One channel a thread, whose reads block (BIO).
+    ThreadPerChannel,
 }

@@ -8,7 +8,7 @@ use async_task::Runnable;
 
 use crate::channel::ChannelKey;
 use crate::driver::{TransportId, Wakeup};
-use crate::event_loop::LoopCore;
+use crate::event_loop::{Adopt, LoopCore};
 
 /// Work for a loop, from any thread.
 pub(crate) type Task = Box<dyn FnOnce(&mut LoopCore) + Send>;
@@ -45,6 +45,8 @@ pub(crate) struct LoopShared {
     pub(crate) load: AtomicU64,
     /// Channels (listeners not counted).
     pub(crate) channels: AtomicU32,
+    /// Connections that are on their way here.
+    incoming: AtomicU32,
     /// Advanced by a ticker now and then; see `event_loop::stall`.
     pub(crate) ticks: AtomicU64,
 }
@@ -75,6 +77,7 @@ impl LoopHandle {
             waker,
             load: AtomicU64::new(0),
             channels: AtomicU32::new(0),
+            incoming: AtomicU32::new(0),
             ticks: AtomicU64::new(0),
         }))
     }
@@ -83,6 +86,12 @@ impl LoopHandle {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.0.id
+    }
+
+    /// Whether both are the same loop.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The measured load: nanoseconds of work per second of the last window.
@@ -95,6 +104,28 @@ impl LoopHandle {
     #[must_use]
     pub fn channels(&self) -> u32 {
         self.0.channels.load(Ordering::Relaxed)
+    }
+
+    /// Channels, and connections that are on their way to become channels.
+    #[must_use]
+    pub fn population(&self) -> u32 {
+        self.channels() + self.0.incoming.load(Ordering::Relaxed)
+    }
+
+    /// Sends an accepted connection to this loop.
+    ///
+    /// # Errors
+    /// [`LoopEnded`]; the connection is closed.
+    pub fn adopt(&self, adopt: Adopt) -> Result<(), LoopEnded> {
+        self.0.incoming.fetch_add(1, Ordering::Relaxed);
+        let sent = self.execute(move |core| {
+            core.handle().0.incoming.fetch_sub(1, Ordering::Relaxed);
+            core.adopt_or_log(adopt);
+        });
+        if sent.is_err() {
+            self.0.incoming.fetch_sub(1, Ordering::Relaxed);
+        }
+        sent
     }
 
     /// Whether the loop has ended.

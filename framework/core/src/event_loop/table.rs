@@ -22,7 +22,7 @@ use crate::options::ChannelOptions;
 use crate::pipeline::edit::relink;
 use crate::pipeline::link::Head;
 use crate::pipeline::{IntoStages, Stages};
-use crate::transport::{CloseMode, Handle, Incoming};
+use crate::transport::{CloseMode, Handle, Incoming, TransportFactory};
 
 /// The part of a loop that does not know its driver and clock: channels, listeners, timers, tasks.
 pub struct LoopCore {
@@ -30,6 +30,13 @@ pub struct LoopCore {
     entries: Slab<Entry>,
     generation: u32,
     pub(super) shutdown: Option<super::shutdown::Shutdown>,
+    /// Transports that tasks have asked for; only the loop itself has the driver they need.
+    pub(super) wanted: Vec<Wanted>,
+}
+
+pub(super) struct Wanted {
+    pub(super) factory: Arc<dyn TransportFactory>,
+    pub(super) then: Box<dyn FnOnce(&mut LoopCore, io::Result<TransportId>)>,
 }
 
 enum Entry {
@@ -145,7 +152,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl LoopCore {
     pub(super) fn new(state: LoopState) -> Self {
-        Self { state, entries: Slab::new(), generation: 0, shutdown: None }
+        Self { state, entries: Slab::new(), generation: 0, shutdown: None, wanted: Vec::new() }
     }
 
     fn next_key(&mut self) -> ChannelKey {
@@ -158,6 +165,19 @@ impl LoopCore {
     #[must_use]
     pub fn transport_by_key(&self, key: &str) -> Option<TransportId> {
         self.state.transport_by_key(key)
+    }
+
+    /// Calls `then` with the transport that `factory` makes on this loop, or has made before: at
+    /// once, or at the end of this turn.
+    pub fn with_transport(
+        &mut self,
+        factory: Arc<dyn TransportFactory>,
+        then: impl FnOnce(&mut Self, io::Result<TransportId>) + 'static,
+    ) {
+        match self.state.transport_by_key(factory.key()) {
+            Some(id) => then(self, Ok(id)),
+            None => self.wanted.push(Wanted { factory, then: Box::new(then) }),
+        }
     }
 
     // ---- beginning ----
@@ -195,6 +215,13 @@ impl LoopCore {
         channel.core.handle = Some(handle);
         channel.core.set_active();
         self.install(channel, &spec)
+    }
+
+    /// [`adopt`](Self::adopt) for those who have nobody to tell.
+    pub fn adopt_or_log(&mut self, adopt: Adopt) {
+        if let Err(error) = self.adopt(adopt) {
+            tracing::warn!(%error, "an accepted connection was closed");
+        }
     }
 
     /// Connects. `told` learns what became of it.
@@ -265,7 +292,6 @@ impl LoopCore {
     pub(crate) fn install(&mut self, mut channel: Box<LocalChannel>, spec: &ChannelSpec) -> Result<()> {
         let built = build(&mut channel, &mut self.state, spec);
         if let Err(error) = built {
-            tracing::warn!(peer = ?channel.core.peer, %error, "a channel's pipeline cannot be built");
             if let (Some(handle), Some(table)) =
                 (channel.core.handle.take(), self.state.transport_mut(channel.core.transport))
             {

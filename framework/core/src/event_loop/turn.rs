@@ -56,6 +56,7 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
         self.leftovers();
         self.timers();
         self.tasks();
+        self.make_transports();
         self.core.bury();
         self.core.progress_shutdown();
         self.account(began);
@@ -200,6 +201,16 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
             runnable.run();
         });
         self.core.state.stats.tasks += (self.options.tasks_per_turn - budget) as u64;
+    }
+
+    /// Makes the transports that tasks have asked for.
+    fn make_transports(&mut self) {
+        while !self.core.wanted.is_empty() {
+            for wanted in std::mem::take(&mut self.core.wanted) {
+                let made = self.transport(&*wanted.factory);
+                (wanted.then)(&mut self.core, made);
+            }
+        }
     }
 
     /// What was just taken has waited since the last taking at most, or since the loop woke.

@@ -27,7 +27,7 @@ use super::unix;
 const GONE_MAX: usize = 16;
 
 /// Errors of `accept` that concern the one connection, which is gone: accept(2).
-pub(crate) const GONE: [Errno; 9] = [
+pub(crate) const GONE: [Errno; 10] = [
     Errno::CONNABORTED,
     Errno::PROTO,
     Errno::NETDOWN,
@@ -37,6 +37,8 @@ pub(crate) const GONE: [Errno; 9] = [
     Errno::HOSTUNREACH,
     Errno::OPNOTSUPP,
     Errno::NETUNREACH,
+    // A firewall forbids it.
+    Errno::PERM,
 ];
 
 /// The descriptor that is given up when there is no other.

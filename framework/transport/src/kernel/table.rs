@@ -77,6 +77,9 @@ impl Endpoint {
     }
 }
 
+/// There may be a million, so this is watched: an idle connection is an endpoint and nothing else.
+const _: () = assert!(size_of::<Endpoint>() <= 72);
+
 /// What an endpoint is made of, before it has a key.
 #[derive(Debug)]
 pub(super) struct Parts {

@@ -1,0 +1,339 @@
+//! N loops on N threads.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use fyke_core::event_loop::ShutdownReport;
+use fyke_core::{EventLoop, LoopHandle, LoopOptions, LoopStats, Offload};
+use fyke_poller::{Backend, SystemClock, pin_to_cpu};
+use fyke_transport::PollerDriver;
+
+use crate::offload::OffloadPool;
+use crate::threads::ChannelThreads;
+
+/// Event loops, each on its own thread: `Clone + Send + Sync`, and every clone is the same group.
+///
+/// When the last clone is dropped, the loops end at once. End them in order with
+/// [`shutdown`](Self::shutdown).
+#[derive(Clone)]
+pub struct EventLoopGroup(Arc<Group>);
+
+struct Group {
+    options: GroupBuilder,
+    loops: Vec<LoopHandle>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    offload: OffloadPool,
+    ticker: Arc<Ticker>,
+    channel_threads: ChannelThreads,
+}
+
+/// What an [`EventLoopGroup`] is made with.
+#[derive(Clone, Debug)]
+#[must_use = "call build()"]
+pub struct GroupBuilder {
+    threads: usize,
+    backend: Backend,
+    name: String,
+    pin: bool,
+    busy_poll: Duration,
+    seed: Option<u64>,
+    offload_threads: usize,
+    stall_tick: Duration,
+}
+
+impl Default for GroupBuilder {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            backend: Backend::EpollLevel,
+            name: "fyke".to_owned(),
+            pin: false,
+            busy_poll: Duration::ZERO,
+            seed: None,
+            offload_threads: 4,
+            stall_tick: Duration::from_millis(50),
+        }
+    }
+}
+
+impl GroupBuilder {
+    /// How many loops. 0 (the default) is one for each processor.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// What the loops wait with. [`Backend::EpollLevel`] by default.
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// What the threads are called: `NAME-0`, `NAME-1` ...
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Pins loop N to processor N (modulo their number). Off by default.
+    pub fn pin_to_cpus(mut self, pin: bool) -> Self {
+        self.pin = pin;
+        self
+    }
+
+    /// Spins for so long before a loop sleeps: lower latency at the price of a processor.
+    pub fn busy_poll(mut self, spin: Duration) -> Self {
+        self.busy_poll = spin;
+        self
+    }
+
+    /// The seed of the loops' random numbers. By default it is the operating system's.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// How many threads run offloaded work (4). They are started when there is some.
+    pub fn offload_threads(mut self, threads: usize) -> Self {
+        self.offload_threads = threads.max(1);
+        self
+    }
+
+    /// How often the loops are looked after (50 ms): a handler that holds its loop for two ticks
+    /// is reported by name. Zero switches that off.
+    pub fn stall_tick(mut self, tick: Duration) -> Self {
+        self.stall_tick = tick;
+        self
+    }
+
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// When a thread cannot be started or a poller not be made.
+    pub fn build(mut self) -> io::Result<EventLoopGroup> {
+        if self.threads == 0 {
+            self.threads = thread::available_parallelism().map_or(1, usize::from);
+        }
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().map_err(io::Error::from)?,
+        };
+        let offload = OffloadPool::new(&self.name, self.offload_threads);
+        let mut loops = Vec::with_capacity(self.threads);
+        let mut threads = Vec::with_capacity(self.threads + 1);
+        for id in 0..self.threads {
+            let mut options = LoopOptions::new(id as u32, seed.wrapping_add(id as u64));
+            options.offload = Arc::new(offload.clone());
+            options.busy_poll = self.busy_poll;
+            let (handle, thread) = start_loop(&self, id, options)?;
+            loops.push(handle);
+            threads.push(thread);
+        }
+        let ticker = Arc::new(Ticker::default());
+        if !self.stall_tick.is_zero() {
+            let (ticker, loops, tick) = (Arc::clone(&ticker), loops.clone(), self.stall_tick);
+            let name = format!("{}-ticker", self.name);
+            threads.push(thread::Builder::new().name(name).spawn(move || {
+                while !ticker.wait(tick) {
+                    loops.iter().for_each(LoopHandle::tick);
+                }
+            })?);
+        }
+        let channel_threads = ChannelThreads::new(&self.name, seed, Arc::new(offload.clone()));
+        Ok(EventLoopGroup(Arc::new(Group {
+            options: self,
+            loops,
+            threads: Mutex::new(threads),
+            offload,
+            ticker,
+            channel_threads,
+        })))
+    }
+}
+
+fn start_loop(
+    group: &GroupBuilder,
+    id: usize,
+    options: LoopOptions,
+) -> io::Result<(LoopHandle, JoinHandle<()>)> {
+    let (backend, pin) = (group.backend, group.pin);
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let thread = thread::Builder::new().name(format!("{}-{id}", group.name)).spawn(move || {
+        if pin {
+            let cpus = thread::available_parallelism().map_or(1, usize::from);
+            if let Err(error) = pin_to_cpu(id % cpus) {
+                tracing::warn!(%error, cpu = id % cpus, "the loop's thread cannot be pinned");
+            }
+        }
+        let driver = match PollerDriver::new(backend) {
+            Ok(driver) => driver,
+            Err(error) => {
+                // Nobody listens any more only when the group's maker is gone.
+                let _ = sender.send(Err(error));
+                return;
+            }
+        };
+        let mut event_loop = EventLoop::new(driver, SystemClock::new(), options);
+        let _ = sender.send(Ok(event_loop.handle()));
+        if let Err(error) = event_loop.run() {
+            tracing::error!(%error, id, "an event loop cannot wait any more and ends");
+        }
+    })?;
+    let handle = receiver.recv().map_err(|_| io::Error::other("a loop's thread died"))??;
+    Ok((handle, thread))
+}
+
+impl EventLoopGroup {
+    /// `threads` loops with the defaults; 0 is one for each processor.
+    ///
+    /// # Errors
+    /// When a thread cannot be started or a poller not be made.
+    pub fn new(threads: usize) -> io::Result<Self> {
+        Self::builder().threads(threads).build()
+    }
+
+    /// More to choose.
+    pub fn builder() -> GroupBuilder {
+        GroupBuilder::default()
+    }
+
+    /// The loops.
+    #[must_use]
+    pub fn loops(&self) -> &[LoopHandle] {
+        &self.0.loops
+    }
+
+    /// What the loops wait with.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.0.options.backend
+    }
+
+    /// The loop with the least measured load; among equals the one with the fewest channels.
+    #[must_use]
+    pub fn next(&self) -> &LoopHandle {
+        &self.0.loops[least_loaded(&self.0.loops)]
+    }
+
+    /// Where blocking work goes.
+    #[must_use]
+    pub fn offload(&self) -> Arc<dyn Offload> {
+        Arc::new(self.0.offload.clone())
+    }
+
+    pub(crate) fn channel_threads(&self) -> &ChannelThreads {
+        &self.0.channel_threads
+    }
+
+    /// What the loops tell about themselves. Blocks until each has answered; never call it on one.
+    #[must_use]
+    pub fn stats(&self) -> Vec<LoopStats> {
+        let ask = |event_loop: &LoopHandle| {
+            let (sender, receiver) = mpsc::sync_channel(1);
+            let asked = event_loop.execute(move |core| {
+                // Whoever asked waits for it.
+                let _ = sender.send(core.stats());
+            });
+            asked.ok().map(|()| receiver)
+        };
+        let answers: Vec<_> = self.0.loops.iter().map(ask).collect();
+        answers.into_iter().filter_map(|answer| answer?.recv().ok()).collect()
+    }
+
+    /// Ends the loops in order and waits for them: listeners are closed, handlers told, what was
+    /// written is sent; what has not ended by the deadline is cut. Ends at once when there is no
+    /// channel. Never call it on a loop.
+    pub fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        let report = self.0.shutdown(deadline);
+        tracing::info!(channels = report.channels, cut = report.cut, "shut down");
+        report
+    }
+
+    /// Whether the loops have ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.0.loops.iter().all(LoopHandle::has_ended)
+    }
+}
+
+impl Group {
+    fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        let (sender, receiver) = mpsc::channel();
+        for event_loop in &self.loops {
+            let sender = sender.clone();
+            // A loop that has ended already has nothing to report.
+            let _ = event_loop.execute(move |core| {
+                core.shutdown(deadline, move |report| {
+                    let _ = sender.send(report);
+                });
+            });
+        }
+        drop(sender);
+        let mut total = self.channel_threads.shutdown(deadline);
+        for report in receiver {
+            total.channels += report.channels;
+            total.cut += report.cut;
+        }
+        self.ticker.end();
+        self.offload.close();
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let this = thread::current().id();
+        for thread in threads.into_iter().filter(|t| t.thread().id() != this) {
+            if thread.join().is_err() {
+                tracing::error!("a loop's thread panicked");
+            }
+        }
+        total
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.shutdown(Duration::ZERO);
+    }
+}
+
+/// Loads within a twentieth of a processor count as equal.
+const LOAD_STEP: u64 = 50_000_000;
+
+pub(crate) fn least_loaded(loops: &[LoopHandle]) -> usize {
+    let scores = loops.iter().map(|l| (l.load() / LOAD_STEP, l.population()));
+    scores.enumerate().min_by_key(|(_, score)| *score).map_or(0, |(index, _)| index)
+}
+
+/// Ends a periodic thread without waiting for its period.
+#[derive(Default)]
+struct Ticker {
+    ended: AtomicBool,
+    lock: Mutex<()>,
+    condition: Condvar,
+}
+
+impl Ticker {
+    /// Waits for one period; `true` when it is over.
+    fn wait(&self, period: Duration) -> bool {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.ended.load(Ordering::Acquire) {
+            drop(self.condition.wait_timeout(lock, period));
+        }
+        self.ended.load(Ordering::Acquire)
+    }
+
+    fn end(&self) {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ended.store(true, Ordering::Release);
+        drop(lock);
+        self.condition.notify_all();
+    }
+}
+
+impl fmt::Debug for EventLoopGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventLoopGroup").field("loops", &self.0.loops).finish_non_exhaustive()
+    }
+}

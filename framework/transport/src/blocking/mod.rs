@@ -1,0 +1,58 @@
+//! Blocking I/O (BIO): one thread a connection, reads that block, under the same loop and pipeline.
+//!
+//! Each connection's thread runs a loop of its own whose driver does not wait: the transport's
+//! `recv` does, for [`BLOCK_MAX`] at most. So what other threads ask of the channel happens within
+//! that time, and a peer that never reads cannot hold its thread for longer either.
+
+mod driver;
+mod listener;
+mod stream;
+
+use std::io;
+use std::time::Duration;
+
+use fyke_core::transport::{Threading, Transport, TransportFactory, TransportSeat};
+
+pub use driver::BlockingDriver;
+pub use listener::BlockingListener;
+use driver::Shared;
+use stream::BlockingTransport;
+
+/// The longest that one read or write blocks.
+pub const BLOCK_MAX: Duration = Duration::from_millis(50);
+
+/// The factories of the blocking transport.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocking;
+
+#[allow(non_upper_case_globals, reason = "read as names of transports, as Kernel's are")]
+impl Blocking {
+    /// TCP over IPv4 and IPv6.
+    pub const tcp: BlockingFactory = BlockingFactory;
+    /// Unix streams.
+    pub const unix: BlockingFactory = BlockingFactory;
+}
+
+/// Makes the transport of one connection's thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BlockingFactory;
+
+impl TransportFactory for BlockingFactory {
+    fn key(&self) -> &'static str {
+        "blocking"
+    }
+
+    fn threading(&self) -> Threading {
+        Threading::ThreadPerChannel
+    }
+
+    fn create(&self, seat: TransportSeat<'_>) -> io::Result<Box<dyn Transport>> {
+        match seat.driver.registry().downcast_ref::<Shared>() {
+            Some(shared) => Ok(Box::new(BlockingTransport::new(seat.id, shared.clone()))),
+            None => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the blocking transport needs a loop of its own with a BlockingDriver",
+            )),
+        }
+    }
+}
