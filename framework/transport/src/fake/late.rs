@@ -56,3 +56,31 @@ impl LateEvents {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fyke_core::ChannelKey;
+
+    use super::*;
+
+    #[test]
+    fn nothing_overtakes_on_the_same_handle() {
+        let (a, b) = (Handle(1), Handle(2));
+        let key = ChannelKey::new(1, 1);
+        let mut late = LateEvents::default();
+        late.hold(a, 3, TransportEvent::Connected(key, Ok(())));
+        late.hold(a, 1, TransportEvent::Readable(key));
+        late.hold(b, 1, TransportEvent::Writable(key));
+        assert!(late.holds(a, &TransportEvent::Readable(key)));
+        assert!(!late.holds(b, &TransportEvent::Readable(key)));
+        let mut turns = Vec::new();
+        while !late.is_empty() {
+            late.begin_turn();
+            turns.push(late.due().into_iter().map(|(handle, _)| handle.0).collect::<Vec<_>>());
+        }
+        assert_eq!(turns, [vec![2], vec![], vec![1, 1]]);
+        late.hold(a, 1, TransportEvent::Readable(key));
+        late.forget(a);
+        assert!(late.is_empty());
+    }
+}

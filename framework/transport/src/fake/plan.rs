@@ -60,7 +60,7 @@ impl Plan {
     /// Turns until an event of the inner transport is passed on; 0 is in this turn's `poll`.
     pub(super) fn event_turns(&mut self) -> u32 {
         match self {
-            Self::Seeded(seeded) => seeded.random.below(TURNS_MAX as usize) as u32,
+            Self::Seeded(seeded) => seeded.random.below(TURNS_MAX as usize + 1) as u32,
             Self::Scripted(script) => script.event_turns,
         }
     }

@@ -37,8 +37,6 @@ struct Open {
     reading: bool,
     /// A write has been answered `InFlight` and `Written` has not been told.
     in_flight: bool,
-    /// A `Readable` (a listener's `Acceptable`) came due while nobody wanted to read.
-    owes_readable: bool,
     /// The inner transport said that there is more, and has not said the contrary since.
     inner_more: bool,
     /// Read from the inner transport and not handed over yet.
@@ -80,7 +78,6 @@ impl FakeTransport {
             listens,
             reading: true,
             in_flight: false,
-            owes_readable: false,
             inner_more: false,
             stash: ByteBuf::new(),
             letters: VecDeque::new(),
@@ -127,8 +124,8 @@ impl FakeTransport {
             let Some(&handle) = owner_of(&event).and_then(|owner| self.owners.get(&owner)) else {
                 continue;
             };
-            if let (TransportEvent::Readable(_), Some(open)) = (&event, self.open.get_mut(&handle))
-            {
+            let more = matches!(event, TransportEvent::Readable(_) | TransportEvent::Acceptable(_));
+            if let (true, Some(open)) = (more, self.open.get_mut(&handle)) {
                 // It may be told while there is still something in our own hands; what is handed
                 // out then must not look like the last.
                 open.inner_more = true;
@@ -144,8 +141,8 @@ impl FakeTransport {
         for (handle, event) in self.late.due() {
             let Some(open) = self.open.get_mut(&handle) else { continue };
             match &event {
+                // Told again when reading goes on: `has_rest` knows.
                 TransportEvent::Readable(_) | TransportEvent::Acceptable(_) if !open.reading => {
-                    open.owes_readable = true;
                     continue;
                 }
                 // `Written` is going to say the same.
@@ -191,7 +188,9 @@ impl Transport for FakeTransport {
             self.owe(listener, part.turns, TransportEvent::Acceptable(owner));
             return Ok(None);
         }
-        self.inner.accept(listener)
+        let accepted = self.inner.accept(listener)?;
+        self.of(listener)?.inner_more = accepted.is_some();
+        Ok(accepted)
     }
 
     fn adopt(
@@ -331,7 +330,7 @@ impl Transport for FakeTransport {
         self.inner.set_reading(connection, on);
         let Some(open) = self.open.get_mut(&connection) else { return };
         open.reading = on;
-        if on && (std::mem::take(&mut open.owes_readable) || open.has_rest()) {
+        if on && open.has_rest() {
             let event = open.come_and_take();
             self.owe(connection, 1, event);
         }

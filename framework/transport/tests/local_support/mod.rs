@@ -243,6 +243,7 @@ pub(crate) struct Chan {
     pub(crate) echo: bool,
     pub(crate) want: usize,
     datagram: bool,
+    dialed: bool,
 }
 
 impl Chan {
@@ -314,6 +315,7 @@ impl World {
             echo: false,
             want: 4096,
             datagram: false,
+            dialed: false,
         });
         (id, key)
     }
@@ -350,6 +352,7 @@ impl World {
         let (id, key) = self.vacant(node);
         let handle = self.transport(node).borrow_mut().connect(key, address, options).unwrap();
         self.chans[id].handle = Some(handle);
+        self.chans[id].dialed = true;
         id
     }
 
@@ -447,10 +450,15 @@ impl World {
                     self.receive(id);
                     continue;
                 }
-                self.read(id);
-                self.write(id);
+                self.pump(id);
             }
         }
+    }
+
+    /// Lets a channel read and write at once, outside of its turn.
+    pub(crate) fn pump(&mut self, id: Id) {
+        self.read(id);
+        self.write(id);
     }
 
     fn on_event(&mut self, node: usize, event: TransportEvent) {
@@ -468,8 +476,13 @@ impl World {
         let chan = self.chans.iter_mut().find(|c| c.key == key).expect("an owner");
         assert!(chan.handle.is_some(), "{event:?} for a closed handle");
         assert_eq!(chan.node, node, "{event:?} on another loop");
+        let first = matches!(event, TransportEvent::Connected(..));
+        assert!(first || !chan.dialed || chan.connected.is_some(), "{event:?} before Connected");
         match event {
-            TransportEvent::Acceptable(_) => chan.acceptable = true,
+            TransportEvent::Acceptable(_) => {
+                assert!(chan.reading, "{key:?} is paused and hears of connections");
+                chan.acceptable = true;
+            }
             TransportEvent::Readable(_) => {
                 assert!(chan.reading, "{key:?} is paused and hears of bytes");
                 chan.readable = true;

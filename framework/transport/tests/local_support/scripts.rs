@@ -24,6 +24,8 @@ pub(crate) const ALL: &[Script] = &[
     ("names", names),
     ("refused", refused),
     ("backlog", backlog),
+    ("paused listener", paused_listener),
+    ("greeting", greeting),
     ("half close", half_close),
     ("paused", paused),
     ("abort", abort),
@@ -148,6 +150,36 @@ pub(crate) fn backlog(make: Make<'_>) {
     world.until("an answer", |world| world.chans[late].connected == Some(Ok(())));
     world.put(clients[0], b"first in line");
     world.until("the bytes", |world| world.chans[server].input == b"first in line");
+}
+
+pub(crate) fn paused_listener(make: Make<'_>) {
+    let mut world = make(2, on_new().1);
+    let (listener, address) = world.listen(0, "");
+    world.set_reading(listener, false);
+    let clients = [world.dial(1, &address), world.dial(1, &address)];
+    world.settle();
+    assert!(clients.iter().all(|&client| world.chans[client].connected == Some(Ok(()))));
+    world.set_reading(listener, true);
+    let _ = world.accept(listener, 0);
+    // Paused with one still waiting.
+    world.set_reading(listener, false);
+    world.chans[listener].acceptable = false;
+    world.settle();
+    world.set_reading(listener, true);
+    let _ = world.accept(listener, 0);
+}
+
+/// The server speaks first, before the client knows that it is connected.
+pub(crate) fn greeting(make: Make<'_>) {
+    let mut world = make(2, on_new().1);
+    let (listener, address) = world.listen(0, "");
+    let client = world.dial(1, &address);
+    let (server, _) = world.accept(listener, 0);
+    world.put(server, b"hello");
+    world.end(server);
+    world.pump(server);
+    world.until("the greeting", |world| world.chans[client].ended);
+    assert_eq!(world.chans[client].input, b"hello");
 }
 
 pub(crate) fn half_close(make: Make<'_>) {
@@ -303,8 +335,15 @@ pub(crate) fn paused_datagrams(make: Make<'_>) {
     assert_eq!(network.stats().datagrams_dropped, 45);
     world.set_reading(b, true);
     world.until("what fitted", |world| world.chans[b].letters.len() == 5);
+    // Paused in the middle: the transport may have taken some out of the mailbox already.
+    world.send(a, (50..55u8).map(|i| Datagram::to(address.clone(), &[i][..])).collect());
+    world.until("some more", |world| world.chans[b].letters.len() > 5);
+    world.set_reading(b, false);
+    world.settle();
+    world.set_reading(b, true);
+    world.until("the others", |world| world.chans[b].letters.len() == 10);
     let received: Vec<u8> = world.chans[b].letters.iter().map(|letter| letter.1[0]).collect();
-    assert_eq!(received, [0, 1, 2, 3, 4]);
+    assert_eq!(received, [0, 1, 2, 3, 4, 50, 51, 52, 53, 54]);
 }
 
 /// The bytes of a read, for scripts that read for themselves.
