@@ -1,0 +1,191 @@
+//! What the pipeline itself costs: one more handler, and a length-prefixed echo.
+//!
+//! `cargo bench -p fyke-benches --bench pipeline_hop`
+//!
+//! Everything runs on an `EmbeddedChannel`, which is the real loop, channel and pipeline over a
+//! wire of memory. Frames of 64 bytes arrive 512 at a time, as they do from a busy socket; the
+//! figures are per frame. The cost of one hop is the slope over the number of pass-through
+//! handlers, and is printed at the end.
+#![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
+use fyke::embedded::EmbeddedChannel;
+use fyke::prelude::*;
+use fyke::{IntoStages, PipelineBuilder, Stages};
+use fyke_codecs::frames::LengthField;
+
+const FRAMES: usize = 512;
+const PAYLOAD: [u8; 64] = [b'x'; 64];
+
+/// Passes frames on.
+struct Pass;
+
+impl InboundHandler for Pass {
+    type In = ByteBuf;
+    type Out = ByteBuf;
+    type Write = ByteBuf;
+
+    fn read(&mut self, cx: &mut Context<'_, Self>, frame: ByteBuf) -> Result<()> {
+        cx.fire_read(frame);
+        Ok(())
+    }
+}
+
+/// Passes frames on, both ways.
+struct PassBoth;
+
+impl DuplexHandler for PassBoth {
+    type In = ByteBuf;
+    type Out = ByteBuf;
+    type WriteIn = ByteBuf;
+    type WriteOut = ByteBuf;
+
+    fn read(&mut self, cx: &mut DuplexContext<'_, Self>, frame: ByteBuf) -> Result<()> {
+        cx.fire_read(frame);
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        cx: &mut DuplexContext<'_, Self>,
+        frame: ByteBuf,
+        promise: Promise,
+    ) -> Result<()> {
+        cx.write_with(frame, promise);
+        Ok(())
+    }
+}
+
+struct Echo;
+
+impl InboundHandler for Echo {
+    type In = ByteBuf;
+    type Out = Never;
+    type Write = ByteBuf;
+
+    fn read(&mut self, cx: &mut Context<'_, Self>, frame: ByteBuf) -> Result<()> {
+        cx.write(frame);
+        Ok(())
+    }
+}
+
+/// Drops frames.
+struct Sink;
+
+impl InboundHandler for Sink {
+    type In = ByteBuf;
+    type Out = Never;
+    type Write = ByteBuf;
+
+    fn read(&mut self, _: &mut Context<'_, Self>, frame: ByteBuf) -> Result<()> {
+        black_box(frame.len());
+        Ok(())
+    }
+}
+
+const NAMES: [&str; 16] = [
+    "p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13", "p14",
+    "p15",
+];
+
+fn input() -> ByteBuf {
+    let mut input = ByteBuf::with_capacity(FRAMES * (4 + PAYLOAD.len()));
+    for _ in 0..FRAMES {
+        input.write_u32(PAYLOAD.len() as u32);
+        input.write_slice(&PAYLOAD);
+    }
+    input
+}
+
+fn passing(hops: usize) -> EmbeddedChannel {
+    EmbeddedChannel::with_options(options(), move |ch| {
+        let start: PipelineBuilder<ByteBuf, ByteBuf> =
+            ch.pipeline().codec("frames", LengthField::u32());
+        let passed = NAMES[..hops].iter().fold(start, |p, name| p.inbound(name, Pass));
+        passed.inbound("sink", Sink)
+    })
+}
+
+fn echoing(hops: usize) -> EmbeddedChannel {
+    EmbeddedChannel::with_options(options(), move |ch| -> Result<Stages> {
+        let start: PipelineBuilder<ByteBuf, ByteBuf> =
+            ch.pipeline().codec("frames", LengthField::u32());
+        let passed = NAMES[..hops].iter().fold(start, |p, name| p.duplex(name, PassBoth));
+        passed.inbound("echo", Echo).into_stages()
+    })
+}
+
+fn options() -> ChannelOptions {
+    ChannelOptions::default().water_marks(1 << 20, 1 << 21)
+}
+
+/// Time for `rounds` batches, without making the input.
+fn run(channel: &mut EmbeddedChannel, rounds: u64) -> Duration {
+    let prepared = input();
+    let mut total = Duration::ZERO;
+    for _ in 0..rounds {
+        let batch = ByteBuf::from(prepared.as_slice());
+        let began = Instant::now();
+        channel.write_inbound(batch);
+        total += began.elapsed();
+        black_box(channel.read_outbound());
+    }
+    total
+}
+
+fn bench_hops(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("hop");
+    group.throughput(Throughput::Elements(FRAMES as u64));
+    for hops in [0, 1, 4, 16] {
+        let mut channel = passing(hops);
+        group.bench_function(BenchmarkId::from_parameter(hops), |b| {
+            b.iter_custom(|rounds| run(&mut channel, rounds));
+        });
+    }
+    group.finish();
+}
+
+fn bench_echo(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("codec_echo");
+    group.throughput(Throughput::Elements(FRAMES as u64));
+    for hops in [0, 4] {
+        let mut channel = echoing(hops);
+        group.bench_function(BenchmarkId::from_parameter(hops), |b| {
+            b.iter_custom(|rounds| run(&mut channel, rounds));
+        });
+    }
+    group.finish();
+}
+
+/// Nanoseconds a frame: the least of many batches, as noise only adds.
+fn least(channel: &mut EmbeddedChannel) -> f64 {
+    let batches = (0..2_000).map(|_| run(channel, 1));
+    let least = batches.min().unwrap_or_default();
+    least.as_nanos() as f64 / FRAMES as f64
+}
+
+/// The two figures that the project promises.
+fn summary() {
+    let (none, many) = (least(&mut passing(0)), least(&mut passing(16)));
+    let echo = least(&mut echoing(0));
+    println!("one hop: {:.1} ns (promised: 8, aim: 6)", (many - none) / 16.0);
+    println!("codec + echo: {echo:.1} ns a 64-byte frame (promised: 31, aim: 25)");
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    targets = bench_hops, bench_echo
+}
+
+fn main() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    summary();
+}
