@@ -151,6 +151,26 @@ fn an_unreachable_port_is_an_error_and_the_endpoint_lives() {
 }
 
 #[test]
+fn datagrams_behind_an_error_are_reported() {
+    on_every_poller(|world| {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let there = socket.local_addr().unwrap();
+        drop(socket);
+        let options = SocketOptions::default();
+        let (ours, handle, here) = open(world, None, Some(&there.into()), &options).unwrap();
+        let question = [Datagram::connected(&b"anybody?"[..])];
+        world.kernel.borrow_mut().send(handle, &question).unwrap();
+        let socket = UdpSocket::bind(there).unwrap();
+        socket.send_to(b"now I am here", here.as_inet().unwrap()).unwrap();
+        // The error and the datagram are both there before anybody looks.
+        let error = receive(world, ours).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        world.chans[ours].readable = false;
+        assert_eq!(receive(world, ours).unwrap()[0].payload.as_slice(), b"now I am here");
+    });
+}
+
+#[test]
 fn a_bad_datagram_is_an_error_of_itself_only() {
     on_every_poller(|world| {
         let (ours, handle, _) = bound(world);

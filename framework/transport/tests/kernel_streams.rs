@@ -271,6 +271,22 @@ fn a_paused_listener_is_quiet_and_loses_nobody() {
 }
 
 #[test]
+fn nothing_is_reported_of_what_was_closed() {
+    on_every_poller(|world| {
+        let options = SocketOptions::default();
+        let (listener, address) = world.listen(&loopback(), &options);
+        world.set_reading(listener, false);
+        let client = world.connect(&address, &options);
+        world.until(|world| world.chans[client].connected);
+        // With edges this leaves a report behind that nobody has fetched yet.
+        world.set_reading(listener, true);
+        world.close(listener, CloseMode::Orderly);
+        // The miniature loop refuses events of closed channels.
+        world.assert_quiet();
+    });
+}
+
+#[test]
 fn a_late_event_does_not_meet_the_next_connection() {
     on_every_poller(|world| {
         let (_, server) = world.tcp_pair();

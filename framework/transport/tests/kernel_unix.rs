@@ -229,6 +229,31 @@ fn a_full_receiver_blocks_whom_it_is_connected_to() {
     });
 }
 
+/// Of one full receiver among many nothing tells the end, so waiting for it could be for ever.
+#[test]
+fn a_full_receiver_is_an_error_for_whom_is_not_connected() {
+    let dir = TempDir::new("unix-busy");
+    on_every_poller(|world| {
+        let there = Address::unix(dir.path("b"));
+        let (theirs, _) = datagram(world, Some(&there), None);
+        let (_, handle) = datagram(world, Some(&Address::unix(dir.path("a"))), None);
+        let message = || [Datagram::to(there.clone(), &b"message"[..])];
+        let mut sent = 0;
+        let error = loop {
+            let result = world.kernel.borrow_mut().send(handle, &message());
+            match result {
+                Ok(1) => sent += 1,
+                Ok(n) => panic!("{n} of one datagram"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::ResourceBusy);
+        assert_eq!(receive(world, theirs).len(), sent);
+        assert_eq!(world.kernel.borrow_mut().send(handle, &message()).unwrap(), 1);
+        assert_eq!(receive(world, theirs).len(), 1);
+    });
+}
+
 #[test]
 fn options_of_tcp_are_refused() {
     let dir = TempDir::new("unix-options");
