@@ -158,3 +158,14 @@ pub(crate) enum Notice {
     Timer(u64),
     Offloaded(Offloaded),
 }
+
+impl Notice {
+    /// Whether it is on its way from the tail to the head.
+    pub(crate) fn is_outbound(&self) -> bool {
+        match self {
+            Self::Signal(signal) => signal.is_outbound(),
+            Self::Event(event) => event.outbound,
+            Self::Error(_) | Self::Timer(_) | Self::Offloaded(_) => false,
+        }
+    }
+}

@@ -159,7 +159,10 @@ fn deliver_write<H: Runs>(
 }
 
 fn deliver_notice<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, notice: Notice) {
-    if !ch.pipeline.slots[slot as usize].takes_reads() {
+    // What goes outwards keeps its place among the writes, which pass a stage that is pulled.
+    let s = &ch.pipeline.slots[slot as usize];
+    let takes = if notice.is_outbound() { s.takes_writes() } else { s.takes_reads() };
+    if !takes {
         enqueue::<H>(ch, slot, Item::Notice(notice));
         return;
     }

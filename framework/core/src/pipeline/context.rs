@@ -123,6 +123,13 @@ impl<'a, O, W> Ctx<'a, O, W> {
         self.close();
     }
 
+    /// Why the channel closes, once somebody has said so: a handler that has a farewell to send
+    /// finds here what it is about.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.core.reason
+    }
+
     /// Ends our direction after what was written has been sent; the peer may go on.
     pub fn shutdown(&mut self) {
         self.signal(Signal::Shutdown);

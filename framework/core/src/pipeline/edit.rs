@@ -54,6 +54,11 @@ impl Edit {
         Ok(Plan(this.changes))
     }
 
+    /// The names of the stages as the edits so far leave them, from the head to the tail.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.rows.iter().map(|row| row.name)
+    }
+
     fn position(&mut self, name: &str) -> Option<usize> {
         let found = self.rows.iter().position(|row| row.name == name);
         if found.is_none() {
