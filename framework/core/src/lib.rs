@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+pub mod async_channel;
 pub mod channel;
 pub mod driver;
 pub mod embedded;
@@ -14,6 +15,7 @@ mod error;
 mod event;
 pub mod event_loop;
 pub mod handler;
+pub mod handlers;
 mod options;
 mod outgoing;
 pub mod pipeline;
