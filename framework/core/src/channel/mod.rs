@@ -93,21 +93,22 @@ impl LocalChannel {
     #[inline]
     fn head_read(&mut self, state: &mut LoopState, bytes: ByteBuf) {
         match self.head_stream {
-            Some(link) => (link.deliver)(self, state, link.slot, bytes),
-            None => self.tail_read(bytes),
+            Some(link) => (link.deliver)(self, state, link.slot, &mut Some(bytes)),
+            None => self.tail_read(Some(bytes)),
         }
     }
 
     fn head_receive(&mut self, state: &mut LoopState, datagram: Datagram) {
         match self.head_datagram {
-            Some(link) => (link.deliver)(self, state, link.slot, datagram),
-            None => self.tail_read(datagram),
+            Some(link) => (link.deliver)(self, state, link.slot, &mut Some(datagram)),
+            None => self.tail_read(Some(datagram)),
         }
     }
 
     /// A message that no stage took.
     #[cold]
-    pub(crate) fn tail_read<T: 'static>(&mut self, msg: T) {
+    pub(crate) fn tail_read<T: 'static>(&mut self, msg: Option<T>) {
+        let Some(msg) = msg else { return };
         if let Some(captured) = &mut self.core.captured {
             captured.push_back(Box::new(msg) as Box<dyn Any>);
             return;
@@ -140,7 +141,7 @@ impl LocalChannel {
             None => self.core.head.offer_write(&mut link),
         }
         match link {
-            Some(link) => (link.deliver)(self, state, link.slot, msg, promise),
+            Some(link) => (link.deliver)(self, state, link.slot, &mut Some(msg), promise),
             // Edits that would break a sender are refused, so this does not happen.
             None => drop(promise),
         }

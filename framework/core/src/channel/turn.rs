@@ -10,7 +10,7 @@ use crate::event::{Notice, Offloaded, Signal};
 use crate::event_loop::state::LoopState;
 use crate::handler::Never;
 use crate::pipeline::Ctx;
-use crate::pipeline::cell::Op;
+use crate::pipeline::cell::{Fired, Op};
 use crate::pipeline::link::{END, Head};
 use crate::pipeline::slot::{INBOX, OFFLOADED, REST};
 use crate::transport::{TransportEvent, Wrote};
@@ -254,11 +254,9 @@ impl LocalChannel {
         state: &mut LoopState,
         task: impl FnOnce(&mut Ctx<'_, Never, Never>),
     ) {
-        let mut spill = None;
-        let mut cx = Ctx::new(&mut spill, &mut self.core, state, END, 0, false);
-        task(&mut cx);
-        let first = cx.into_first();
-        for op in first.into_iter().chain(spill.into_iter().flat_map(|s| *s)) {
+        let (mut fired, mut spill) = (Fired::nothing(), None);
+        task(&mut Ctx::new(&mut fired, &mut spill, &mut self.core, state, END, 0, false));
+        for op in fired.take().into_iter().chain(spill.into_iter().flat_map(|s| *s)) {
             self.perform_at_tail(state, op);
         }
     }

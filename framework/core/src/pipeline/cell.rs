@@ -17,7 +17,7 @@ use crate::pipeline::link::{
     DeliverRead, DeliverWrite, END, Neighbours, ReadLink, TypeRow, Vtable, WriteLink, fill,
 };
 use crate::pipeline::slot::{BUSY, INBOX, OFFLOADED, PULLING, REST};
-use crate::pipeline::stage::{Pulled, Runs};
+use crate::pipeline::stage::Runs;
 use crate::promise::Promise;
 
 /// Something that a stage fired or wrote, on its way to the neighbour.
@@ -31,6 +31,50 @@ pub(crate) enum Op<O, W> {
     Edit(Box<Plan>),
     /// From here on the stage waits for offloaded work.
     Wait,
+}
+
+/// What one method fired: the first operation here, on the stack, further ones in the stage's
+/// spill. A first message lies by itself, so that it goes on from here without another copy.
+pub(crate) struct Fired<O, W> {
+    pub(crate) kind: FiredKind,
+    pub(crate) read: Option<O>,
+    pub(crate) write: Option<W>,
+    pub(crate) promise: Promise,
+    pub(crate) other: Option<Op<O, W>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FiredKind {
+    Nothing,
+    Read,
+    Write,
+    Other,
+}
+
+impl<O, W> Fired<O, W> {
+    #[inline]
+    pub(crate) fn nothing() -> Self {
+        Self {
+            kind: FiredKind::Nothing,
+            read: None,
+            write: None,
+            promise: Promise::NONE,
+            other: None,
+        }
+    }
+
+    /// The first operation in the form of the others.
+    pub(crate) fn take(&mut self) -> Option<Op<O, W>> {
+        match std::mem::replace(&mut self.kind, FiredKind::Nothing) {
+            FiredKind::Nothing => None,
+            FiredKind::Read => self.read.take().map(Op::Read),
+            FiredKind::Write => {
+                let promise = std::mem::take(&mut self.promise);
+                self.write.take().map(|msg| Op::Write(msg, promise))
+            }
+            FiredKind::Other => self.other.take(),
+        }
+    }
 }
 
 /// Something that waits for a busy stage.
@@ -123,39 +167,47 @@ fn link<H: Runs>(cell: &mut dyn Any, neighbours: &Neighbours) {
     }
 }
 
-fn deliver_read<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, msg: H::In) {
+fn deliver_read<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    msg: &mut Option<H::In>,
+) {
     if !ch.pipeline.slots[slot as usize].takes_reads() {
-        enqueue::<H>(ch, slot, Item::Read(msg));
+        if let Some(msg) = msg.take() {
+            enqueue::<H>(ch, slot, Item::Read(msg));
+        }
         return;
     }
-    run::<H>(ch, lp, slot, H::PULLS, |stage, cx| stage.read(cx, msg));
+    run::<H>(ch, lp, slot, H::PULLS, |stage, cx| match msg.take() {
+        Some(msg) => stage.read(cx, msg),
+        None => Ok(()),
+    });
 }
 
 fn deliver_write<H: Runs>(
     ch: &mut LocalChannel,
     lp: &mut LoopState,
     slot: u16,
-    msg: H::WriteIn,
+    msg: &mut Option<H::WriteIn>,
     promise: Promise,
 ) {
-    if !ch.pipeline.slots[slot as usize].takes_writes() {
-        enqueue::<H>(ch, slot, Item::Write(msg, promise));
-        return;
-    }
-    if !H::READS {
-        run::<H>(ch, lp, slot, false, |stage, cx| stage.write(cx, msg, promise));
-        return;
-    }
     // Every cycle of messages turns around in a duplex stage, so bounding the depth here bounds
     // the stack.
-    if ch.core.depth >= DEPTH_MAX {
-        enqueue::<H>(ch, slot, Item::Write(msg, promise));
-        ch.core.backlog = true;
+    let too_deep = H::READS && ch.core.depth >= DEPTH_MAX;
+    if too_deep || !ch.pipeline.slots[slot as usize].takes_writes() {
+        if let Some(msg) = msg.take() {
+            enqueue::<H>(ch, slot, Item::Write(msg, promise));
+            ch.core.backlog |= too_deep;
+        }
         return;
     }
-    ch.core.depth += 1;
-    run::<H>(ch, lp, slot, false, |stage, cx| stage.write(cx, msg, promise));
-    ch.core.depth -= 1;
+    ch.core.depth += u16::from(H::READS);
+    run::<H>(ch, lp, slot, false, |stage, cx| match msg.take() {
+        Some(msg) => stage.write(cx, msg, promise),
+        None => Ok(()),
+    });
+    ch.core.depth -= u16::from(H::READS);
 }
 
 fn deliver_notice<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, notice: Notice) {
@@ -183,7 +235,7 @@ fn enqueue<H: Runs>(ch: &mut LocalChannel, slot: u16, item: Item<H::In, H::Write
 
 /// What a stage's method left behind.
 struct Left<H: Runs> {
-    first: Option<Op<H::Out, H::WriteOut>>,
+    fired: Fired<H::Out, H::WriteOut>,
     result: Result<()>,
 }
 
@@ -200,26 +252,36 @@ fn run<H: Runs>(
     let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return };
     ch.core.running = slot;
     let direct = cell.is_next_to_head();
-    let mut cx = Ctx::new(&mut cell.spill, &mut ch.core, lp, slot, s.id, direct);
+    let mut fired = Fired::nothing();
+    let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, slot, s.id, direct);
     let result = call(&mut cell.stage, &mut cx);
-    let first = cx.into_first();
-    if !pull && result.is_ok() && cell.spill.as_ref().is_none_or(|spill| spill.is_empty()) {
-        // The common case: at most one operation, and it is the last thing this stage does, so
-        // the stage is free again before the operation runs.
-        let (next_read, next_write) = (cell.next_read, cell.next_write);
-        lp.stall.check(s.name);
-        match first {
-            None => {}
-            Some(Op::Read(msg)) => match next_read {
-                Some(link) => (link.deliver)(ch, lp, link.slot, msg),
-                None => ch.tail_read(msg),
-            },
-            Some(op) => perform::<H>(ch, lp, slot, op, next_read, next_write),
-        }
+    lp.stall.check(s.name);
+    if pull || result.is_err() || cell.spill.as_ref().is_some_and(|spill| !spill.is_empty()) {
+        settle::<H>(ch, lp, slot, Left { fired, result });
         return;
     }
-    lp.stall.check(s.name);
-    settle::<H>(ch, lp, slot, Left { first, result });
+    // The common case: at most one operation, and it is the last thing this stage does, so the
+    // stage is free again before the operation runs.
+    match fired.kind {
+        FiredKind::Nothing => {}
+        FiredKind::Read => match cell.next_read {
+            Some(link) => (link.deliver)(ch, lp, link.slot, &mut fired.read),
+            None => ch.tail_read(fired.read.take()),
+        },
+        FiredKind::Write => {
+            let promise = std::mem::take(&mut fired.promise);
+            match cell.next_write {
+                Some(link) => (link.deliver)(ch, lp, link.slot, &mut fired.write, promise),
+                None => drop(promise),
+            }
+        }
+        FiredKind::Other => {
+            let (next_read, next_write) = (cell.next_read, cell.next_write);
+            if let Some(op) = fired.other.take() {
+                perform::<H>(ch, lp, slot, op, next_read, next_write);
+            }
+        }
+    }
 }
 
 /// Lets one operation leave.
@@ -233,11 +295,11 @@ fn perform<H: Runs>(
 ) {
     match op {
         Op::Read(msg) => match next_read {
-            Some(link) => (link.deliver)(ch, lp, link.slot, msg),
-            None => ch.tail_read(msg),
+            Some(link) => (link.deliver)(ch, lp, link.slot, &mut Some(msg)),
+            None => ch.tail_read(Some(msg)),
         },
         Op::Write(msg, promise) => match next_write {
-            Some(link) => (link.deliver)(ch, lp, link.slot, msg, promise),
+            Some(link) => (link.deliver)(ch, lp, link.slot, &mut Some(msg), promise),
             None => drop(promise),
         },
         Op::Notice(notice, outbound) => ch.notify_from(lp, slot, notice, outbound),
@@ -251,7 +313,7 @@ fn perform<H: Runs>(
 fn settle<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, mut left: Left<H>) {
     let id = ch.pipeline.slots[slot as usize].id;
     loop {
-        if !leave::<H>(ch, lp, slot, id, left.first.take()) {
+        if !leave::<H>(ch, lp, slot, id, left.fired.take()) {
             return;
         }
         if let Err(error) = std::mem::replace(&mut left.result, Ok(())) {
@@ -296,15 +358,15 @@ fn call<H: Runs>(
 ) -> Left<H> {
     let s = &mut ch.pipeline.slots[slot as usize];
     let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else {
-        return Left { first: None, result: Ok(()) };
+        return Left { fired: Fired::nothing(), result: Ok(()) };
     };
     ch.core.running = slot;
     let direct = cell.is_next_to_head();
-    let mut cx = Ctx::new(&mut cell.spill, &mut ch.core, lp, slot, s.id, direct);
+    let mut fired = Fired::nothing();
+    let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, slot, s.id, direct);
     let result = call(&mut cell.stage, &mut cx);
-    let first = cx.into_first();
     lp.stall.check(s.name);
-    Left { first, result }
+    Left { fired, result }
 }
 
 /// Lets everything that was fired leave, in order. The stage counts as busy until then.
@@ -364,33 +426,35 @@ fn pull_all<H: Runs>(
         }
         ch.core.running = slot;
         let direct = cell.is_next_to_head();
-        let mut cx = Ctx::new(&mut cell.spill, &mut ch.core, lp, slot, s.id, direct);
+        let mut fired = Fired::nothing();
+        let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, slot, s.id, direct);
         let pulled = cell.stage.pull(&mut cx);
-        let first = cx.into_first();
         lp.stall.check(s.name);
         match pulled {
-            Ok(Pulled::Item(msg)) => {
+            Ok(mut msg @ Some(_)) => {
                 if cell.last_puller {
                     ch.core.demand_met();
                 }
                 match cell.next_read {
-                    Some(link) => (link.deliver)(ch, lp, link.slot, msg),
+                    Some(link) => (link.deliver)(ch, lp, link.slot, &mut msg),
                     None => ch.tail_read(msg),
                 }
                 if ch.pipeline.slots[slot as usize].id != id {
                     return false;
                 }
             }
-            Ok(Pulled::Idle) => {
+            Ok(None) => {
                 cell.stage.settle();
                 s.flags &= !REST;
-                if first.is_some() && !leave::<H>(ch, lp, slot, id, first) {
+                if let Some(first) = fired.take()
+                    && !leave::<H>(ch, lp, slot, id, Some(first))
+                {
                     return false;
                 }
                 break;
             }
             Err(error) => {
-                left.first = first;
+                left.fired = fired;
                 left.result = Err(error);
                 break;
             }
@@ -422,5 +486,5 @@ fn resume<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16) {
     if s.flags & (BUSY | PULLING) != 0 || s.is_waiting() || slot == END {
         return;
     }
-    settle::<H>(ch, lp, slot, Left { first: None, result: Ok(()) });
+    settle::<H>(ch, lp, slot, Left { fired: Fired::nothing(), result: Ok(()) });
 }

@@ -24,7 +24,7 @@ use crate::event_loop::state::LoopState;
 use crate::event_loop::timers::Timer;
 use crate::options::ChannelOptions;
 use crate::outgoing::Outgoing;
-use crate::pipeline::cell::{Op, Spill};
+use crate::pipeline::cell::{Fired, FiredKind, Op, Spill};
 use crate::pipeline::edit::Edit;
 use crate::promise::{Promise, WriteFuture};
 use crate::transport::Membership;
@@ -35,7 +35,7 @@ use crate::transport::Membership;
 /// [`OutboundContext`](crate::handler::OutboundContext) and
 /// [`DuplexContext`](crate::handler::DuplexContext) for its names in handlers.
 pub struct Ctx<'a, O, W> {
-    first: Option<Op<O, W>>,
+    fired: &'a mut Fired<O, W>,
     spill: &'a mut Spill<O, W>,
     core: &'a mut ChannelCore,
     state: &'a mut LoopState,
@@ -47,6 +47,7 @@ pub struct Ctx<'a, O, W> {
 impl<'a, O, W> Ctx<'a, O, W> {
     #[inline]
     pub(crate) fn new(
+        fired: &'a mut Fired<O, W>,
         spill: &'a mut Spill<O, W>,
         core: &'a mut ChannelCore,
         state: &'a mut LoopState,
@@ -54,18 +55,18 @@ impl<'a, O, W> Ctx<'a, O, W> {
         stage: u32,
         direct: bool,
     ) -> Self {
-        Self { first: None, spill, core, state, slot, stage, direct }
+        Self { fired, spill, core, state, slot, stage, direct }
     }
 
     #[inline]
-    pub(crate) fn into_first(self) -> Option<Op<O, W>> {
-        self.first
+    fn is_first(&self) -> bool {
+        self.fired.kind == FiredKind::Nothing
     }
 
-    #[inline]
     fn push(&mut self, op: Op<O, W>) {
-        if self.first.is_none() {
-            self.first = Some(op);
+        if self.is_first() {
+            self.fired.kind = FiredKind::Other;
+            self.fired.other = Some(op);
         } else {
             self.push_behind(op);
         }
@@ -81,7 +82,12 @@ impl<'a, O, W> Ctx<'a, O, W> {
     /// Passes a message on to the next handler.
     #[inline]
     pub fn fire_read(&mut self, msg: O) {
-        self.push(Op::Read(msg));
+        if self.is_first() {
+            self.fired.kind = FiredKind::Read;
+            self.fired.read = Some(msg);
+        } else {
+            self.push_behind(Op::Read(msg));
+        }
     }
 
     /// Sends a message towards the transport. It is flushed at the end of the turn.
@@ -97,7 +103,13 @@ impl<'a, O, W> Ctx<'a, O, W> {
         if let Some(up_to) = self.core.mailbox_issued() {
             self.push(Op::Drain(up_to));
         }
-        self.push(Op::Write(msg, promise));
+        if self.is_first() {
+            self.fired.kind = FiredKind::Write;
+            self.fired.write = Some(msg);
+            self.fired.promise = promise;
+        } else {
+            self.push_behind(Op::Write(msg, promise));
+        }
     }
 
     /// Sends a message; the future is ready when the transport has taken it (one allocation).
@@ -379,7 +391,7 @@ impl<O> Ctx<'_, O, Outgoing> {
         &mut self,
         encode: impl FnOnce(&mut ByteBuf) -> Result<(), E>,
     ) -> Result<(), E> {
-        if self.direct && self.first.is_none() && self.core.takes_direct_writes() {
+        if self.direct && self.is_first() && self.core.takes_direct_writes() {
             return self.core.encode(self.state, encode);
         }
         let mut buf = self.state.pool.take(1024);

@@ -172,8 +172,8 @@ impl Plan {
                 (vtable.offer_read)(slot, &mut link);
             }
             match link {
-                Some(link) => (link.deliver)(ch, lp, link.slot, leftover.bytes),
-                None => ch.tail_read(leftover.bytes),
+                Some(link) => (link.deliver)(ch, lp, link.slot, &mut Some(leftover.bytes)),
+                None => ch.tail_read(Some(leftover.bytes)),
             }
         }
     }

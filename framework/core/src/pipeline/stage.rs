@@ -13,13 +13,6 @@ use crate::outgoing::Outgoing;
 use crate::pipeline::context::Ctx;
 use crate::promise::Promise;
 
-/// What a pull gave.
-pub(crate) enum Pulled<T> {
-    Item(T),
-    /// Nothing more without more bytes.
-    Idle,
-}
-
 /// A stage as the pipeline runs it.
 pub(crate) trait Runs: 'static {
     type In: 'static;
@@ -45,9 +38,10 @@ pub(crate) trait Runs: 'static {
     fn notice(&mut self, cx: &mut Ctx<'_, Self::Out, Self::WriteOut>, notice: Notice)
     -> Result<()>;
 
-    fn pull(&mut self, cx: &mut Ctx<'_, Self::Out, Self::WriteOut>) -> Result<Pulled<Self::Out>> {
+    /// The next message; `None` when there is none without more bytes.
+    fn pull(&mut self, cx: &mut Ctx<'_, Self::Out, Self::WriteOut>) -> Result<Option<Self::Out>> {
         let _ = cx;
-        Ok(Pulled::Idle)
+        Ok(None)
     }
 
     /// No pull will come before more bytes: hold as little as possible.
@@ -269,27 +263,26 @@ impl<D: Decoder> Intake<D> {
     }
 
     #[inline]
-    fn pull<W: 'static>(&mut self, cx: &mut Ctx<'_, D::Item, W>) -> Result<Pulled<D::Item>> {
+    fn pull<W: 'static>(&mut self, cx: &mut Ctx<'_, D::Item, W>) -> Result<Option<D::Item>> {
         if self.failed {
-            return Ok(Pulled::Idle);
+            return Ok(None);
         }
         if !self.ending {
             if self.rest.is_empty() {
-                return Ok(Pulled::Idle);
+                return Ok(None);
             }
             return match self.decoder.decode(&mut self.rest) {
-                Ok(Some(item)) => Ok(Pulled::Item(item)),
-                Ok(None) => Ok(Pulled::Idle),
+                Ok(item) => Ok(item),
                 Err(error) => Err(self.fail(error.into())),
             };
         }
         match self.decoder.decode_eof(&mut self.rest) {
-            Ok(Some(item)) => Ok(Pulled::Item(item)),
+            Ok(Some(item)) => Ok(Some(item)),
             Ok(None) => {
                 self.ending = false;
                 self.rest = ByteBuf::new();
                 cx.fire_read_closed();
-                Ok(Pulled::Idle)
+                Ok(None)
             }
             Err(error) => {
                 let error = self.fail(error.into());
@@ -370,7 +363,7 @@ impl<D: Decoder> Runs for DecoderStage<D> {
     }
 
     #[inline]
-    fn pull(&mut self, cx: &mut Ctx<'_, D::Item, Never>) -> Result<Pulled<D::Item>> {
+    fn pull(&mut self, cx: &mut Ctx<'_, D::Item, Never>) -> Result<Option<D::Item>> {
         self.0.pull(cx)
     }
 
@@ -485,7 +478,7 @@ impl<C: Decoder + Encoder<M>, M: 'static> Runs for CodecStage<C, M> {
     }
 
     #[inline]
-    fn pull(&mut self, cx: &mut Ctx<'_, C::Item, Outgoing>) -> Result<Pulled<C::Item>> {
+    fn pull(&mut self, cx: &mut Ctx<'_, C::Item, Outgoing>) -> Result<Option<C::Item>> {
         self.intake.pull(cx)
     }
 
