@@ -14,7 +14,17 @@ use crate::error::{Error, ErrorKind, Result};
 /// The producer's end. Most are [`Promise::NONE`] and cost nothing.
 #[must_use = "a dropped promise fails"]
 #[derive(Default)]
-pub struct Promise(Option<Arc<Cell>>);
+pub struct Promise(Option<Observed>);
+
+/// A promise that somebody observes; a separate type so that dropping one that nobody observes is
+/// one comparison.
+struct Observed(Arc<Cell>);
+
+impl Drop for Observed {
+    fn drop(&mut self) {
+        self.0.finish_if_pending(|| Err(ErrorKind::Dropped.into()));
+    }
+}
 
 #[derive(Default)]
 struct Cell {
@@ -38,7 +48,7 @@ impl Promise {
     /// A promise and the future that observes it.
     pub fn new() -> (Self, WriteFuture) {
         let cell = Arc::new(Cell::default());
-        (Self(Some(Arc::clone(&cell))), WriteFuture(cell))
+        (Self(Some(Observed(Arc::clone(&cell)))), WriteFuture(cell))
     }
 
     /// Whether anybody observes it.
@@ -48,34 +58,30 @@ impl Promise {
     }
 
     /// Keeps it.
-    pub fn succeed(mut self) {
-        self.complete(|| Ok(()));
+    #[inline]
+    pub fn succeed(self) {
+        if let Some(observed) = self.0 {
+            observed.0.finish_if_pending(|| Ok(()));
+        }
     }
 
     /// Fails it.
-    pub fn fail(mut self, error: Error) {
-        self.complete(|| Err(error));
-    }
-
-    #[inline]
-    fn complete(&mut self, result: impl FnOnce() -> Result<()>) {
-        if let Some(cell) = self.0.take() {
-            cell.finish(result());
+    pub fn fail(self, error: Error) {
+        if let Some(observed) = self.0 {
+            observed.0.finish_if_pending(|| Err(error));
         }
     }
 }
 
-impl Drop for Promise {
-    #[inline]
-    fn drop(&mut self) {
-        self.complete(|| Err(ErrorKind::Dropped.into()));
-    }
-}
-
 impl Cell {
-    fn finish(&self, result: Result<()>) {
+    /// The first result is the one that counts.
+    #[cold]
+    fn finish_if_pending(&self, result: impl FnOnce() -> Result<()>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *state, State::Done(result));
+        if matches!(*state, State::Done(_) | State::Taken) {
+            return;
+        }
+        let before = std::mem::replace(&mut *state, State::Done(result()));
         drop(state);
         self.done.notify_all();
         if let State::Waiting(waker) = before {
