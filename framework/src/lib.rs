@@ -36,6 +36,11 @@
 //! | tests | [`embedded`] |
 #![forbid(unsafe_code)]
 
+/// The README's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 mod client;
 mod group;
 mod offload;
@@ -68,7 +73,9 @@ pub use fyke_core::{
     FileRegion, InboundHandler, IntoStages, Keepalive, LinkError, LoopCore, LoopHandle, LoopStats,
     Never, Offloaded, OutboundContext, OutboundHandler, Outgoing, Permit, PipelineBuilder, Promise,
     Result, SendError, SendFailure, Sender, SocketOptions, Stage, Stages, WriteFuture, embedded,
+    handlers,
 };
+pub use fyke_core::async_channel::AsyncChannel;
 pub use fyke_poller::{Backend, Signal, Signals, SystemClock, pin_to_cpu, raise_descriptor_limit};
 pub use fyke_transport::{Blocking, FileSource, Kernel, Local, LocalNetwork};
 pub use group::{EventLoopGroup, GroupBuilder};

@@ -1,0 +1,188 @@
+"""Runs every example over every poller with real clients: plain sockets, curl, a WebSocket client.
+
+One line a check on standard output: `ok: ..`, `skipped: ..`, anything else has failed.
+"""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BIN = os.environ.get("EXAMPLES", os.path.join(ROOT, "target/release/examples"))
+POLLERS = [["--poller", p] for p in ("epoll", "epoll-et", "poll", "select", "mio")]
+MODES = POLLERS + [["--transport", "blocking"]]
+
+
+class Server:
+    """An example that runs until the end of the `with`; then it must end with exit code 0."""
+
+    def __init__(self, name, *flags):
+        self.name = " ".join([name, *flags])
+        command = [os.path.join(BIN, name), *flags]
+        if "--unix" not in flags:
+            command += ["--listen", "127.0.0.1:0"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline().strip()
+        assert line.startswith("listening on "), f"no address: {line!r} {self.process.stderr.read()}"
+        self.address = line.removeprefix("listening on ")
+
+    @property
+    def port(self):
+        return int(self.address.rsplit(":", 1)[1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError("it does not end on SIGTERM") from None
+        text = self.process.stderr.read()
+        if kind is None:
+            assert code == 0, f"exit code {code}: {text}"
+            assert "panicked" not in text, text
+
+
+def exchange(connection, data):
+    """Sends data and the end, and answers all that comes back."""
+    connection.settimeout(20)
+    got = bytearray()
+
+    def receive():
+        while chunk := connection.recv(65536):
+            got.extend(chunk)
+
+    reader = threading.Thread(target=receive, daemon=True)
+    reader.start()
+    connection.sendall(data)
+    connection.shutdown(socket.SHUT_WR)
+    reader.join(20)
+    connection.close()
+    return bytes(got)
+
+
+def echo(*flags):
+    data = os.urandom(64 * 1024)
+    with Server("echo", *flags) as server:
+        connection = socket.create_connection(("127.0.0.1", server.port), 5)
+        assert exchange(connection, data) == data, "the bytes differ"
+
+
+def echo_frames(*flags):
+    frames = b"".join(len(f).to_bytes(4, "big") + f for f in (b"", b"x", os.urandom(1000), os.urandom(100_000)))
+    with Server("echo", "--frame", *flags) as server:
+        connection = socket.create_connection(("127.0.0.1", server.port), 5)
+        assert exchange(connection, frames) == frames, "the frames differ"
+        # A frame over the limit ends that connection and nothing else.
+        bad = socket.create_connection(("127.0.0.1", server.port), 5)
+        assert exchange(bad, b"\xff\xff\xff\xff") == b""
+        again = socket.create_connection(("127.0.0.1", server.port), 5)
+        assert exchange(again, frames) == frames
+
+
+def echo_unix(*flags):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "echo.sock")
+        with Server("echo", "--unix", path, *flags):
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect(path)
+            data = os.urandom(300_000)
+            assert exchange(connection, data) == data
+        assert not os.path.exists(path), "the path was left behind"
+
+
+def echo_udp(*flags):
+    with Server("echo", "--udp", *flags) as server:
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        client.settimeout(5)
+        for size in (0, 1, 1400):
+            data = os.urandom(size)
+            client.sendto(data, ("127.0.0.1", server.port))
+            assert client.recv(65536) == data
+
+
+def echo_client(*flags):
+    with Server("echo", *flags) as server:
+        client = [os.path.join(BIN, "echo-client"), server.address, "-c", "50", "-m", "100", "-s", "1000"]
+        done = subprocess.run(client, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert "5000 messages" in done.stdout, done.stdout
+
+
+def curl(server, path, *flags):
+    url = f"http://{server.address}{path}"
+    done = subprocess.run(["curl", "-sS", "--max-time", "10", *flags, url], capture_output=True, timeout=20)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def http(*flags):
+    with tempfile.TemporaryDirectory() as folder:
+        data = os.urandom(3_000_000)
+        with open(os.path.join(folder, "data.bin"), "wb") as file:
+            file.write(data)
+        with Server("http", "--root", folder, *flags) as server:
+            assert curl(server, "/plaintext") == b"Hello, World!"
+            head = curl(server, "/plaintext", "-i").decode().lower()
+            for part in ("200 ok", "server:", "date:", "content-type: text/plain"):
+                assert part in head, f"{part} is missing in {head}"
+            assert b"Hello, World!" in curl(server, "/json")
+            assert curl(server, "/") == b"OK"
+            assert curl(server, "/", "-d", "some text") == b"some text"
+            assert curl(server, "/files/data.bin") == data, "the file differs"
+            code = ["-o", os.devnull, "-w", "%{http_code}"]
+            assert curl(server, "/nothing", *code) == b"404"
+            assert curl(server, "/files/../../etc/passwd", "--path-as-is", *code) in (b"400", b"403", b"404")
+
+
+def chat(*flags):
+    smoke = os.path.join(ROOT, "examples/e2e/ws-smoke.mjs")
+    with Server("chat", *flags) as server:
+        page = curl(server, "/")
+        assert b"<!doctype html" in page.lower(), page[:100]
+        if not os.path.isdir(os.path.join(ROOT, "examples/e2e/node_modules/ws")):
+            return "the WebSocket client is not installed"
+        done = subprocess.run(["node", smoke, f"ws://{server.address}/ws"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def wrong_calls():
+    run = lambda *a: subprocess.run([os.path.join(BIN, "echo"), *a], capture_output=True, text=True, timeout=20)
+    assert run("--nonsense").returncode == 2
+    assert run("--poller", "kqueue").returncode == 2
+    assert run("--transport", "blocking", "--poller", "poll").returncode == 2
+    with Server("echo") as server:
+        busy = run("--listen", server.address)
+        assert busy.returncode == 1 and len(busy.stderr.strip().splitlines()) == 1, busy.stderr
+
+
+def main():
+    cases = [(check, mode) for check in (echo, echo_frames, echo_client, http, chat) for mode in MODES]
+    cases += [(echo_unix, mode) for mode in (POLLERS[0], MODES[-1])]
+    cases += [(echo_udp, mode) for mode in POLLERS]
+    cases += [(wrong_calls, [])]
+    if not shutil.which("curl"):
+        print("skipped: curl is not installed")
+        cases = [(check, mode) for check, mode in cases if check not in (http, chat)]
+    bad = 0
+    for check, mode in cases:
+        name = " ".join([check.__name__.replace("_", " "), *mode])
+        try:
+            reason = check(*mode)
+            print(f"skipped: {name}: {reason}" if reason else f"ok: {name}", flush=True)
+        except Exception as error:  # every failure is one line, and the next check still runs
+            bad += 1
+            text = " ".join(str(error).split())[:300]
+            print(f"FAILED {name}: {type(error).__name__}: {text}", flush=True)
+    return bad > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
