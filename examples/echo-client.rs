@@ -5,13 +5,13 @@
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use fyke::clock::Instant;
+use fyke::clock::{Clock, Instant};
 use fyke::prelude::*;
-use fyke::{Address, Backend, CloseReason};
+use fyke::{Address, Backend, CloseReason, SystemClock};
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -54,17 +54,14 @@ struct Flags {
 }
 
 /// What all connections count together.
-#[derive(Default)]
 struct Totals {
     messages: AtomicU64,
     bytes: AtomicU64,
+    latencies_us: Mutex<Histogram<u64>>,
 }
 
-/// How one connection ended.
-struct Outcome {
-    latencies_us: Histogram<u64>,
-    failure: Option<String>,
-}
+/// How one connection ended: why it failed, if it did.
+type Outcome = Option<String>;
 
 /// Byte `at` of a connection's endless stream: any loss, repetition or mix-up shows.
 fn byte_at(at: u64, seed: u64) -> u8 {
@@ -82,9 +79,9 @@ struct Verify {
     received_bytes: u64,
     began: std::collections::VecDeque<Instant>,
     totals: Arc<Totals>,
-    outcome: Option<Outcome>,
+    failure: Option<String>,
     report: mpsc::Sender<Outcome>,
-    clock: fyke::SystemClock,
+    clock: SystemClock,
 }
 
 impl Verify {
@@ -96,15 +93,25 @@ impl Verify {
                 message.write_u8(byte_at(at, self.seed));
             }
             self.sent += 1;
-            self.began.push_back(fyke::clock::Clock::now(&self.clock));
+            self.began.push_back(self.clock.now());
             cx.write(message.into());
         }
     }
 
-    fn fail(&mut self, text: String) {
-        if let Some(outcome) = &mut self.outcome {
-            outcome.failure.get_or_insert(text);
+    fn count(&mut self, complete: u64) {
+        let now = self.clock.now();
+        let mut latencies =
+            self.totals.latencies_us.lock().unwrap_or_else(PoisonError::into_inner);
+        for began in self.began.drain(..(complete as usize).min(self.began.len())) {
+            let took = now.saturating_duration_since(began);
+            latencies.saturating_record(took.as_micros() as u64);
         }
+        drop(latencies);
+        self.totals.messages.fetch_add(complete, Ordering::Relaxed);
+    }
+
+    fn fail(&mut self, text: String) {
+        self.failure.get_or_insert(text);
     }
 }
 
@@ -131,14 +138,7 @@ impl InboundHandler for Verify {
         self.received_bytes += msg.len() as u64;
         self.totals.bytes.fetch_add(msg.len() as u64, Ordering::Relaxed);
         let complete = self.received_bytes / self.size - before;
-        let now = fyke::clock::Clock::now(&self.clock);
-        for _ in 0..complete {
-            self.totals.messages.fetch_add(1, Ordering::Relaxed);
-            if let (Some(began), Some(outcome)) = (self.began.pop_front(), &mut self.outcome) {
-                let took = now.saturating_duration_since(began);
-                outcome.latencies_us.saturating_record(took.as_micros() as u64);
-            }
-        }
+        self.count(complete);
         if self.received_bytes >= self.messages * self.size {
             cx.close_with(CloseReason::Local);
         } else {
@@ -147,7 +147,7 @@ impl InboundHandler for Verify {
         Ok(())
     }
 
-    fn error(&mut self, cx: &mut Context<'_, Self>, error: fyke::Error) -> Result<()> {
+    fn error(&mut self, cx: &mut Context<'_, Self>, error: Error) -> Result<()> {
         self.fail(error.to_string());
         cx.close();
         Ok(())
@@ -158,10 +158,8 @@ impl InboundHandler for Verify {
         if got < due {
             self.fail(format!("the connection ended after {got} of {due} bytes"));
         }
-        if let Some(outcome) = self.outcome.take() {
-            // The main thread waits for it, or has given up.
-            let _ = self.report.send(outcome);
-        }
+        // The main thread waits for it, or has given up.
+        let _ = self.report.send(self.failure.take());
         Ok(())
     }
 }
@@ -178,7 +176,14 @@ fn run(flags: &Flags) -> Result<(), String> {
     }
     let group = EventLoopGroup::builder().threads(flags.threads).backend(flags.poller).build();
     let group = group.map_err(|e| format!("cannot start event loops: {e}"))?;
-    let totals = Arc::new(Totals::default());
+    let totals = Arc::new(Totals {
+        messages: AtomicU64::new(0),
+        bytes: AtomicU64::new(0),
+        // From a microsecond to two minutes, with three digits.
+        latencies_us: Histogram::new_with_bounds(1, 120_000_000, 3)
+            .map_err(|e| e.to_string())?
+            .into(),
+    });
     let (report, outcomes) = mpsc::channel();
     let began = std::time::Instant::now();
     connect(flags, &group, &totals, &report)?;
@@ -225,12 +230,9 @@ fn start(
             received_bytes: 0,
             began: std::collections::VecDeque::new(),
             totals: Arc::clone(&totals),
-            outcome: Some(Outcome {
-                latencies_us: Histogram::new(3).expect("3 digits are few enough"),
-                failure: None,
-            }),
+            failure: None,
             report: report.clone(),
-            clock: fyke::SystemClock::new(),
+            clock: SystemClock::new(),
         };
         ch.pipeline().inbound("verify", verify)
     });
@@ -246,15 +248,13 @@ fn collect(
     let progress = ProgressBar::new(flags.connections as u64 * flags.messages);
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} messages, {per_sec}, {eta}");
     progress.set_style(style.map_err(|e| e.to_string())?);
-    let mut latencies = Histogram::<u64>::new(3).map_err(|e| e.to_string())?;
     let mut failures = Vec::new();
     let mut ended = 0;
     while ended < flags.connections {
         match outcomes.recv_timeout(Duration::from_millis(100)) {
-            Ok(outcome) => {
+            Ok(failure) => {
                 ended += 1;
-                latencies.add(&outcome.latencies_us).map_err(|e| e.to_string())?;
-                failures.extend(outcome.failure);
+                failures.extend(failure);
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
@@ -273,6 +273,7 @@ fn collect(
         messages as f64 / seconds,
         bytes as f64 / seconds / 1e6,
     );
+    let latencies = totals.latencies_us.lock().unwrap_or_else(PoisonError::into_inner);
     let at = |q| latencies.value_at_quantile(q);
     println!(
         "latency in us: p50 {}, p90 {}, p99 {}, p99.9 {}, max {}",

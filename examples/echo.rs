@@ -81,7 +81,7 @@ impl InboundHandler for EchoDatagrams {
         Ok(())
     }
 
-    fn error(&mut self, _: &mut Context<'_, Self>, error: fyke::Error) -> Result<()> {
+    fn error(&mut self, _: &mut Context<'_, Self>, error: Error) -> Result<()> {
         // One peer's ICMP error is no reason to stop serving the others.
         tracing::info!(%error, "a datagram could not be delivered");
         Ok(())
