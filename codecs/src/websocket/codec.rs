@@ -163,6 +163,19 @@ impl MessageCodec {
         dst: &mut ByteBuf,
         copy_bytes_max: usize,
     ) -> Result<Option<Payload>, CodecError> {
+        self.encoder.message(message, dst, copy_bytes_max)
+    }
+}
+
+impl FrameEncoder {
+    /// Writes a message as one frame; see [`MessageCodec::encode_gather`].
+    #[inline]
+    pub(crate) fn message(
+        &mut self,
+        message: Message,
+        dst: &mut ByteBuf,
+        copy_bytes_max: usize,
+    ) -> Result<Option<Payload>, CodecError> {
         let (opcode, payload) = match message {
             Message::Text(text) => (OpCode::Text, text.into_payload()),
             Message::Binary(payload) => (OpCode::Binary, payload),
@@ -170,7 +183,7 @@ impl MessageCodec {
             Message::Pong(payload) => (OpCode::Pong, payload),
             Message::Close(close) => (OpCode::Close, close_payload(close)?),
         };
-        self.encoder.frame(true, opcode, payload, dst, copy_bytes_max)
+        self.frame(true, opcode, payload, dst, copy_bytes_max)
     }
 }
 

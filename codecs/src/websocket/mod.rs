@@ -4,6 +4,8 @@
 //! into whole, checked messages and back. Who wants frames as they stream takes [`FrameDecoder`] and
 //! [`FrameEncoder`]. None of them knows a loop, a socket, a clock or a source of randomness.
 //!
+//! In a pipeline, `WebSocketServerProtocolHandler` does all of that (feature `pipeline`).
+//!
 //! Every rule about frames is kept strictly; the error names the close code. What a peer may send is
 //! bounded by [`Limits`].
 //!
@@ -28,6 +30,8 @@ mod codec;
 mod decoder;
 mod error;
 mod frame;
+#[cfg(feature = "pipeline")]
+mod handler;
 mod handshake;
 mod limits;
 mod mask;
@@ -41,6 +45,11 @@ pub use decoder::{FrameDecoder, FramePart};
 pub use error::WebSocketError;
 pub use frame::{Frame, FrameEncoder};
 pub use handshake::{Handshake, HandshakeError, accept_key, choose_protocol};
+#[cfg(feature = "pipeline")]
+pub use handler::{
+    Opened, WebSocketHandler, WebSocketServerProtocolConfig, WebSocketServerProtocolHandler,
+    same_origin,
+};
 pub use limits::{Limits, Role};
 pub use mask::{Masks, mask};
 pub use message::{Message, Text};

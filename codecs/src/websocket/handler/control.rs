@@ -1,0 +1,292 @@
+//! The stage next to the application: pings, the closing handshake, encoding.
+//!
+//! ```text
+//!   Open -- we close --> CloseSent -- the peer's close, or time --> Done
+//!     +---- the peer closes, breaks the protocol, or we cannot wait --^
+//! ```
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fyke_clock::TimerKey;
+use fyke_core::{
+    CloseReason, CodecError, DuplexContext, DuplexHandler, Error, ErrorKind, Outgoing, Promise,
+    Result,
+};
+
+use super::config::ControlOptions;
+use crate::payload::Payload;
+use crate::websocket::{CloseCode, CloseFrame, FrameEncoder, Message, WebSocketError};
+
+type Cx<'a> = DuplexContext<'a, WebSocketHandler>;
+
+/// Keeps a WebSocket in order, for the application behind it (RFC 6455 sections 5.5 and 7):
+///
+/// * a ping is answered with a pong of the same content; while the peer does not read, only the
+///   last ping is remembered;
+/// * a close of the peer is answered, handed to the application as its last message, and the
+///   connection is closed;
+/// * a close of the application, be it a [`Message::Close`] or `cx.close()`, begins the closing
+///   handshake; the connection is closed when the peer has answered or the time is over;
+/// * a breach of the protocol is answered with its close code, goes on to the application as an
+///   error, and the connection is closed.
+///
+/// What the application writes behind a close is dropped, and its promise fails.
+#[derive(Debug)]
+pub struct WebSocketHandler {
+    encoder: FrameEncoder,
+    options: ControlOptions,
+    state: State,
+    /// The content of the last ping that could not be answered yet.
+    ping: Option<Bytes>,
+    timer: Option<TimerKey>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Open,
+    /// Our close is out, the peer's is awaited.
+    CloseSent,
+    /// Nothing more is said; the connection closes.
+    Done,
+}
+
+/// How a close of our own goes.
+enum Farewell {
+    /// With a close frame, and then the peer's answer is awaited.
+    Wait(CloseCode),
+    /// With a close frame, and then the connection is closed.
+    Leave(CloseCode),
+}
+
+impl WebSocketHandler {
+    /// The server's end, with default options.
+    #[must_use]
+    pub fn server() -> Self {
+        Self::with_options(ControlOptions::DEFAULT)
+    }
+
+    /// How long the peer may take to answer a close frame (10 s).
+    #[must_use]
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.options.close_timeout = timeout;
+        self
+    }
+
+    /// Whether pongs are kept from the application (they are).
+    #[must_use]
+    pub fn drop_pong_frames(mut self, drop: bool) -> Self {
+        self.options.drop_pong_frames = drop;
+        self
+    }
+
+    pub(super) fn with_options(options: ControlOptions) -> Self {
+        let (encoder, state) = (FrameEncoder::server(), State::Open);
+        Self { encoder, options, state, ping: None, timer: None }
+    }
+
+    /// Encodes a message; a long payload follows its header without a copy.
+    #[inline]
+    fn send(&mut self, cx: &mut Cx<'_>, message: Message, promise: Promise) -> Result<()> {
+        let mut payload = None;
+        let (encoder, copy_bytes_max) = (&mut self.encoder, self.options.copy_bytes_max);
+        let encoded = cx.encode(|dst| -> Result<(), CodecError> {
+            payload = encoder.message(message, dst, copy_bytes_max)?;
+            Ok(())
+        });
+        match (encoded, payload) {
+            (Ok(()), None) => cx.promise_behind(promise),
+            (Ok(()), Some(Payload::Buf(buf))) => cx.write_with(Outgoing::Buf(buf), promise),
+            (Ok(()), Some(Payload::Bytes(bytes))) => cx.write_with(bytes.into(), promise),
+            (Err(error), _) if promise.is_observed() => promise.fail(error.into()),
+            (Err(error), _) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn send_close(&mut self, cx: &mut Cx<'_>, close: Option<CloseFrame>) -> Result<()> {
+        self.ping = None;
+        self.send(cx, Message::Close(close), Promise::NONE)
+    }
+
+    fn begin_close(&mut self, cx: &mut Cx<'_>) {
+        self.state = State::CloseSent;
+        self.timer = Some(cx.schedule(self.options.close_timeout, 0));
+    }
+
+    /// Nothing more is said or awaited.
+    fn done(&mut self, cx: &mut Cx<'_>) {
+        self.state = State::Done;
+        self.ping = None;
+        if let Some(timer) = self.timer.take() {
+            cx.cancel(timer);
+        }
+    }
+
+    fn on_ping(&mut self, cx: &mut Cx<'_>, content: Payload) -> Result<()> {
+        match self.state {
+            State::Open if cx.is_writable() => self.send(cx, Message::Pong(content), Promise::NONE),
+            // A copy of at most 125 bytes, as the payload may hold on to a whole read buffer.
+            State::Open => {
+                self.ping = Some(Bytes::copy_from_slice(&content));
+                Ok(())
+            }
+            State::CloseSent | State::Done => Ok(()),
+        }
+    }
+
+    /// The peer's close: answered with its code, unless it is the answer to ours (section 5.5.1).
+    fn on_close(&mut self, cx: &mut Cx<'_>, close: Option<CloseFrame>) -> Result<()> {
+        let ours = self.state == State::CloseSent;
+        if self.state == State::Open {
+            let answer = close.as_ref().map(|close| CloseFrame::new(close.code, ""));
+            self.send_close(cx, answer)?;
+        }
+        self.done(cx);
+        cx.fire_read(Message::Close(close));
+        cx.close_with(if ours { CloseReason::Local } else { CloseReason::PeerEnd });
+        Ok(())
+    }
+
+    /// The peer broke the protocol (section 7.1.7).
+    fn fail(&mut self, cx: &mut Cx<'_>, failure: WebSocketError, error: Error) -> Result<()> {
+        if self.state == State::Open {
+            self.send_close(cx, Some(failure.close_frame()))?;
+        }
+        self.done(cx);
+        cx.fire_error(error);
+        let too_big = failure.code() == CloseCode::TOO_BIG;
+        cx.close_with(if too_big { CloseReason::Limit } else { CloseReason::Protocol });
+        Ok(())
+    }
+}
+
+/// What is said when the channel is to be closed for `reason`.
+fn farewell(reason: Option<CloseReason>) -> Farewell {
+    match reason {
+        Some(CloseReason::Shutdown) => Farewell::Leave(CloseCode::GOING_AWAY),
+        Some(CloseReason::Handler | CloseReason::Panic) => {
+            Farewell::Leave(CloseCode::INTERNAL_ERROR)
+        }
+        Some(CloseReason::Limit | CloseReason::Protocol) => {
+            Farewell::Leave(CloseCode::POLICY_VIOLATION)
+        }
+        _ => Farewell::Wait(CloseCode::NORMAL),
+    }
+}
+
+impl DuplexHandler for WebSocketHandler {
+    type In = Message;
+    type Out = Message;
+    type WriteIn = Message;
+    type WriteOut = Outgoing;
+
+    #[inline]
+    fn read(&mut self, cx: &mut Cx<'_>, message: Message) -> Result<()> {
+        match message {
+            Message::Text(_) | Message::Binary(_) => cx.fire_read(message),
+            Message::Ping(content) => return self.on_ping(cx, content),
+            Message::Pong(_) if self.options.drop_pong_frames => {}
+            Message::Pong(_) => cx.fire_read(message),
+            Message::Close(close) => return self.on_close(cx, close),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn write(&mut self, cx: &mut Cx<'_>, message: Message, promise: Promise) -> Result<()> {
+        if self.state != State::Open {
+            promise.fail(ErrorKind::Closed.into());
+            return Ok(());
+        }
+        let closes = matches!(message, Message::Close(_));
+        self.send(cx, message, promise)?;
+        // A close that could not be encoded is none.
+        if closes && self.encoder.is_closed() {
+            self.begin_close(cx);
+        }
+        Ok(())
+    }
+
+    fn writability_changed(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        if cx.is_writable()
+            && let Some(content) = self.ping.take()
+        {
+            self.send(cx, Message::Pong(content.into()), Promise::NONE)?;
+        }
+        cx.fire_writability_changed();
+        Ok(())
+    }
+
+    fn close(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        match (self.state, farewell(cx.close_reason())) {
+            (State::Open, Farewell::Wait(code)) => {
+                self.send_close(cx, Some(CloseFrame::new(code, "")))?;
+                self.begin_close(cx);
+            }
+            (State::Open, Farewell::Leave(code)) => {
+                self.send_close(cx, Some(CloseFrame::new(code, "")))?;
+                self.done(cx);
+                cx.close();
+            }
+            (State::CloseSent, Farewell::Wait(_)) => {}
+            (State::CloseSent, Farewell::Leave(_)) | (State::Done, _) => {
+                self.done(cx);
+                cx.close();
+            }
+        }
+        Ok(())
+    }
+
+    /// WebSocket knows no half of a connection: ending our direction begins the close.
+    fn shutdown(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        self.close(cx)
+    }
+
+    fn shutting_down(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        if self.state == State::CloseSent {
+            self.done(cx);
+            cx.close();
+        }
+        cx.fire_shutting_down();
+        Ok(())
+    }
+
+    /// The peer did not answer our close.
+    fn timer(&mut self, cx: &mut Cx<'_>, _: u64) -> Result<()> {
+        self.timer = None;
+        if self.state != State::CloseSent {
+            return Ok(());
+        }
+        self.done(cx);
+        tracing::debug!("the peer did not answer the close frame in time");
+        if cx.pending_bytes() > 0 {
+            // It does not even take what is there for it.
+            cx.abort();
+        }
+        cx.close_with(CloseReason::TimedOut);
+        Ok(())
+    }
+
+    fn error(&mut self, cx: &mut Cx<'_>, error: Error) -> Result<()> {
+        let ErrorKind::Codec(codec) = error.kind() else {
+            cx.fire_error(error);
+            return Ok(());
+        };
+        if let Some(&failure) = WebSocketError::of(codec) {
+            return self.fail(cx, failure, error);
+        }
+        if matches!(codec, CodecError::Truncated { .. }) {
+            // The peer's end in the middle of a message: there is nobody left to talk to.
+            self.done(cx);
+        }
+        cx.fire_error(error);
+        Ok(())
+    }
+
+    fn inactive(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        self.done(cx);
+        cx.fire_inactive();
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! WebSocket as stages of a pipeline, the server's side.
+//!
+//! ```text
+//!   before:  http -- ws-upgrade -- the HTTP service
+//!   after:   ws-decoder -- ws -- ws-app
+//! ```
+//!
+//! [`WebSocketServerProtocolHandler`] stands behind the HTTP codec. It lets every request pass but
+//! those for its path; a handshake that is in order it answers with 101, and then, in one
+//! transaction, puts the stages of WebSocket in the place of those of HTTP. Bytes that came behind
+//! the handshake enter the new stages.
+//!
+//! [`WebSocketHandler`] is what stays: it answers pings, closes in order and encodes.
+
+mod config;
+mod control;
+mod order;
+mod upgrade;
+
+pub use config::{Opened, WebSocketServerProtocolConfig, same_origin};
+pub use control::WebSocketHandler;
+pub use upgrade::WebSocketServerProtocolHandler;
