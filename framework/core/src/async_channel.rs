@@ -53,6 +53,7 @@
 //! [`flush`]: AsyncChannel::flush
 
 mod kick;
+mod live;
 mod stage;
 mod state;
 
@@ -158,7 +159,7 @@ impl<In, Out> AsyncChannel<In, Out> {
     // ---- sending ----
 
     /// Sends a message once the channel is below its high water mark and fewer than
-    /// [so many](AsyncStage::outbound_messages_max) messages were sent in this turn.
+    /// [so many](AsyncStage::outbound_messages_max) messages were sent just now.
     ///
     /// That it is done says that the message is on its way, in order; [`flush`](Self::flush) waits
     /// until the transport has taken it. When this is dropped half-way, the message goes with it;
@@ -167,7 +168,7 @@ impl<In, Out> AsyncChannel<In, Out> {
     /// # Errors
     /// When nothing can be sent any more.
     pub async fn send(&self, message: Out) -> Result<()> {
-        self.reserve().await?.send(message).map_err(|_| Error::closed())
+        Ok(self.reserve().await?.send(message)?)
     }
 
     /// Sends a message if that is possible now.
@@ -213,8 +214,12 @@ impl<In, Out> AsyncChannel<In, Out> {
     /// Waits until the transport has taken everything that was sent here (also what is sent by
     /// others meanwhile). The turn sends by itself; this is for knowing.
     ///
+    /// Messages have no promises unless somebody waits, so waiting costs most (a few milliseconds
+    /// with a slow peer) when it begins long after sending, and least right behind it.
+    ///
     /// # Errors
-    /// Why the last message could not be sent.
+    /// Why the last message could not be sent; that the channel is closed when it was closed
+    /// before anybody asked.
     pub async fn flush(&self) -> Result<()> {
         poll_fn(|cx| self.poll_flushed(cx.waker())).await
     }
@@ -269,6 +274,16 @@ impl<In, Out> AsyncChannel<In, Out> {
     }
 }
 
+/// So that a future can end with `?` when something cannot be sent. The message is dropped.
+impl<M> From<SendError<M>> for Error {
+    fn from(error: SendError<M>) -> Self {
+        match error.reason {
+            SendFailure::Closed => Self::closed(),
+            SendFailure::Full => Self::handler(error.to_string()),
+        }
+    }
+}
+
 impl<In, Out> Clone for AsyncChannel<In, Out> {
     fn clone(&self) -> Self {
         Self { shared: Rc::clone(&self.shared) }
@@ -292,7 +307,7 @@ impl<In, Out> Sink<Out> for AsyncChannel<In, Out> {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Out) -> Result<()> {
-        self.push(message).map_err(|_| Error::closed())
+        Ok(self.push(message)?)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {

@@ -14,31 +14,32 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{self, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
-use fyke_clock::TimerKey;
+use fyke_clock::{Instant, TimerKey};
 use tracing::Span;
 
 use super::kick::{Kick, Kicked};
+use super::live::{Live, Orphan};
 use super::state::{Shared, State, Waiters};
 use super::{AsyncChannel, Limits};
-use crate::channel::core::panic_text;
-use crate::error::{CloseReason, Error, Result};
+use crate::error::{Error, Result};
 use crate::event::{Event, EventFilter};
 use crate::handler::{Context, InboundHandler, Never};
-use crate::pipeline::Ctx;
 
 /// Timer: the stage was added to a pipeline that already runs.
 const START: u64 = 0;
-/// Timer: messages wait, and nobody has said that reading is complete.
-const POLL: u64 = 1;
 /// Timer: look again whether the channel is writable.
-const RECHECK: u64 = 2;
+const RECHECK: u64 = 1;
+/// Timer: look again whether everything has been sent.
+const FLUSHED: u64 = 2;
+
+/// When somebody waits for messages that have left without a promise, and the peer is slow, the
+/// stage looks so often whether they have been sent.
+const FLUSHED_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A stage that was added while the channel was above its water mark looks so often whether it
 /// still is, until it is told.
@@ -50,19 +51,17 @@ pub struct AsyncStage<In, Out, F, Fut> {
     serve: Option<F>,
     live: Option<Live<In, Out, Fut>>,
     start_timer: Option<TimerKey>,
-    poll_timer: Option<TimerKey>,
+    flushed_timer: Option<TimerKey>,
+    /// How long to wait before looking whether everything has been sent.
+    flushed_delay: Duration,
+    /// When the channel closes, whether what is waited for has been sent or not.
+    close_at: Option<Instant>,
     /// The channel reads by itself; otherwise only when the future waits for a message.
     auto_read: bool,
     /// A message has been asked for (with auto-read off).
     requested: bool,
     /// Nobody has told the stage whether the channel is writable; it has looked itself.
     writable_unsure: bool,
-}
-
-struct Live<In, Out, Fut> {
-    shared: Rc<Shared<In, Out>>,
-    waker: Waker,
-    future: Option<Pin<Box<Fut>>>,
 }
 
 impl<In, Out, F, Fut> AsyncStage<In, Out, F, Fut> {
@@ -72,7 +71,9 @@ impl<In, Out, F, Fut> AsyncStage<In, Out, F, Fut> {
             serve: Some(serve),
             live: None,
             start_timer: None,
-            poll_timer: None,
+            flushed_timer: None,
+            flushed_delay: Duration::ZERO,
+            close_at: None,
             auto_read: true,
             requested: false,
             writable_unsure: false,
@@ -95,8 +96,8 @@ impl<In, Out, F, Fut> AsyncStage<In, Out, F, Fut> {
         self
     }
 
-    /// So many messages may be sent in one turn of the channel before its water marks are looked
-    /// at again (32).
+    /// So many messages may be sent at once before the channel's water marks are looked at again
+    /// (32). A turn looks twice, so twice as many may go above the high mark.
     ///
     /// # Panics
     /// When it is zero.
@@ -154,10 +155,32 @@ where
         let result = live.poll();
         let again = live.let_leave(cx);
         if let Some(result) = result {
-            ended(cx, &shared, result);
+            live.ended(cx, result);
         }
+        self.see_to_closing(cx, &shared);
         self.see_to_reading(cx, &shared);
         shared.kick.leave(again);
+    }
+
+    /// Closes when the future has asked for it. When it is unknown whether what left has been sent,
+    /// that is found out first: of a closed channel it could not be told any more.
+    fn see_to_closing(&mut self, cx: &mut Context<'_, Self>, shared: &Shared<In, Out>) {
+        let mut state = shared.state.borrow_mut();
+        let waits = state.waits_untracked() && !state.closed;
+        if state.close_wanted {
+            let (now, limit) = (cx.env().now(), cx.options().close_timeout);
+            if !waits || now >= *self.close_at.get_or_insert(now + limit) {
+                state.close_wanted = false;
+                cx.close();
+            }
+        }
+        if !waits {
+            self.flushed_delay = Duration::ZERO;
+        } else if self.flushed_timer.is_none() {
+            // The first look comes in a turn of its own: what this one wrote has left by then.
+            self.flushed_timer = Some(cx.schedule(self.flushed_delay, FLUSHED));
+            self.flushed_delay = FLUSHED_INTERVAL;
+        }
     }
 
     fn see_to_reading(&mut self, cx: &mut Context<'_, Self>, shared: &Shared<In, Out>) {
@@ -190,96 +213,6 @@ where
             drop(lost);
             waiters.into_iter().for_each(Waiters::wake);
         }
-    }
-}
-
-impl<In, Out, Fut: Future<Output = Result<()>>> Live<In, Out, Fut> {
-    fn poll(&mut self) -> Option<Result<()>> {
-        let future = self.future.as_mut()?;
-        if !self.shared.kick.take_woken() {
-            return None;
-        }
-        match future.as_mut().poll(&mut task::Context::from_waker(&self.waker)) {
-            Poll::Pending => None,
-            Poll::Ready(result) => {
-                self.future = None;
-                Some(result)
-            }
-        }
-    }
-
-    /// Writes what the future has sent, and closes if it has asked for that. `true` when it waits
-    /// to send more and there is room again; whether the channel is still writable shows in the
-    /// next turn.
-    fn let_leave(&self, cx: &mut Ctx<'_, Never, Out>) -> bool {
-        loop {
-            let next = self.shared.state.borrow_mut().pop_output();
-            let Some((msg, promise)) = next else { break };
-            cx.write_with(msg, promise);
-        }
-        let mut state = self.shared.state.borrow_mut();
-        if std::mem::take(&mut state.shutdown_wanted) {
-            cx.shutdown();
-        }
-        if std::mem::take(&mut state.close_wanted) {
-            cx.close();
-        }
-        // The promise of what has just been written wakes the stage for those who wait for it.
-        let flushers = state.watch_last_write(&self.waker);
-        let again = !state.senders.is_empty() && (state.has_room() || state.refuses());
-        drop(state);
-        flushers.wake();
-        again
-    }
-}
-
-/// The future has ended, and so does the channel.
-fn ended<In, Out>(cx: &mut Ctx<'_, Never, Out>, shared: &Shared<In, Out>, result: Result<()>) {
-    let mut state = shared.state.borrow_mut();
-    let waiters = state.end();
-    let unread = std::mem::take(&mut state.input);
-    let (closed, shutting_down) = (state.closed, state.shutting_down);
-    // An error that the future did not look at is an error that nobody handled.
-    let error = match result {
-        Err(error) if !error.is_closed() => Some(error),
-        _ => state.error.take(),
-    };
-    drop(state);
-    drop(unread);
-    waiters.into_iter().for_each(Waiters::wake);
-    match error {
-        Some(error) if closed => tracing::info!(%error, "a channel's future failed after the end"),
-        Some(error) => cx.fire_error(error),
-        None if closed => {}
-        None if shutting_down => cx.close_with(CloseReason::Shutdown),
-        None => cx.close(),
-    }
-}
-
-/// A future that outlives its channel, as a task of the loop.
-struct Orphan<Fut> {
-    future: Pin<Box<Fut>>,
-    span: Span,
-}
-
-impl<Fut: Future<Output = Result<()>>> Future for Orphan<Fut> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        let _entered = this.span.enter();
-        match catch_unwind(AssertUnwindSafe(|| this.future.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Err(error))) if !error.is_closed() => {
-                tracing::info!(%error, "a channel's future failed after the end");
-            }
-            Ok(Poll::Ready(_)) => {}
-            Err(panic) => {
-                let message = panic_text(&*panic);
-                tracing::error!(message, "a channel's future panicked after the end");
-            }
-        }
-        Poll::Ready(())
     }
 }
 
@@ -324,33 +257,12 @@ where
 
     fn read(&mut self, cx: &mut Context<'_, Self>, msg: In) -> Result<()> {
         self.requested = false;
-        self.start(cx);
-        let Some(live) = &self.live else { return Ok(()) };
-        let mut state = live.shared.state.borrow_mut();
-        if state.input_ended {
-            drop(state);
-            drop(msg);
-            return Ok(());
-        }
-        state.input.push_back(msg);
-        let full = state.is_full();
-        drop(state);
-        if full {
-            self.turn(cx, |_| {});
-        } else if self.poll_timer.is_none() {
-            // A batch is handed over at once: at the end of reading, or, when these messages were
-            // not read from the transport just now, as soon as the loop comes to its timers.
-            self.poll_timer = Some(cx.schedule(Duration::ZERO, POLL));
-        }
-        Ok(())
-    }
-
-    fn read_complete(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
-        if let Some(timer) = self.poll_timer.take() {
-            cx.cancel(timer);
-            self.turn(cx, |_| {});
-        }
-        cx.fire_read_complete();
+        let mut msg = Some(msg);
+        self.turn(cx, |state| {
+            if !state.input_ended {
+                state.input.extend(msg.take());
+            }
+        });
         Ok(())
     }
 
@@ -447,10 +359,13 @@ where
                 self.turn(cx, |state| state.writable = writable);
             }
             RECHECK => {}
+            FLUSHED => {
+                self.flushed_timer = None;
+                let all_sent = cx.pending_bytes() == 0;
+                self.turn(cx, |state| state.untracked &= !all_sent);
+            }
             _ => {
-                if tag == POLL {
-                    self.poll_timer = None;
-                }
+                self.start_timer = None;
                 self.turn(cx, |_| {});
             }
         }

@@ -48,8 +48,10 @@ pub(super) struct State<In, Out> {
     lost: bool,
     /// Why a message was not sent, until somebody takes it.
     write_error: Option<Error>,
-    /// The promise of the last message that has left.
+    /// The promise behind which everything is that has left.
     last_write: Option<WriteFuture>,
+    /// Messages have left without a promise, since nobody waited.
+    pub(super) untracked: bool,
     pub(super) receivers: Waiters,
     pub(super) senders: Waiters,
     flushers: Waiters,
@@ -76,6 +78,7 @@ impl<In, Out> State<In, Out> {
             lost: false,
             write_error: None,
             last_write: None,
+            untracked: false,
             receivers: Waiters::default(),
             senders: Waiters::default(),
             flushers: Waiters::default(),
@@ -84,13 +87,10 @@ impl<In, Out> State<In, Out> {
 
     // ---- input ----
 
-    pub(super) fn is_full(&self) -> bool {
-        self.input.len() >= self.limits.inbound_high
-    }
-
     /// Whether reading should be paused: from the high mark down to the low one.
     pub(super) fn wants_pause(&self) -> bool {
-        self.input_ended || self.is_full() || self.paused && self.may_not_resume()
+        let full = self.input.len() >= self.limits.inbound_high;
+        self.input_ended || full || self.paused && self.may_not_resume()
     }
 
     fn may_not_resume(&self) -> bool {
@@ -134,14 +134,16 @@ impl<In, Out> State<In, Out> {
         Poll::Pending
     }
 
-    /// The next message that leaves. The last one of a batch has a promise, which then stands for
-    /// all that went before.
+    /// The next message that leaves. Promises cost, so only the last of a batch has one, which
+    /// stands for all that went before, and only when somebody waits for it.
     pub(super) fn pop_output(&mut self) -> Option<(Out, Promise)> {
         let msg = self.output.pop_front()?;
-        if !self.output.is_empty() {
+        if !self.output.is_empty() || self.flushers.is_empty() {
+            self.untracked = true;
             return Some((msg, Promise::NONE));
         }
         self.look_at_last_write();
+        self.untracked = false;
         let (promise, future) = Promise::new();
         self.last_write = Some(future);
         Some((msg, promise))
@@ -167,14 +169,23 @@ impl<In, Out> State<In, Out> {
         if let Some(error) = self.write_error.take() {
             return Poll::Ready(Err(error));
         }
-        if self.lost || self.closed && self.last_write.is_some() {
+        if self.lost || self.closed && !self.is_flushed() {
             return Poll::Ready(Err(Error::closed()));
         }
-        if self.output.is_empty() && self.last_write.is_none() {
+        if self.is_flushed() {
             return Poll::Ready(Ok(()));
         }
         self.flushers.add(waker);
         Poll::Pending
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.output.is_empty() && self.last_write.is_none() && !self.untracked
+    }
+
+    /// Somebody waits for messages that have left without a promise.
+    pub(super) fn waits_untracked(&self) -> bool {
+        self.untracked && !self.flushers.is_empty()
     }
 
     /// Looks for the end of the last write on behalf of all who wait for it; `waker` is the
@@ -187,7 +198,7 @@ impl<In, Out> State<In, Out> {
         {
             self.last_write_done(result);
         }
-        if self.last_write.is_none() && self.output.is_empty() || self.lost {
+        if self.is_flushed() || self.lost || self.write_error.is_some() {
             return self.flushers.take();
         }
         Waiters::default()

@@ -37,6 +37,12 @@ pub struct LogStyle {
     pub message_bytes_max: usize,
 }
 
+impl Default for LogStyle {
+    fn default() -> Self {
+        Self { bytes: ByteFormat::Simple, message_bytes_max: MESSAGE_BYTES_MAX }
+    }
+}
+
 /// A message that [`LoggingHandler`] can show in its own way. The byte-level messages are shown as
 /// hex dumps; types that are only `Debug` go with [`LoggingHandler::debug`].
 pub trait LogMessage {
@@ -189,8 +195,10 @@ impl<R: 'static, W: 'static> LoggingHandler<R, W> {
         show_read: fn(&R, &mut fmt::Formatter<'_>, &LogStyle) -> fmt::Result,
         show_write: fn(&W, &mut fmt::Formatter<'_>, &LogStyle) -> fmt::Result,
     ) -> Self {
-        let bytes = if level == Level::TRACE { ByteFormat::HexDump } else { ByteFormat::Simple };
-        let style = LogStyle { bytes, message_bytes_max: MESSAGE_BYTES_MAX };
+        let mut style = LogStyle::default();
+        if level == Level::TRACE {
+            style.bytes = ByteFormat::HexDump;
+        }
         Self { level, style, show_read, show_write, name: None }
     }
 
