@@ -112,6 +112,7 @@ fn everything_that_passes_is_logged_and_passed_on() {
             "FLUSH",
             "SHUTDOWN",
             "READ CLOSED",
+            "CLOSE",
             "INACTIVE",
             "UNREGISTERED",
         ]

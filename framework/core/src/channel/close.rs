@@ -6,6 +6,7 @@
 //!     +-- reset, abort --+----------------------------------------------------->  Closed
 //! ```
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::channel::LocalChannel;
@@ -47,8 +48,10 @@ impl LocalChannel {
 
     /// The connection is broken: told to the handlers, then closed without sending anything more.
     pub(crate) fn broken(&mut self, state: &mut LoopState, error: Error) {
-        if self.core.state == State::Closed {
-            return;
+        match self.core.state {
+            State::Connecting => return self.connect_failed(state, error),
+            State::Closed => return,
+            _ => {}
         }
         let lingering = self.core.state == State::Lingering;
         self.core.reason.get_or_insert(CloseReason::of(&error));
@@ -78,8 +81,16 @@ impl LocalChannel {
         if self.core.head == Head::Datagram && reason == CloseReason::Transport {
             return;
         }
+        if !self.core.is_open() {
+            return;
+        }
         self.core.reason.get_or_insert(reason);
-        self.fire_outwards(state, Signal::Close);
+        if std::mem::replace(&mut self.core.failed, true) {
+            // A handler may have failed at its `close`; asked again it would fail again.
+            self.begin_close(state, reason);
+        } else {
+            self.fire_outwards(state, Signal::Close);
+        }
     }
 
     /// Closes once everything that was written has been sent.
@@ -92,9 +103,7 @@ impl LocalChannel {
             State::Open => {
                 self.core.reason.get_or_insert(reason);
                 self.core.state = State::Closing;
-                if let Some(shared) = &self.core.shared {
-                    shared.set_writable(false);
-                }
+                self.core.tell_writable();
             }
             State::Closing | State::Lingering | State::Closed => {}
         }
@@ -120,11 +129,15 @@ impl LocalChannel {
             }
             State::Lingering if self.core.input_ended => self.finish(state, CloseMode::Orderly),
             // Both directions have ended by themselves.
-            State::Open if self.core.output_ended && self.core.input_ended => {
-                if !self.core.has_rests {
-                    self.core.reason.get_or_insert(CloseReason::PeerEnd);
-                    self.finish(state, CloseMode::Orderly);
-                }
+            State::Open
+                if self.core.output_ended
+                    && self.core.input_ended
+                    // Stages may still hold messages.
+                    && !self.core.has_rests
+                    && self.core.offloads == 0 =>
+            {
+                self.core.reason.get_or_insert(CloseReason::PeerEnd);
+                self.finish(state, CloseMode::Orderly);
             }
             _ => {}
         }
@@ -268,6 +281,9 @@ impl LocalChannel {
         tracing::error!(parent: &self.core.span, stage, message, "a handler panicked");
         self.core.reason.get_or_insert(CloseReason::Panic);
         if self.core.state != State::Closed {
+            // An encoder may have been in the middle of a message.
+            self.core.outbound.fail(Error::closed);
+            self.core.abort_requested = true;
             let error: Error = ErrorKind::Panic { stage, message }.into();
             let next = self.pipeline.slots.get(slot as usize).map_or(self.first_in, |s| s.next_in);
             self.notify(state, next, Notice::Error(error), false);
@@ -278,8 +294,14 @@ impl LocalChannel {
     /// The channel leaves the loop: handlers are let go, handles learn that it is over.
     pub(crate) fn retire(&mut self) {
         for s in &mut self.pipeline.slots {
-            if let Some(cell) = s.stage.as_deref_mut() {
-                (s.vtable.removed)(cell);
+            let Some(mut cell) = s.stage.take() else { continue };
+            let vtable = s.vtable;
+            let gone = catch_unwind(AssertUnwindSafe(move || {
+                (vtable.removed)(&mut *cell);
+                drop(cell);
+            }));
+            if gone.is_err() {
+                tracing::error!(stage = s.name, "a handler panicked while it was removed");
             }
         }
         if let Some(shared) = &self.core.shared {

@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,10 +18,10 @@ use crate::channel::mailbox::ChannelShared;
 use crate::channel::outbound::Outbound;
 use crate::driver::TransportId;
 use crate::error::{CloseReason, Error, ErrorKind, LinkError};
-use crate::event::Offloaded;
 use crate::event_loop::state::LoopState;
 use crate::options::ChannelOptions;
 use crate::outgoing::{Datagram, Outgoing};
+use crate::pipeline::edit::Plans;
 use crate::pipeline::link::{END, Head};
 use crate::pipeline::shape::Shape;
 use crate::promise::Promise;
@@ -43,6 +42,15 @@ pub(crate) enum State {
     Closed,
 }
 
+/// Whether the transport has reported the peer's end while it was not read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PeerEnd {
+    None,
+    Reported,
+    /// And handlers know.
+    Told,
+}
+
 pub(crate) struct ChannelCore {
     pub(crate) key: ChannelKey,
     pub(crate) transport: TransportId,
@@ -50,7 +58,9 @@ pub(crate) struct ChannelCore {
     pub(crate) head: Head,
     pub(crate) state: State,
     pub(crate) options: Arc<ChannelOptions>,
+    /// The pipeline's, as it will be when `plans` have been applied.
     pub(crate) shape: Option<Rc<Shape>>,
+    pub(crate) plans: Plans,
     pub(crate) shared: Option<Arc<ChannelShared>>,
     pub(crate) attributes: LocalAttributes,
     pub(crate) peer: Option<Address>,
@@ -81,15 +91,18 @@ pub(crate) struct ChannelCore {
     pub(crate) shutdown_requested: bool,
     pub(crate) output_ended: bool,
     pub(crate) abort_requested: bool,
+    /// An error that nobody handled has asked for the close: the next one does not ask again.
+    pub(crate) failed: bool,
     was_active: bool,
 
     auto_read: bool,
     demand: u32,
-    /// Stages that wait for offloaded work.
-    offloads: u16,
+    /// Pieces of offloaded work that stages wait for.
+    pub(super) offloads: u32,
     /// The transport may have something to read: a bit that stays until it was found empty.
     pub(crate) read_ready: bool,
     pub(crate) input_ended: bool,
+    pub(crate) peer_end: PeerEnd,
     /// What the transport was last told of our wish to read.
     pub(crate) reading: bool,
     /// It stands in the loop's ready list.
@@ -134,6 +147,7 @@ impl ChannelCore {
             state: State::Connecting,
             options,
             shape: None,
+            plans: Plans::default(),
             shared: None,
             attributes: LocalAttributes::default(),
             peer,
@@ -155,12 +169,14 @@ impl ChannelCore {
             shutdown_requested: false,
             output_ended: false,
             abort_requested: false,
+            failed: false,
             was_active: false,
             auto_read,
             demand: 0,
             offloads: 0,
             read_ready: false,
             input_ended: false,
+            peer_end: PeerEnd::None,
             reading: true,
             queued: false,
             read_size,
@@ -192,6 +208,18 @@ impl ChannelCore {
         matches!(self.state, State::Open | State::Connecting)
     }
 
+    /// Whether anything can still be written.
+    #[inline]
+    fn takes_writes(&self) -> bool {
+        self.is_open() && !self.shutdown_requested && !self.abort_requested
+    }
+
+    /// Asks for the end at once; it comes when what runs has returned.
+    pub(crate) fn abort_with(&mut self, reason: CloseReason) {
+        self.reason.get_or_insert(reason);
+        self.abort_requested = true;
+    }
+
     // ---- reading ----
 
     pub(crate) fn set_auto_read(&mut self, on: bool) {
@@ -213,6 +241,7 @@ impl ChannelCore {
     #[inline]
     pub(crate) fn may_pull(&self) -> bool {
         self.state == State::Open
+            && !self.abort_requested
             && (self.auto_read || self.demand > 0)
             && !(self.unwritable && self.options.pause_when_unwritable)
             && self.offloads == 0
@@ -229,7 +258,7 @@ impl ChannelCore {
     // ---- writing ----
 
     pub(crate) fn is_writable(&self) -> bool {
-        !self.unwritable && self.is_open() && !self.shutdown_requested
+        !self.unwritable && self.takes_writes()
     }
 
     #[inline]
@@ -239,8 +268,7 @@ impl ChannelCore {
 
     #[inline]
     pub(crate) fn takes_direct_writes(&self) -> bool {
-        self.is_open()
-            && !self.shutdown_requested
+        self.takes_writes()
             && self.pending_bytes() < self.options.outbound_bytes_max as u64
             && self.head == Head::Stream
     }
@@ -314,7 +342,7 @@ impl ChannelCore {
 
     /// Whether so many bytes more may wait.
     fn admit(&mut self, bytes: u64) -> Result<(), Error> {
-        if !self.is_open() || self.shutdown_requested {
+        if !self.takes_writes() {
             return Err(Error::closed());
         }
         let (pending, limit) = (self.pending_bytes(), self.options.outbound_bytes_max);
@@ -322,8 +350,7 @@ impl ChannelCore {
         // already, and a file region takes no memory.
         if pending > 0 && pending.saturating_add(bytes) > limit as u64 {
             // The stream has a hole from here on, so it must not go on.
-            self.reason.get_or_insert(CloseReason::Limit);
-            self.abort_requested = true;
+            self.abort_with(CloseReason::Limit);
             tracing::warn!(parent: &self.span, pending, limit, "the peer does not read: closing");
             return Err(ErrorKind::OutboundFull { pending: pending as usize, limit }.into());
         }
@@ -348,9 +375,20 @@ impl ChannelCore {
     fn cross_water_mark(&mut self, unwritable: bool) {
         self.unwritable = unwritable;
         self.edge = !self.edge;
+        self.tell_writable();
+    }
+
+    /// Lets handles know whether the channel is writable.
+    pub(crate) fn tell_writable(&self) {
         if let Some(shared) = &self.shared {
-            shared.set_writable(!unwritable);
+            shared.set_writable(self.is_writable());
         }
+    }
+
+    /// Our end is to be sent behind what is written.
+    pub(crate) fn request_shutdown(&mut self) {
+        self.shutdown_requested = true;
+        self.tell_writable();
     }
 
     pub(crate) fn account(&mut self, bytes: i64) {
@@ -418,57 +456,6 @@ impl ChannelCore {
         let handle = self.handle.ok_or(io::ErrorKind::NotConnected)?;
         let transport = state.transport_mut(self.transport).ok_or(io::ErrorKind::NotConnected)?;
         transport.membership(handle, membership)
-    }
-
-    // ---- offloaded work ----
-
-    pub(crate) fn offload(
-        &mut self,
-        state: &mut LoopState,
-        slot: u16,
-        stage: u32,
-        work: impl FnOnce() -> Box<dyn Any + Send> + Send + 'static,
-    ) {
-        self.offloads += 1;
-        self.has_rests |= self.pulls;
-        let (home, key) = (state.handle.clone(), self.key);
-        let mut answer = Answer { home, key, slot, stage, done: false };
-        state.env.offload().clone().run(Box::new(move || {
-            let result = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panic_text(&*panic));
-            answer.give(result);
-        }));
-    }
-
-    pub(crate) fn offload_done(&mut self) {
-        self.offloads = self.offloads.saturating_sub(1);
-    }
-}
-
-/// Brings a result back; also when the work is dropped unrun.
-struct Answer {
-    home: crate::event_loop::LoopHandle,
-    key: ChannelKey,
-    slot: u16,
-    stage: u32,
-    done: bool,
-}
-
-impl Answer {
-    fn give(&mut self, result: Result<Box<dyn Any + Send>, String>) {
-        self.done = true;
-        let (key, slot, stage) = (self.key, self.slot, self.stage);
-        // An ended loop has no channel that could wait for it.
-        let _ = self.home.execute(move |core| {
-            core.offloaded(key, slot, stage, Offloaded::new(result));
-        });
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        if !self.done {
-            self.give(Err("the work was refused: no thread is left for it".to_owned()));
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::channel::handle::{Channel, ChannelId};
-use crate::channel::mailbox::{SendError, Sender};
+use crate::channel::sender::{SendError, Sender};
 
 /// A set of channels that messages of type `M` are sent to: `Clone + Send + Sync`, and every clone
 /// is the same set. Channels that have closed leave it by themselves, at the latest when it is

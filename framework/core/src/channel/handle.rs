@@ -8,7 +8,8 @@ use std::task::{Poll, Wake, Waker};
 
 use crate::address::Address;
 use crate::channel::ChannelKey;
-use crate::channel::mailbox::{ChannelShared, Entry, Sender};
+use crate::channel::mailbox::{ChannelShared, Entry};
+use crate::channel::sender::Sender;
 use crate::error::{CloseReason, LinkError, Result};
 use crate::event_loop::LoopHandle;
 use crate::handler::Never;

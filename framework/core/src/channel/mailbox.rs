@@ -3,14 +3,13 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
-use std::fmt;
-use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use crate::address::Address;
 use crate::channel::attributes::SharedAttributes;
+use crate::channel::sender::Sender;
 use crate::channel::{ChannelKey, LocalChannel};
 use crate::error::{CloseReason, Error, LinkError, Result};
 use crate::event_loop::LoopHandle;
@@ -18,7 +17,7 @@ use crate::event_loop::state::LoopState;
 use crate::handler::Never;
 use crate::pipeline::Ctx;
 use crate::pipeline::link::TypeRow;
-use crate::promise::{Promise, WriteFuture};
+use crate::promise::Promise;
 
 /// So many things may wait in one mailbox; a sender gets its message back beyond that.
 pub const MAILBOX_ENTRIES_MAX: usize = 65_536;
@@ -39,12 +38,12 @@ pub(crate) enum Entry {
 }
 
 #[derive(Default)]
-struct Mailbox {
-    entries: VecDeque<Entry>,
+pub(super) struct Mailbox {
+    pub(super) entries: VecDeque<Entry>,
     queues: Vec<Arc<dyn AnyQueue>>,
     /// The loop knows that something waits.
     scheduled: bool,
-    closed: Option<CloseReason>,
+    pub(super) closed: Option<CloseReason>,
     close_waiters: Vec<Waker>,
     write_waiters: Vec<Waker>,
     tail: Option<TypeRow>,
@@ -66,24 +65,31 @@ pub(crate) struct ChannelShared {
 trait AnyQueue: Send + Sync {
     fn writes(&self) -> TypeRow;
     /// Sends the first message into the pipeline's tail.
-    fn deliver(&self, channel: &mut LocalChannel, state: &mut LoopState);
+    fn deliver(self: Arc<Self>, channel: &mut LocalChannel, state: &mut LoopState);
+    fn is_empty(&self) -> bool;
     /// Drops everything; the promises fail.
     fn clear(&self);
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
-struct TypedQueue<M>(Mutex<VecDeque<(M, Promise)>>);
+pub(super) struct TypedQueue<M>(pub(super) Mutex<VecDeque<(M, Promise)>>);
 
 impl<M: Send + 'static> AnyQueue for TypedQueue<M> {
     fn writes(&self) -> TypeRow {
         TypeRow::of::<M>()
     }
 
-    fn deliver(&self, channel: &mut LocalChannel, state: &mut LoopState) {
+    fn deliver(self: Arc<Self>, channel: &mut LocalChannel, state: &mut LoopState) {
         let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        // Nobody must take this for a sender in use while the message travels.
+        drop(self);
         if let Some((msg, promise)) = first {
             channel.write_from_tail(state, msg, promise);
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     fn clear(&self) {
@@ -118,7 +124,7 @@ impl ChannelShared {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Mailbox> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Mailbox> {
         self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -133,7 +139,11 @@ impl ChannelShared {
         self.put_locked(self.lock(), entry)
     }
 
-    fn put_locked(&self, mut mailbox: MutexGuard<'_, Mailbox>, entry: Entry) -> Result<()> {
+    pub(super) fn put_locked(
+        &self,
+        mut mailbox: MutexGuard<'_, Mailbox>,
+        entry: Entry,
+    ) -> Result<()> {
         if mailbox.closed.is_some() {
             return Err(Error::closed());
         }
@@ -164,13 +174,15 @@ impl ChannelShared {
         }
     }
 
-    /// Refuses a tail that senders in use do not write, and remembers the new one.
+    /// Refuses a tail that senders in use do not write, or that does not take what they have sent
+    /// and was not delivered yet. Remembers the new one.
     pub(crate) fn set_tail(&self, tail: TypeRow) -> Result<(), LinkError> {
         let mut mailbox = self.lock();
         let broken = mailbox
             .queues
             .iter()
-            .find(|queue| Arc::strong_count(queue) > 1 && !queue.writes().is(&tail));
+            .filter(|queue| Arc::strong_count(queue) > 1 || !queue.is_empty())
+            .find(|queue| !queue.writes().is(&tail));
         if let Some(queue) = broken {
             let writes = queue.writes().name;
             return Err(LinkError::SenderInUse { writes, takes: tail.name });
@@ -225,7 +237,7 @@ impl ChannelShared {
     }
 
     /// Ready with `true` when writable, with `false` when closed.
-    fn poll_writable(&self, waker: &Waker) -> Poll<bool> {
+    pub(super) fn poll_writable(&self, waker: &Waker) -> Poll<bool> {
         let mut mailbox = self.lock();
         if mailbox.closed.is_some() {
             return Poll::Ready(false);
@@ -261,7 +273,7 @@ impl ChannelShared {
         let Ok(queue) = queue.downcast::<TypedQueue<M>>() else {
             unreachable!("the queue was found by its type")
         };
-        Ok(Sender { shared: Arc::clone(self), queue, index: index as u32 })
+        Ok(Sender::new(Arc::clone(self), queue, index as u32))
     }
 }
 
@@ -270,157 +282,3 @@ fn add_waiter(waiters: &mut Vec<Waker>, waker: &Waker) {
         waiters.push(waker.clone());
     }
 }
-
-/// Sends messages of type `M` into a channel from any thread: `Clone + Send`.
-///
-/// Messages of all handles of a channel leave in the order in which they were sent.
-pub struct Sender<M> {
-    shared: Arc<ChannelShared>,
-    queue: Arc<TypedQueue<M>>,
-    index: u32,
-}
-
-/// A message that could not be sent, and why.
-pub struct SendError<M> {
-    /// The message.
-    pub message: M,
-    /// Why.
-    pub reason: SendFailure,
-}
-
-/// Why a message could not be sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum SendFailure {
-    /// The channel is closed.
-    Closed,
-    /// The channel is above its high water mark (only [`Sender::try_send`]), or its mailbox is
-    /// full.
-    Full,
-}
-
-impl<M: Send + 'static> Sender<M> {
-    /// Sends a message, also above the high water mark (up to the channel's limit).
-    ///
-    /// # Errors
-    /// The message again, when the channel is closed or the mailbox full.
-    pub fn send(&self, message: M) -> Result<(), SendError<M>> {
-        self.put(message, Promise::NONE)
-    }
-
-    /// Sends a message if the channel is below its high water mark.
-    ///
-    /// # Errors
-    /// The message again, when the channel is closed or not writable.
-    pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
-        if !self.shared.is_writable() {
-            return Err(SendError { message, reason: SendFailure::Full });
-        }
-        self.send(message)
-    }
-
-    /// Sends a message; the future is ready when the transport has taken it.
-    ///
-    /// # Errors
-    /// The message again, when the channel is closed or the mailbox full.
-    pub fn send_with_promise(&self, message: M) -> Result<WriteFuture, SendError<M>> {
-        let (promise, future) = Promise::new();
-        self.put(message, promise)?;
-        Ok(future)
-    }
-
-    /// Waits until the channel is writable. Nothing is lost when this is dropped half-way: the
-    /// message is not given away before the permit is there.
-    ///
-    /// # Errors
-    /// When the channel is closed.
-    pub fn reserve(&self) -> impl Future<Output = Result<Permit<'_, M>>> + Send + '_ {
-        poll_fn(|cx| {
-            self.shared.poll_writable(cx.waker()).map(|writable| match writable {
-                true => Ok(Permit(self)),
-                false => Err(Error::closed()),
-            })
-        })
-    }
-
-    /// Whether the channel is below its high water mark.
-    #[must_use]
-    pub fn is_writable(&self) -> bool {
-        self.shared.is_writable()
-    }
-
-    /// Whether the channel is closed.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.shared.closed().is_some()
-    }
-
-    /// The channel that this sends to.
-    #[must_use]
-    pub fn channel(&self) -> super::Channel {
-        super::Channel::of(Arc::clone(&self.shared))
-    }
-
-    fn put(&self, message: M, promise: Promise) -> Result<(), SendError<M>> {
-        let mailbox = self.shared.lock();
-        let reason = match &*mailbox {
-            Mailbox { closed: Some(_), .. } => Some(SendFailure::Closed),
-            Mailbox { entries, .. } if entries.len() >= MAILBOX_ENTRIES_MAX => {
-                Some(SendFailure::Full)
-            }
-            _ => None,
-        };
-        if let Some(reason) = reason {
-            drop(mailbox);
-            promise.fail(Error::closed());
-            return Err(SendError { message, reason });
-        }
-        self.queue.0.lock().unwrap_or_else(PoisonError::into_inner).push_back((message, promise));
-        // A loop that has just ended fails the promises itself.
-        let _ = self.shared.put_locked(mailbox, Entry::Message(self.index));
-        Ok(())
-    }
-}
-
-/// The right to send one message now. See [`Sender::reserve`].
-#[derive(Debug)]
-pub struct Permit<'a, M>(&'a Sender<M>);
-
-impl<M: Send + 'static> Permit<'_, M> {
-    /// Sends it.
-    ///
-    /// # Errors
-    /// The message again, when the channel has been closed meanwhile.
-    pub fn send(self, message: M) -> Result<(), SendError<M>> {
-        self.0.send(message)
-    }
-}
-
-impl<M> Clone for Sender<M> {
-    fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), queue: Arc::clone(&self.queue), index: self.index }
-    }
-}
-
-impl<M> fmt::Debug for Sender<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("channel", &self.shared.key).finish_non_exhaustive()
-    }
-}
-
-impl<M> fmt::Debug for SendError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendError").field("reason", &self.reason).finish_non_exhaustive()
-    }
-}
-
-impl<M> fmt::Display for SendError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.reason {
-            SendFailure::Closed => f.write_str("the channel is closed"),
-            SendFailure::Full => f.write_str("the channel takes no more messages now"),
-        }
-    }
-}
-
-impl<M> std::error::Error for SendError<M> {}

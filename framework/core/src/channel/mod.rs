@@ -2,12 +2,13 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `core` | the state that contexts act on: reading, water marks, offloads |
+//! | `core` | the state that contexts act on: reading, water marks |
+//! | `offload` | work that blocks, and its way back |
 //! | `turn` | what happens when a channel has its turn |
 //! | `read` | reading with a budget, in sizes that follow what arrives |
 //! | `close` | how a channel ends |
 //! | `outbound` | what waits to be sent, and promises |
-//! | `mailbox`, `handle` | the channel seen from other threads |
+//! | `mailbox`, `sender`, `handle` | the channel seen from other threads |
 //! | `group` | many channels at once |
 
 pub(crate) mod attributes;
@@ -16,8 +17,10 @@ pub(crate) mod core;
 pub(crate) mod group;
 pub(crate) mod handle;
 pub(crate) mod mailbox;
+mod offload;
 pub mod outbound;
 mod read;
+pub(crate) mod sender;
 pub(crate) mod turn;
 
 use std::any::Any;
@@ -35,7 +38,8 @@ use crate::promise::Promise;
 
 pub use group::ChannelGroup;
 pub use handle::{Channel, ChannelId};
-pub use mailbox::{MAILBOX_ENTRIES_MAX, Permit, SendError, SendFailure, Sender};
+pub use mailbox::MAILBOX_ENTRIES_MAX;
+pub use sender::{Permit, SendError, SendFailure, Sender};
 
 /// A place in a loop's table, with a generation so that late events find nobody.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -162,6 +166,12 @@ impl LocalChannel {
         self.notify(state, next, notice, outbound);
     }
 
+    /// The next stage that reads, by slot and id.
+    pub(crate) fn stage_behind(&self, slot: u16) -> (u16, u32) {
+        let next = self.pipeline.slots[slot as usize].next_in;
+        (next, self.pipeline.get(next).map_or(0, |s| s.id))
+    }
+
     /// Delivers a notice to `slot`, or, when that is the end of the line, to the head or tail.
     pub(crate) fn notify(
         &mut self,
@@ -225,7 +235,7 @@ impl LocalChannel {
         match notice {
             Notice::Signal(Signal::Flush) => self.flush(state),
             Notice::Signal(Signal::Close) => self.begin_close(state, CloseReason::Local),
-            Notice::Signal(Signal::Shutdown) => self.core.shutdown_requested = true,
+            Notice::Signal(Signal::Shutdown) => self.core.request_shutdown(),
             Notice::Event(event) => {
                 tracing::trace!(parent: &self.core.span, ?event, "nobody took a user event");
             }
@@ -237,7 +247,8 @@ impl LocalChannel {
         match notice {
             Notice::Signal(Signal::ReadClosed) => {
                 if !self.core.options.allow_half_closure {
-                    self.begin_close(state, CloseReason::PeerEnd);
+                    self.core.reason.get_or_insert(CloseReason::PeerEnd);
+                    self.fire_outwards(state, Signal::Close);
                 }
             }
             Notice::Signal(Signal::ShuttingDown) => {

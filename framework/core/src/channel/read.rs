@@ -1,44 +1,63 @@
 //! Reading: as long as there is something, nobody has paused, and the turn's budget lasts.
 
 use crate::channel::LocalChannel;
-use crate::channel::core::State;
+use crate::channel::core::{PeerEnd, State};
 use crate::error::Error;
 use crate::event::{PeerClosed, Signal};
 use crate::event_loop::state::LoopState;
 use crate::pipeline::link::Head;
-use crate::transport::{Read, TransportEvent};
+use crate::transport::{Handle, Read, TransportEvent};
+
+/// What one read gave.
+enum Got {
+    Bytes(usize),
+    Nothing,
+    /// The peer has sent its last byte, and everything before it has been read.
+    End,
+}
 
 impl LocalChannel {
-    /// Reads for one turn; what is left then has its turn again.
+    /// Reads for one turn; what is left then has its turn again. The end of the stream is told
+    /// last.
     pub(crate) fn read_some(&mut self, state: &mut LoopState) {
         let mut budget = self.core.options.read_bytes_per_turn;
-        let mut any = false;
+        let (mut any, mut ended) = (false, false);
         while self.core.read_ready && self.core.wants_reading() {
             if budget == 0 {
                 state.queue(&mut self.core);
                 break;
             }
             match self.read_once(state) {
-                Some(n) => {
+                Got::Bytes(n) => {
                     any = true;
                     budget = budget.saturating_sub(n);
                 }
-                None => break,
+                Got::Nothing => break,
+                Got::End => {
+                    self.core.read_ready = false;
+                    self.core.input_ended = true;
+                    ended = true;
+                }
             }
         }
-        if any {
+        if any && matches!(self.core.state, State::Open | State::Closing) {
             self.fire(state, Signal::ReadComplete);
+        }
+        if ended && self.core.state == State::Open {
+            self.fire(state, Signal::ReadClosed);
         }
     }
 
-    /// One read of the transport. `None` when nothing came.
-    fn read_once(&mut self, state: &mut LoopState) -> Option<usize> {
+    /// One read of the transport.
+    fn read_once(&mut self, state: &mut LoopState) -> Got {
+        let Some(handle) = self.core.handle else { return Got::Nothing };
         if self.core.head == Head::Datagram {
-            return self.receive_once(state);
+            return self.receive_once(state, handle);
         }
-        let handle = self.core.handle?;
         let want = self.core.read_size as usize;
-        let (transport, pool) = state.transport_and_pool(self.core.transport)?;
+        let Some((transport, pool)) = state.transport_and_pool(self.core.transport) else {
+            return Got::Nothing;
+        };
         match transport.read(handle, want, pool) {
             Ok(Read::Data { bytes, more }) => {
                 let n = bytes.readable();
@@ -47,32 +66,28 @@ impl LocalChannel {
                 state.stats.bytes_in += n as u64;
                 if self.core.state == State::Lingering {
                     self.drop_lingering(state, n);
-                    return Some(n);
+                    return Got::Bytes(n);
                 }
                 if !self.core.pulls {
                     self.core.demand_met();
                 }
                 self.head_read(state, bytes);
-                Some(n)
+                Got::Bytes(n)
             }
             Ok(Read::WouldBlock) => {
                 self.core.read_ready = false;
-                None
+                Got::Nothing
             }
-            Ok(Read::End) => {
-                self.input_end(state);
-                None
-            }
+            Ok(Read::End) => Got::End,
             Err(error) => {
                 self.core.read_ready = false;
                 self.broken(state, error.into());
-                None
+                Got::Nothing
             }
         }
     }
 
-    fn receive_once(&mut self, state: &mut LoopState) -> Option<usize> {
-        let handle = self.core.handle?;
+    fn receive_once(&mut self, state: &mut LoopState, handle: Handle) -> Got {
         let mut batch = std::mem::take(&mut state.datagrams);
         let received = match state.transport_and_pool(self.core.transport) {
             Some((transport, pool)) => transport.receive(handle, &mut batch, pool),
@@ -94,11 +109,11 @@ impl LocalChannel {
         }
         state.datagrams = batch;
         state.stats.bytes_in += bytes as u64;
-        any.then_some(bytes)
+        if any { Got::Bytes(bytes) } else { Got::Nothing }
     }
 
-    /// The size of reads follows what arrives: doubled when a read was filled, halved when two in
-    /// a row would have fitted into half.
+    /// The size of reads follows what arrives: four times as much when a read was filled, a quarter
+    /// when two in a row would have fitted into that.
     #[inline]
     fn adapt(&mut self, n: usize, want: usize) {
         let options = &self.core.options;
@@ -117,13 +132,17 @@ impl LocalChannel {
         }
     }
 
-    /// The peer has sent its last byte and everything before it has been read.
-    fn input_end(&mut self, state: &mut LoopState) {
-        self.core.read_ready = false;
-        self.core.input_ended = true;
-        if self.core.state == State::Open {
-            self.fire(state, Signal::ReadClosed);
-        }
+    /// A channel that does not read learns nevertheless that its peer has closed.
+    pub(crate) fn must_tell_peer_end(&self) -> bool {
+        self.core.peer_end == PeerEnd::Reported
+            && self.core.state == State::Open
+            && !self.core.input_ended
+            && !self.core.wants_reading()
+    }
+
+    pub(crate) fn tell_peer_end(&mut self, state: &mut LoopState) {
+        self.core.peer_end = PeerEnd::Told;
+        self.fire_event(state, Box::new(PeerClosed));
     }
 
     /// What the transport reports of this channel.
@@ -139,8 +158,8 @@ impl LocalChannel {
                 self.taken(state, n);
             }
             TransportEvent::PeerClosed(_) => {
-                if self.core.state == State::Open && !self.core.wants_reading() {
-                    self.fire_event(state, Box::new(PeerClosed));
+                if self.core.peer_end == PeerEnd::None {
+                    self.core.peer_end = PeerEnd::Reported;
                 }
             }
             TransportEvent::Connected(_, Ok(())) => self.connected(state),

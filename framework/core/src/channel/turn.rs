@@ -9,11 +9,14 @@ use crate::error::CloseReason;
 use crate::event::{Notice, Offloaded, Signal};
 use crate::event_loop::state::LoopState;
 use crate::handler::Never;
-use crate::pipeline::Ctx;
 use crate::pipeline::cell::{Fired, Op};
+use crate::pipeline::context::{Ctx, Place};
 use crate::pipeline::link::{END, Head};
-use crate::pipeline::slot::{INBOX, OFFLOADED, REST};
+use crate::pipeline::slot::{INBOX, REST};
 use crate::transport::{TransportEvent, Wrote};
+
+/// Something to do with a channel on its own loop.
+type LocalTask = Box<dyn FnOnce(&mut LocalChannel, &mut LoopState)>;
 
 /// Why a channel has its turn.
 pub(crate) enum Work {
@@ -36,7 +39,7 @@ pub(crate) enum Work {
     },
     ShuttingDown,
     Abort(CloseReason),
-    Run(Box<dyn FnOnce(&mut LocalChannel, &mut LoopState)>),
+    Run(LocalTask),
 }
 
 /// How often a turn looks for consequences of consequences before others have their turn.
@@ -47,6 +50,10 @@ const SEND_BATCH: usize = 32;
 impl LocalChannel {
     /// One turn. A panic of a handler ends this channel and nothing else.
     pub(crate) fn turn(&mut self, state: &mut LoopState, work: Work) {
+        if self.core.state == State::Closed {
+            // It has said `unregistered`, and leaves at the end of the loop's turn.
+            return;
+        }
         let result = catch_unwind(AssertUnwindSafe(|| self.guarded(state, work)));
         if let Err(panic) = result {
             let text = panic_text(&*panic);
@@ -99,18 +106,23 @@ impl LocalChannel {
             }
             Work::ShuttingDown => self.fire(state, Signal::ShuttingDown),
             Work::Abort(reason) => {
-                self.core.reason.get_or_insert(reason);
-                self.core.abort_requested = true;
+                if reason == CloseReason::ShutdownDeadline && self.core.state != State::Lingering {
+                    // Something was cut, whatever the close had begun with.
+                    self.core.reason = Some(reason);
+                }
+                self.core.abort_with(reason);
             }
             Work::Run(task) => task(self, state),
         }
     }
 
     fn registered(&mut self, state: &mut LoopState) {
-        let slots: Vec<u16> = self.pipeline.order().collect();
-        for slot in slots {
-            if let Some(s) = self.pipeline.get(slot) {
-                (s.vtable.notice)(self, state, slot, Notice::Signal(Signal::Added));
+        // Stages were numbered in their order; edits meanwhile greet their new ones themselves.
+        for id in 1..self.pipeline.next_id {
+            let slot = self.pipeline.slots.iter().position(|s| s.id == id);
+            if let Some(slot) = slot {
+                let vtable = self.pipeline.slots[slot].vtable;
+                (vtable.notice)(self, state, slot as u16, Notice::Signal(Signal::Added));
             }
         }
         self.fire(state, Signal::Registered);
@@ -128,31 +140,14 @@ impl LocalChannel {
         }
     }
 
-    fn on_offloaded(&mut self, state: &mut LoopState, slot: u16, stage: u32, result: Offloaded) {
-        self.core.offload_done();
-        let Some(s) = self.pipeline.slots.get_mut(slot as usize) else { return };
-        if s.id != stage || self.core.state == State::Closed {
-            return;
-        }
-        // The result comes first, then what waited for it, in order.
-        let waiting = s.flags & INBOX;
-        s.flags &= !(OFFLOADED | INBOX);
-        let vtable = s.vtable;
-        (vtable.notice)(self, state, slot, Notice::Offloaded(result));
-        if let Some(s) = self.pipeline.slots.get_mut(slot as usize)
-            && s.id == stage
-            && waiting != 0
-        {
-            s.flags |= INBOX;
-            self.core.backlog = true;
-        }
-    }
-
     /// What follows from what happened: put-off messages, edges, bytes not yet decoded, sending,
     /// closing, and whether to read on.
     #[inline]
     fn settle(&mut self, state: &mut LoopState) {
         for _ in 0..ROUNDS_MAX {
+            if !self.core.plans.is_empty() {
+                self.apply_all_edits(state);
+            }
             if self.core.backlog {
                 self.drain_backlog(state);
             }
@@ -161,13 +156,17 @@ impl LocalChannel {
             }
             if self.core.edge {
                 self.core.edge = false;
-                self.fire(state, Signal::WritabilityChanged);
+                if self.core.state != State::Closed {
+                    self.fire(state, Signal::WritabilityChanged);
+                }
             } else if self.core.has_rests && self.core.may_pull() {
                 self.pump(state);
             } else if self.core.read_ready && !self.core.queued && self.core.wants_reading() {
                 // Reading was paused when the transport reported, and is not any more.
                 self.read_some(state);
-            } else if !self.core.backlog {
+            } else if self.must_tell_peer_end() {
+                self.tell_peer_end(state);
+            } else if !self.core.backlog && self.core.plans.is_empty() {
                 self.end_of_turn(state);
                 return;
             }
@@ -255,7 +254,7 @@ impl LocalChannel {
         task: impl FnOnce(&mut Ctx<'_, Never, Never>),
     ) {
         let (mut fired, mut spill) = (Fired::nothing(), None);
-        task(&mut Ctx::new(&mut fired, &mut spill, &mut self.core, state, END, 0, false));
+        task(&mut Ctx::new(&mut fired, &mut spill, &mut self.core, state, Place::TAIL));
         for op in fired.take().into_iter().chain(spill.into_iter().flat_map(|s| *s)) {
             self.perform_at_tail(state, op);
         }
@@ -272,7 +271,7 @@ impl LocalChannel {
             }
             Op::Notice(notice, false) => self.notify(state, END, notice, false),
             Op::Drain(up_to) => self.drain_mailbox(state, up_to),
-            Op::Edit(plan) => plan.apply(self, state),
+            Op::Edit(ticket) => _ = self.edit_is_due(state, ticket, None),
             // There is no handler at the tail that could wait.
             Op::Wait => {}
         }
@@ -292,6 +291,7 @@ impl LocalChannel {
     fn can_send(&self) -> bool {
         !self.core.write_blocked
             && !self.core.in_flight
+            && !self.core.abort_requested
             && matches!(self.core.state, State::Open | State::Closing)
     }
 
@@ -350,6 +350,9 @@ impl LocalChannel {
                 Err(error) => self.core.send_failed(error),
             }
             self.core.drained_some();
+        }
+        if self.core.datagrams.is_empty() {
+            self.core.flush_requested = false;
         }
     }
 }

@@ -11,11 +11,10 @@ use crate::error::{Error, Result};
 use crate::handler::{DuplexHandler, InboundHandler, OutboundHandler};
 use crate::outgoing::{Datagram, Outgoing};
 use crate::pipeline::cell::Cell;
+use crate::pipeline::codec::{CodecStage, DecoderStage, EncoderStage};
 use crate::pipeline::link::Vtable;
 use crate::pipeline::slot::Pipeline;
-use crate::pipeline::stage::{
-    CodecStage, DecoderStage, Duplex, EncoderStage, Inbound, Outbound, Runs,
-};
+use crate::pipeline::stage::{Duplex, Inbound, Outbound, Runs};
 
 /// A stage without its type: what run-time edits put into a pipeline.
 pub struct Stage {

@@ -15,7 +15,7 @@ use fyke_clock::TimerKey;
 use crate::address::Address;
 use crate::channel::core::ChannelCore;
 use crate::channel::handle::Channel;
-use crate::channel::mailbox::Sender;
+use crate::channel::sender::Sender;
 use crate::driver::TransportId;
 use crate::env::Env;
 use crate::error::{CloseReason, Error, LinkError, Result};
@@ -26,6 +26,7 @@ use crate::options::ChannelOptions;
 use crate::outgoing::Outgoing;
 use crate::pipeline::cell::{Fired, FiredKind, Op, Spill};
 use crate::pipeline::edit::Edit;
+use crate::pipeline::link::END;
 use crate::promise::{Promise, WriteFuture};
 use crate::transport::Membership;
 
@@ -39,9 +40,24 @@ pub struct Ctx<'a, O, W> {
     spill: &'a mut Spill<O, W>,
     core: &'a mut ChannelCore,
     state: &'a mut LoopState,
-    slot: u16,
-    stage: u32,
-    direct: bool,
+    place: Place,
+}
+
+/// Where a method runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) slot: u16,
+    /// The stage's id.
+    pub(crate) stage: u32,
+    /// What it writes goes straight to the channel's outbound queue.
+    pub(crate) direct: bool,
+    /// It is a `write`: what it writes is a message on its way, issued before.
+    pub(crate) passing: bool,
+}
+
+impl Place {
+    /// Behind the last stage.
+    pub(crate) const TAIL: Self = Self { slot: END, stage: 0, direct: false, passing: false };
 }
 
 impl<'a, O, W> Ctx<'a, O, W> {
@@ -51,11 +67,15 @@ impl<'a, O, W> Ctx<'a, O, W> {
         spill: &'a mut Spill<O, W>,
         core: &'a mut ChannelCore,
         state: &'a mut LoopState,
-        slot: u16,
-        stage: u32,
-        direct: bool,
+        place: Place,
     ) -> Self {
-        Self { fired, spill, core, state, slot, stage, direct }
+        Self { fired, spill, core, state, place }
+    }
+
+    /// The ticket up to which handles have to be heard before this method writes.
+    #[inline]
+    fn drain_first(&self) -> Option<u64> {
+        if self.place.passing { None } else { self.core.mailbox_issued() }
     }
 
     #[inline]
@@ -100,7 +120,7 @@ impl<'a, O, W> Ctx<'a, O, W> {
     #[inline]
     pub fn write_with(&mut self, msg: W, promise: Promise) {
         // What handles wrote before this call goes first: order is order of issue.
-        if let Some(up_to) = self.core.mailbox_issued() {
+        if let Some(up_to) = self.drain_first() {
             self.push(Op::Drain(up_to));
         }
         if self.is_first() {
@@ -227,15 +247,17 @@ impl<'a, O, W> Ctx<'a, O, W> {
 
     // ---- the pipeline ----
 
-    /// Changes the pipeline: several edits, one transaction. They are checked here, and applied
-    /// when this method has returned and what it fired before has left. What the stage fires
-    /// after an edit that removes the stage itself is dropped.
+    /// Changes the pipeline: several edits, one transaction. They are checked here, against the
+    /// pipeline as all edits before will leave it, and applied when this method has returned and
+    /// what it fired before has left. Edits of several stages are applied in the order in which
+    /// they were asked for. What the stage fires after an edit that removes the stage itself is
+    /// dropped.
     ///
     /// # Errors
     /// When the pipeline would not fit together; nothing is changed then.
     pub fn edit(&mut self, edit: impl FnOnce(&mut Edit)) -> Result<(), LinkError> {
-        let plan = Edit::plan(self.core, &mut self.state.shapes, edit)?;
-        self.push(Op::Edit(Box::new(plan)));
+        let ticket = Edit::plan(self.core, &mut self.state.shapes, edit)?;
+        self.push(Op::Edit(ticket));
         Ok(())
     }
 
@@ -288,8 +310,12 @@ impl<'a, O, W> Ctx<'a, O, W> {
     /// Calls this handler's `timer` with `tag` after `delay`. Costs no allocation.
     pub fn schedule(&mut self, delay: Duration, tag: u64) -> TimerKey {
         let deadline = self.state.env.now() + delay;
-        let timer =
-            Timer::Stage { channel: self.core.key, slot: self.slot, stage: self.stage, tag };
+        let timer = Timer::Stage {
+            channel: self.core.key,
+            slot: self.place.slot,
+            stage: self.place.stage,
+            tag,
+        };
         self.state.timers.schedule(deadline, timer)
     }
 
@@ -307,7 +333,7 @@ impl<'a, O, W> Ctx<'a, O, W> {
     /// Runs work that blocks on another thread. This stage's input waits, in order, until
     /// `offloaded` has been called with the result.
     pub fn offload<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) {
-        self.core.offload(self.state, self.slot, self.stage, move || Box::new(work()));
+        self.core.offload(self.state, self.place.slot, self.place.stage, move || Box::new(work()));
         self.push(Op::Wait);
     }
 
@@ -391,13 +417,17 @@ impl<O> Ctx<'_, O, Outgoing> {
         &mut self,
         encode: impl FnOnce(&mut ByteBuf) -> Result<(), E>,
     ) -> Result<(), E> {
-        if self.direct && self.is_first() && self.core.takes_direct_writes() {
+        if self.place.direct
+            && self.is_first()
+            && self.core.takes_direct_writes()
+            && self.drain_first().is_none()
+        {
             return self.core.encode(self.state, encode);
         }
         let mut buf = self.state.pool.take(1024);
         encode(&mut buf)?;
         if !buf.is_empty() {
-            self.push(Op::Write(Outgoing::Buf(buf), Promise::NONE));
+            self.write(Outgoing::Buf(buf));
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use crate::event::{EventFilter, Notice};
 use crate::event_loop::state::LoopState;
 use crate::handler::Never;
 use crate::outgoing::{Datagram, Outgoing};
+use crate::pipeline::stage::Rest;
 use crate::promise::Promise;
 
 /// Delivers a `T` to the stage in a slot.
@@ -91,7 +92,7 @@ pub(crate) struct Vtable {
     pub(crate) notice: fn(&mut LocalChannel, &mut LoopState, u16, Notice),
     /// Goes on with what the stage holds: its inbox, and bytes not yet decoded.
     pub(crate) resume: fn(&mut LocalChannel, &mut LoopState, u16),
-    pub(crate) take_rest: fn(&mut dyn Any) -> Option<ByteBuf>,
+    pub(crate) take_rest: fn(&mut dyn Any) -> Option<Rest>,
     pub(crate) removed: fn(&mut dyn Any),
     pub(crate) filter: fn(&dyn Any) -> EventFilter,
 }

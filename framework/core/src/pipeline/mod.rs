@@ -10,17 +10,21 @@
 //! | `builder` | neighbours that do not fit do not compile |
 //! | `shape`   | what is checked when a pipeline is changed at run time, shared by channels |
 //! | `link`    | a hop is a typed function pointer |
-//! | `stage`   | handlers, decoders and encoders in one internal form |
-//! | `cell`    | how a stage runs: deliver, return, let leave, pull |
+//! | `stage`   | handlers in one internal form |
+//! | `codec`   | the same form for decoders and encoders, whose messages are pulled |
+//! | `cell`    | a stage in its slot, with what it has fired and what waits for it |
+//! | `run`     | how a stage runs: deliver, return, let leave, pull |
 //! | `context` | what a handler can do |
 //! | `edit`    | transactions of changes |
 //! | `slot`    | the order of stages |
 
 pub(crate) mod builder;
 pub(crate) mod cell;
+pub(crate) mod codec;
 pub mod context;
 pub(crate) mod edit;
 pub(crate) mod link;
+mod run;
 pub(crate) mod shape;
 pub(crate) mod slot;
 pub(crate) mod stage;

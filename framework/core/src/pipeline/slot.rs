@@ -31,6 +31,8 @@ pub(crate) struct Slot {
     pub(crate) next_in: u16,
     /// The next stage outwards that takes part in that direction.
     pub(crate) next_out: u16,
+    /// Offloaded work that it waits for.
+    pub(crate) offloads: u16,
     pub(crate) flags: u8,
 }
 
@@ -43,10 +45,6 @@ impl Slot {
     #[inline]
     pub(crate) fn takes_writes(&self) -> bool {
         self.flags & (BUSY | INBOX | OFFLOADED | DEAD) == 0
-    }
-
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.flags & (OFFLOADED | DEAD) != 0
     }
 
     pub(crate) fn is_dead(&self) -> bool {
@@ -82,6 +80,18 @@ impl Pipeline {
         self.order().find(|&slot| self.slots[slot as usize].name == name)
     }
 
+    /// Whether `slot` (`END`: the head) stands in front of `other`.
+    pub(crate) fn stands_in_front(&self, slot: u16, other: u16) -> bool {
+        let mut at = other;
+        while let Some(s) = self.slots.get(at as usize) {
+            at = s.prev;
+            if at == slot {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Puts a stage behind `after` (`END`: in front of all).
     pub(crate) fn insert(
         &mut self,
@@ -102,6 +112,7 @@ impl Pipeline {
             next,
             next_in: END,
             next_out: END,
+            offloads: 0,
             flags: 0,
         };
         let free = self.slots.iter().position(|s| s.stage.is_none());

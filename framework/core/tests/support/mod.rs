@@ -2,7 +2,7 @@
 //! with several connections.
 #![allow(dead_code)] // Each test file uses its own part of this.
 
-pub mod world;
+pub(crate) mod world;
 
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
@@ -10,40 +10,40 @@ use std::sync::{Arc, Mutex};
 use fyke_buffer::ByteBuf;
 use fyke_codec::{CodecError, Decoder, Encoder};
 use fyke_core::{
-    Context, Ctx, DuplexContext, DuplexHandler, Error, Event, EventFilter, InboundHandler, Job,
-    Never, Offload, OutboundContext, OutboundHandler, Promise, Result,
+    Channel, Context, Ctx, DuplexContext, DuplexHandler, Error, Event, EventFilter, InboundHandler,
+    Job, Never, Offload, OutboundContext, OutboundHandler, Promise, Result,
 };
 
 /// Lines, in the order in which they happened. Every clone is the same log.
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    pub fn add(&self, line: impl Into<String>) {
+    pub(crate) fn add(&self, line: impl Into<String>) {
         self.0.lock().unwrap().push(line.into());
     }
 
     /// Takes all lines.
-    pub fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 
     /// Takes all lines as one, with blanks between.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.take().join(" ")
     }
 }
 
 // ---- handlers made of closures ----
 
-pub struct OnRead<F, I, O, W>(F, PhantomData<fn(I) -> (O, W)>);
+pub(crate) struct OnRead<F, I, O, W>(F, PhantomData<fn(I) -> (O, W)>);
 
 /// An inbound handler that is nothing but its `read`.
-pub fn on_read<I, O, W, F>(read: F) -> OnRead<F, I, O, W>
+pub(crate) fn on_read<I, O, W, F>(read: F) -> OnRead<F, I, O, W>
 where
     F: FnMut(&mut Ctx<'_, O, W>, I) -> Result<()> + 'static,
 {
@@ -63,10 +63,10 @@ where
     }
 }
 
-pub struct OnWrite<F, I, O>(F, PhantomData<fn(I) -> O>);
+pub(crate) struct OnWrite<F, I, O>(F, PhantomData<fn(I) -> O>);
 
 /// An outbound handler that is nothing but its `write`.
-pub fn on_write<I, O, F>(write: F) -> OnWrite<F, I, O>
+pub(crate) fn on_write<I, O, F>(write: F) -> OnWrite<F, I, O>
 where
     F: FnMut(&mut Ctx<'_, Never, O>, I, Promise) -> Result<()> + 'static,
 {
@@ -80,15 +80,20 @@ where
     type In = I;
     type Out = O;
 
-    fn write(&mut self, cx: &mut OutboundContext<'_, Self>, msg: I, promise: Promise) -> Result<()> {
+    fn write(
+        &mut self,
+        cx: &mut OutboundContext<'_, Self>,
+        msg: I,
+        promise: Promise,
+    ) -> Result<()> {
         (self.0)(cx, msg, promise)
     }
 }
 
-pub struct Both<R, W, A>(R, W, PhantomData<A>);
+pub(crate) struct Both<R, W, A>(R, W, PhantomData<A>);
 
 /// A duplex handler of one message type made of its `read` and its `write`.
-pub fn both<T, R, W>(read: R, write: W) -> Both<R, W, T>
+pub(crate) fn both<T, R, W>(read: R, write: W) -> Both<R, W, T>
 where
     R: FnMut(&mut Ctx<'_, T, T>, T) -> Result<()> + 'static,
     W: FnMut(&mut Ctx<'_, T, T>, T, Promise) -> Result<()> + 'static,
@@ -116,14 +121,14 @@ where
 }
 
 /// Logs everything but messages that passes it on its way in, and lets it pass.
-pub struct Watch<T, W> {
+pub(crate) struct Watch<T, W> {
     name: &'static str,
     log: Log,
     types: PhantomData<fn() -> (T, W)>,
 }
 
 impl<T, W> Watch<T, W> {
-    pub fn new(name: &'static str, log: &Log) -> Self {
+    pub(crate) fn new(name: &'static str, log: &Log) -> Self {
         Self { name, log: log.clone(), types: PhantomData }
     }
 
@@ -193,11 +198,35 @@ impl<T: 'static, W: 'static> InboundHandler for Watch<T, W> {
     }
 }
 
+/// Tells the test the channel's handle, and lets everything pass.
+pub(crate) struct Tell<T, W>(std::sync::mpsc::Sender<Channel>, PhantomData<fn() -> (T, W)>);
+
+impl<T, W> Tell<T, W> {
+    pub(crate) fn new(told: &std::sync::mpsc::Sender<Channel>) -> Self {
+        Self(told.clone(), PhantomData)
+    }
+}
+
+impl<T: 'static, W: 'static> InboundHandler for Tell<T, W> {
+    type In = T;
+    type Out = T;
+    type Write = W;
+
+    fn added(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
+        self.0.send(cx.channel()).map_err(Error::handler)
+    }
+
+    fn read(&mut self, cx: &mut Context<'_, Self>, msg: T) -> Result<()> {
+        cx.fire_read(msg);
+        Ok(())
+    }
+}
+
 // ---- codecs ----
 
 /// Each byte is a message.
 #[derive(Default)]
-pub struct Letters;
+pub(crate) struct Letters;
 
 impl Decoder for Letters {
     type Item = u8;
@@ -216,7 +245,7 @@ impl Encoder<u8> for Letters {
 
 /// Two bytes of length, then so many bytes. `0xFFFF` is malformed.
 #[derive(Default)]
-pub struct Frames;
+pub(crate) struct Frames;
 
 impl Decoder for Frames {
     type Item = ByteBuf;
@@ -245,7 +274,7 @@ impl Encoder<ByteBuf> for Frames {
 }
 
 /// The bytes of a frame for [`Frames`].
-pub fn frame(payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
     let mut bytes = (payload.len() as u16).to_be_bytes().to_vec();
     bytes.extend_from_slice(payload);
     bytes
@@ -255,21 +284,21 @@ pub fn frame(payload: &[u8]) -> Vec<u8> {
 
 /// Keeps jobs until the test lets them run, each on its own.
 #[derive(Clone, Default)]
-pub struct Jobs(Arc<Mutex<Vec<Job>>>);
+pub(crate) struct Jobs(Arc<Mutex<Vec<Job>>>);
 
 impl Jobs {
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.lock().unwrap().len()
     }
 
     /// Runs the job at `index` of those that wait.
-    pub fn run(&self, index: usize) {
+    pub(crate) fn run(&self, index: usize) {
         let job = self.0.lock().unwrap().remove(index);
         job();
     }
 
     /// Drops all jobs unrun.
-    pub fn refuse(&self) {
+    pub(crate) fn refuse(&self) {
         let jobs = std::mem::take(&mut *self.0.lock().unwrap());
         drop(jobs);
     }
@@ -282,12 +311,12 @@ impl Offload for Jobs {
 }
 
 /// How a promise stands: `None` while it is pending.
-pub fn outcome(future: &mut fyke_core::WriteFuture) -> Option<bool> {
+pub(crate) fn outcome(future: &mut fyke_core::WriteFuture) -> Option<bool> {
     future.try_result().map(|result| result.is_ok())
 }
 
 /// Lets a panic be without a trace in the test's output.
-pub fn quietly<T>(run: impl FnOnce() -> T) -> T {
+pub(crate) fn quietly<T>(run: impl FnOnce() -> T) -> T {
     use std::sync::Once;
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -16,13 +16,11 @@ use fyke_core::transport::{
     CloseMode, Handle, Incoming, Read, Transport, TransportEvent, TransportFactory, TransportSeat,
     Wrote,
 };
-use fyke_core::{
-    Address, ChannelKey, ChannelOptions, Datagram, EventLoop, Gather, SocketOptions,
-};
+use fyke_core::{Address, ChannelKey, ChannelOptions, Datagram, EventLoop, Gather, SocketOptions};
 
 /// How readiness is reported.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Trigger {
+pub(crate) enum Trigger {
     /// In every turn while there is something.
     Level,
     /// Once, when something comes.
@@ -30,18 +28,19 @@ pub enum Trigger {
 }
 
 #[derive(Default)]
-pub struct Line {
+pub(crate) struct Line {
     key: Option<ChannelKey>,
     inbound: VecDeque<u8>,
     ended: bool,
+    end_reported: bool,
     /// Something has come that was not reported.
     news: bool,
     reading: bool,
-    pub outbound: Vec<u8>,
+    pub(crate) outbound: Vec<u8>,
     /// Bytes that are taken until there is no room.
-    pub room: Option<usize>,
-    pub closed: Option<CloseMode>,
-    pub shut_down: bool,
+    pub(crate) room: Option<usize>,
+    pub(crate) closed: Option<CloseMode>,
+    pub(crate) shut_down: bool,
 }
 
 struct Lines {
@@ -60,7 +59,7 @@ impl Shared {
     }
 }
 
-struct Still;
+pub(crate) struct Still;
 
 impl Wakeup for Still {
     fn wake(&self) {}
@@ -81,23 +80,27 @@ impl Driver for Still {
 }
 
 /// The loop and its connections.
-pub struct World {
-    pub event_loop: EventLoop<Still, VirtualClock>,
+pub(crate) struct World {
+    pub(crate) event_loop: EventLoop<Still, VirtualClock>,
     transport: TransportId,
     shared: Shared,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Trigger::Level, usize::MAX)
     }
 
     /// Reads give at most `read_bytes_max` bytes.
-    pub fn with(trigger: Trigger, read_bytes_max: usize) -> Self {
+    pub(crate) fn with(trigger: Trigger, read_bytes_max: usize) -> Self {
         Self::with_options(trigger, read_bytes_max, LoopOptions::new(0, 0))
     }
 
-    pub fn with_options(trigger: Trigger, read_bytes_max: usize, options: LoopOptions) -> Self {
+    pub(crate) fn with_options(
+        trigger: Trigger,
+        read_bytes_max: usize,
+        options: LoopOptions,
+    ) -> Self {
         let lines = Lines { trigger, read_bytes_max, lines: Vec::new() };
         let shared = Shared(Arc::new(Mutex::new(lines)));
         let mut event_loop = EventLoop::new(Still, VirtualClock::new(), options);
@@ -106,7 +109,7 @@ impl World {
     }
 
     /// A connected channel; answers its line.
-    pub fn connect<S: IntoStages>(
+    pub(crate) fn connect<S: IntoStages>(
         &mut self,
         options: ChannelOptions,
         init: impl Fn(&mut ChannelInit<'_>) -> S + Send + Sync + 'static,
@@ -115,7 +118,7 @@ impl World {
         self.adopt(&spec)
     }
 
-    pub fn adopt(&mut self, spec: &ChannelSpec) -> usize {
+    pub(crate) fn adopt(&mut self, spec: &ChannelSpec) -> usize {
         let line = self.shared.lock().lines.len();
         self.shared.lock().lines.push(Line { reading: true, ..Line::default() });
         let adopt = Adopt {
@@ -129,41 +132,41 @@ impl World {
     }
 
     /// Bytes of the peer arrive at `line`.
-    pub fn feed(&mut self, line: usize, bytes: &[u8]) {
+    pub(crate) fn feed(&mut self, line: usize, bytes: &[u8]) {
         let mut lines = self.shared.lock();
         lines.lines[line].inbound.extend(bytes);
         lines.lines[line].news = true;
     }
 
     /// The peer ends its side.
-    pub fn end(&mut self, line: usize) {
+    pub(crate) fn end(&mut self, line: usize) {
         let mut lines = self.shared.lock();
         lines.lines[line].ended = true;
         lines.lines[line].news = true;
     }
 
-    pub fn line<T>(&self, line: usize, look: impl FnOnce(&mut Line) -> T) -> T {
+    pub(crate) fn line<T>(&self, line: usize, look: impl FnOnce(&mut Line) -> T) -> T {
         look(&mut self.shared.lock().lines[line])
     }
 
     /// What has been sent on `line`.
-    pub fn sent(&self, line: usize) -> Vec<u8> {
+    pub(crate) fn sent(&self, line: usize) -> Vec<u8> {
         self.line(line, |l| std::mem::take(&mut l.outbound))
     }
 
     /// One turn of the loop.
-    pub fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         self.event_loop.turn(Some(Duration::ZERO)).unwrap();
     }
 
     /// So many turns that a small world has come to rest.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         for _ in 0..200 {
             self.turn();
         }
     }
 
-    pub fn advance(&mut self, time: Duration) {
+    pub(crate) fn advance(&mut self, time: Duration) {
         self.event_loop.clock().advance(time);
         self.settle();
     }
@@ -294,6 +297,9 @@ impl Transport for Shared {
             } else {
                 std::mem::take(&mut line.news)
             };
+            if line.ended && !std::mem::replace(&mut line.end_reported, true) {
+                events.push(TransportEvent::PeerClosed(key));
+            }
             if readable {
                 events.push(TransportEvent::Readable(key));
             }
@@ -305,6 +311,6 @@ impl Transport for Shared {
 }
 
 /// The bytes of a buffer as text.
-pub fn text(bytes: &ByteBuf) -> String {
+pub(crate) fn text(bytes: &ByteBuf) -> String {
     String::from_utf8_lossy(bytes.as_slice()).into_owned()
 }

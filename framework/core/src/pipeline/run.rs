@@ -1,0 +1,456 @@
+//! How a stage runs: a message is delivered, the method returns, and then what it fired leaves.
+//!
+//! The rules that hold here (see `pipeline.md` in words, `tests/rules` in code):
+//! a stage is never re-entered; what reaches it while it runs, or while something it fired has
+//! not left yet, waits in its one inbox; and once anything waits there, everything goes there.
+
+use crate::channel::LocalChannel;
+use crate::error::{CloseReason, Error, Result};
+use crate::event::Notice;
+use crate::event_loop::state::LoopState;
+use crate::pipeline::cell::{Fired, FiredKind, Item, Op, cell_of};
+use crate::pipeline::context::{Ctx, Place};
+use crate::pipeline::link::{END, ReadLink, WriteLink};
+use crate::pipeline::slot::{BUSY, DEAD, INBOX, OFFLOADED, PULLING, REST};
+use crate::pipeline::stage::Runs;
+use crate::promise::Promise;
+
+/// How deep stages may bounce messages and events before one waits in an inbox instead.
+pub(super) const DEPTH_MAX: u16 = 32;
+
+/// So many things may wait for one stage; the channel is cut beyond that. Input is paused while a
+/// stage waits for offloaded work, so this is for writers that do not look at the water marks.
+const INBOX_ITEMS_MAX: usize = 65_536;
+
+pub(super) fn deliver_read<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    msg: &mut Option<H::In>,
+) {
+    // A peer could nest edits by handing each new decoder the bytes that replace it again.
+    let too_deep = H::PULLS && ch.core.depth >= DEPTH_MAX;
+    if too_deep || !ch.pipeline.slots[slot as usize].takes_reads() {
+        if let Some(msg) = msg.take() {
+            enqueue::<H>(ch, slot, Item::Read(msg));
+            ch.core.backlog |= too_deep;
+        }
+        return;
+    }
+    run::<H>(ch, lp, slot, false, |stage, cx| match msg.take() {
+        Some(msg) => stage.read(cx, msg),
+        None => Ok(()),
+    });
+}
+
+pub(super) fn deliver_write<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    msg: &mut Option<H::WriteIn>,
+    promise: Promise,
+) {
+    // Every cycle of messages turns around in a duplex stage, so bounding the depth here bounds
+    // the stack.
+    let too_deep = H::READS && ch.core.depth >= DEPTH_MAX;
+    if too_deep || !ch.pipeline.slots[slot as usize].takes_writes() {
+        if let Some(msg) = msg.take() {
+            enqueue::<H>(ch, slot, Item::Write(msg, promise));
+            ch.core.backlog |= too_deep;
+        }
+        return;
+    }
+    ch.core.depth += u16::from(H::READS);
+    run::<H>(ch, lp, slot, true, |stage, cx| match msg.take() {
+        Some(msg) => stage.write(cx, msg, promise),
+        None => Ok(()),
+    });
+    ch.core.depth -= u16::from(H::READS);
+}
+
+pub(super) fn deliver_notice<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    notice: Notice,
+) {
+    // Events can be bounced to and fro, unlike signals and errors.
+    let bounces = matches!(notice, Notice::Event(_));
+    let too_deep = bounces && ch.core.depth >= DEPTH_MAX;
+    // What goes outwards keeps its place among the writes, which pass a stage that is pulled.
+    let s = &ch.pipeline.slots[slot as usize];
+    let takes = if notice.is_outbound() { s.takes_writes() } else { s.takes_reads() };
+    match notice {
+        // It is what the stage waits for, so it comes in front of what waits.
+        Notice::Offloaded(_) if !takes => {
+            enqueue_first::<H>(ch, slot, Item::Notice(notice));
+            resume::<H>(ch, lp, slot);
+        }
+        notice if too_deep || !takes => {
+            enqueue::<H>(ch, slot, Item::Notice(notice));
+            ch.core.backlog |= too_deep;
+        }
+        notice => {
+            ch.core.depth += u16::from(bounces);
+            run::<H>(ch, lp, slot, false, |stage, cx| stage.notice(cx, notice));
+            ch.core.depth -= u16::from(bounces);
+        }
+    }
+}
+
+#[cold]
+fn enqueue<H: Runs>(ch: &mut LocalChannel, slot: u16, item: Item<H::In, H::WriteIn>) {
+    let s = &mut ch.pipeline.slots[slot as usize];
+    if s.is_dead() {
+        return;
+    }
+    let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return };
+    let inbox = cell.inbox.get_or_insert_default();
+    if inbox.len() < INBOX_ITEMS_MAX {
+        inbox.push_back(item);
+        s.flags |= INBOX;
+    } else if !ch.core.abort_requested {
+        tracing::warn!(stage = s.name, limit = INBOX_ITEMS_MAX, "too much waits for a stage");
+        ch.core.abort_with(CloseReason::Limit);
+    }
+}
+
+/// Lets something wait in front of what waits already.
+#[cold]
+fn enqueue_first<H: Runs>(ch: &mut LocalChannel, slot: u16, item: Item<H::In, H::WriteIn>) {
+    let s = &mut ch.pipeline.slots[slot as usize];
+    if s.is_dead() {
+        return;
+    }
+    if let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) {
+        cell.inbox.get_or_insert_default().push_front(item);
+        s.flags |= INBOX;
+    }
+}
+
+/// What a stage's method left behind.
+struct Left<H: Runs> {
+    fired: Fired<H::Out, H::WriteOut>,
+    result: Result<()>,
+}
+
+/// Calls a method of the stage and lets what it fired leave; then pulls, unless this was a message
+/// passing the other way.
+#[inline]
+fn run<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    passing: bool,
+    call: impl FnOnce(&mut H, &mut Ctx<'_, H::Out, H::WriteOut>) -> Result<()>,
+) {
+    let s = &mut ch.pipeline.slots[slot as usize];
+    let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return };
+    ch.core.running = slot;
+    let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing };
+    let mut fired = Fired::nothing();
+    let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
+    let result = call(&mut cell.stage, &mut cx);
+    lp.stall.check(s.name);
+    let pull = H::PULLS && !passing;
+    if pull || result.is_err() || cell.spill.as_ref().is_some_and(|spill| !spill.is_empty()) {
+        settle::<H>(ch, lp, slot, Left { fired, result });
+        return;
+    }
+    // The common case: at most one operation, and it is the last thing this stage does, so the
+    // stage is free again before the operation runs.
+    match fired.kind {
+        FiredKind::Nothing => {}
+        FiredKind::Read => match cell.next_read {
+            Some(link) => (link.deliver)(ch, lp, link.slot, &mut fired.read),
+            None => ch.tail_read(fired.read.take()),
+        },
+        FiredKind::Write => {
+            let promise = std::mem::take(&mut fired.promise);
+            match cell.next_write {
+                Some(link) => (link.deliver)(ch, lp, link.slot, &mut fired.write, promise),
+                None => drop(promise),
+            }
+        }
+        FiredKind::Other => {
+            let (next_read, next_write) = (cell.next_read, cell.next_write);
+            if let Some(op) = fired.other.take() {
+                // An edit that must wait keeps the stage busy by itself.
+                let _ = perform::<H>(ch, lp, slot, op, next_read, next_write);
+            }
+        }
+    }
+}
+
+/// Lets one operation leave. `false` when what follows must wait, with the stage, for an edit.
+fn perform<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    op: Op<H::Out, H::WriteOut>,
+    next_read: Option<ReadLink<H::Out>>,
+    next_write: Option<WriteLink<H::WriteOut>>,
+) -> bool {
+    match op {
+        Op::Read(msg) => match next_read {
+            Some(link) => (link.deliver)(ch, lp, link.slot, &mut Some(msg)),
+            None => ch.tail_read(Some(msg)),
+        },
+        Op::Write(msg, promise) => match next_write {
+            Some(link) => (link.deliver)(ch, lp, link.slot, &mut Some(msg), promise),
+            None => drop(promise),
+        },
+        Op::Notice(notice, outbound) => ch.notify_from(lp, slot, notice, outbound),
+        Op::Drain(up_to) => drain::<H>(ch, lp, slot, up_to),
+        Op::Edit(ticket) => return ch.edit_is_due(lp, ticket, Some(slot)),
+        Op::Wait => {
+            let s = &mut ch.pipeline.slots[slot as usize];
+            s.flags |= OFFLOADED;
+            s.offloads += 1;
+        }
+    }
+    true
+}
+
+/// What handles wrote first goes first, through this very stage if it stands in the way: so it is
+/// free for that time, and what it has fired itself is kept aside.
+#[cold]
+fn drain<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, up_to: u64) {
+    let s = &mut ch.pipeline.slots[slot as usize];
+    let (id, busy) = (s.id, s.flags & BUSY);
+    let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return };
+    let kept = cell.spill.take();
+    s.flags &= !BUSY;
+    ch.drain_mailbox(lp, up_to);
+    let s = &mut ch.pipeline.slots[slot as usize];
+    if s.id == id
+        && let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>)
+    {
+        cell.spill = match (kept, cell.spill.take()) {
+            (Some(mut kept), Some(mut behind)) => {
+                kept.append(&mut behind);
+                Some(kept)
+            }
+            (kept, behind) => kept.or(behind),
+        };
+        s.flags |= busy;
+    }
+}
+
+/// The long way: several operations, an error, messages to pull, or an inbox.
+fn settle<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, mut left: Left<H>) {
+    let id = ch.pipeline.slots[slot as usize].id;
+    loop {
+        let result = std::mem::replace(&mut left.result, Ok(()));
+        let behind = if result.is_err() { ch.stage_behind(slot) } else { (END, 0) };
+        if !leave::<H>(ch, lp, slot, id, left.fired.take()) {
+            if let Err(error) = result {
+                interrupted::<H>(ch, lp, (slot, id), behind, error);
+            }
+            return;
+        }
+        if let Err(error) = result {
+            // Own errors come to the stage's own `error` first; an error of that goes on.
+            left = call::<H>(ch, lp, slot, false, |stage, cx| {
+                stage.notice(cx, Notice::Error(error)).or_else(|error| {
+                    cx.fire_error(error);
+                    Ok(())
+                })
+            });
+            continue;
+        }
+        if H::PULLS && !pull_all::<H>(ch, lp, slot, id, &mut left) {
+            return;
+        }
+        if left.result.is_err() {
+            continue;
+        }
+        let Some(item) = next_item::<H>(ch, slot) else { return };
+        left = run_item::<H>(ch, lp, slot, item);
+    }
+}
+
+/// A method failed, and before its error could be told an edit took the stage away, or made it
+/// wait: the error goes to the stage that stood behind it, or waits with the stage.
+#[cold]
+fn interrupted<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    (slot, id): (u16, u32),
+    behind: (u16, u32),
+    error: Error,
+) {
+    if ch.pipeline.slots[slot as usize].id == id {
+        enqueue_first::<H>(ch, slot, Item::Notice(Notice::Error(error)));
+        return;
+    }
+    let still_there = ch.pipeline.get(behind.0).is_some_and(|s| s.id == behind.1);
+    let next = if still_there { behind.0 } else { END };
+    ch.notify(lp, next, Notice::Error(error), false);
+}
+
+fn run_item<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    item: Item<H::In, H::WriteIn>,
+) -> Left<H> {
+    let passing = matches!(item, Item::Write(..));
+    call::<H>(ch, lp, slot, passing, |stage, cx| match item {
+        Item::Read(msg) => stage.read(cx, msg),
+        Item::Write(msg, promise) => stage.write(cx, msg, promise),
+        Item::Notice(notice) => stage.notice(cx, notice),
+    })
+}
+
+fn call<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    passing: bool,
+    call: impl FnOnce(&mut H, &mut Ctx<'_, H::Out, H::WriteOut>) -> Result<()>,
+) -> Left<H> {
+    let s = &mut ch.pipeline.slots[slot as usize];
+    let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else {
+        return Left { fired: Fired::nothing(), result: Ok(()) };
+    };
+    ch.core.running = slot;
+    let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing };
+    let mut fired = Fired::nothing();
+    let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
+    let result = call(&mut cell.stage, &mut cx);
+    lp.stall.check(s.name);
+    Left { fired, result }
+}
+
+/// Lets everything that was fired leave, in order. The stage counts as busy until then.
+/// `false` when the stage itself is gone afterwards, or must wait for an edit.
+fn leave<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    id: u32,
+    first: Option<Op<H::Out, H::WriteOut>>,
+) -> bool {
+    let Some(mut op) = first else { return true };
+    ch.pipeline.slots[slot as usize].flags |= BUSY;
+    loop {
+        let s = &mut ch.pipeline.slots[slot as usize];
+        let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return false };
+        let links = (cell.next_read, cell.next_write);
+        if !perform::<H>(ch, lp, slot, op, links.0, links.1) {
+            return false;
+        }
+        let s = &mut ch.pipeline.slots[slot as usize];
+        if s.id != id {
+            return false;
+        }
+        let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return false };
+        match cell.spill.as_mut().and_then(|spill| spill.pop_front()) {
+            Some(next) => op = next,
+            None => {
+                s.flags &= !BUSY;
+                return true;
+            }
+        }
+    }
+}
+
+/// Pulls messages until there are none, or the channel is paused. `false` when the stage is gone.
+fn pull_all<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    id: u32,
+    left: &mut Left<H>,
+) -> bool {
+    if ch.pipeline.slots[slot as usize].flags & PULLING != 0 {
+        // This is a write that came back while a pull is further up the stack.
+        return true;
+    }
+    ch.pipeline.slots[slot as usize].flags |= PULLING;
+    loop {
+        let s = &mut ch.pipeline.slots[slot as usize];
+        let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return false };
+        if !ch.core.may_pull() {
+            cell.stage.settle();
+            if cell.stage.has_rest() {
+                s.flags |= REST;
+                ch.core.has_rests = true;
+            }
+            break;
+        }
+        ch.core.running = slot;
+        let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing: false };
+        let mut fired = Fired::nothing();
+        let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
+        let pulled = cell.stage.pull(&mut cx);
+        lp.stall.check(s.name);
+        match pulled {
+            Ok(mut msg @ Some(_)) => {
+                if cell.last_puller {
+                    ch.core.demand_met();
+                }
+                match cell.next_read {
+                    Some(link) => (link.deliver)(ch, lp, link.slot, &mut msg),
+                    None => ch.tail_read(msg),
+                }
+                if ch.pipeline.slots[slot as usize].id != id {
+                    return false;
+                }
+            }
+            Ok(None) => {
+                cell.stage.settle();
+                s.flags &= !REST;
+                if let Some(first) = fired.take()
+                    && !leave::<H>(ch, lp, slot, id, Some(first))
+                {
+                    return false;
+                }
+                break;
+            }
+            Err(error) => {
+                left.fired = fired;
+                left.result = Err(error);
+                break;
+            }
+        }
+    }
+    ch.pipeline.slots[slot as usize].flags &= !PULLING;
+    true
+}
+
+/// The next thing that waits for this stage, if it may run now.
+fn next_item<H: Runs>(ch: &mut LocalChannel, slot: u16) -> Option<Item<H::In, H::WriteIn>> {
+    let s = &mut ch.pipeline.slots[slot as usize];
+    if s.flags & INBOX == 0 || s.flags & (BUSY | PULLING | DEAD) != 0 {
+        return None;
+    }
+    let cell = s.stage.as_deref_mut().and_then(cell_of::<H>)?;
+    let inbox = cell.inbox.as_mut()?;
+    let is_result = matches!(inbox.front(), Some(Item::Notice(Notice::Offloaded(_))));
+    if s.flags & OFFLOADED != 0 && !is_result {
+        return None;
+    }
+    let item = inbox.pop_front();
+    if inbox.is_empty() {
+        cell.inbox = None;
+        s.flags &= !INBOX;
+    }
+    item
+}
+
+/// Goes on with what a stage holds: what it fired behind an edit that had to wait, its inbox, and
+/// bytes that were not decoded while paused.
+pub(super) fn resume<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16) {
+    let Some(s) = ch.pipeline.slots.get_mut(slot as usize) else { return };
+    if s.flags & (BUSY | PULLING | DEAD) != 0 {
+        return;
+    }
+    let cell = s.stage.as_deref_mut().and_then(cell_of::<H>);
+    let mut fired = Fired::nothing();
+    if let Some(op) = cell.and_then(|cell| cell.spill.as_mut()?.pop_front()) {
+        fired = Fired { kind: FiredKind::Other, other: Some(op), ..fired };
+    }
+    settle::<H>(ch, lp, slot, Left { fired, result: Ok(()) });
+}
