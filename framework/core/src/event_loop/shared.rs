@@ -163,8 +163,11 @@ impl LoopHandle {
     }
 
     pub(crate) fn run(&self, runnable: Runnable) {
-        // A future of an ended loop is dropped here; its waiters see that.
-        let _ = self.post(|inbox| inbox.runnables.push(runnable));
+        let mut runnable = Some(runnable);
+        if self.post(|inbox| inbox.runnables.extend(runnable.take())).is_err() {
+            // The loop has ended. A future that is not `Send` must not be dropped on this thread.
+            std::mem::forget(runnable);
+        }
     }
 
     fn post(&self, put: impl FnOnce(&mut Inbox)) -> Result<(), LoopEnded> {

@@ -41,7 +41,10 @@ impl LoopCore {
         let at = self.state.env.now() + deadline;
         let timer = Some(self.state.timers.schedule(at, Timer::ShutdownDeadline));
         if let Some(shutdown) = &mut self.shutdown {
-            shutdown.told.push(Box::new(told));
+            match shutdown.ended {
+                true => told(ShutdownReport { channels: shutdown.channels, cut: self.state.cut }),
+                false => shutdown.told.push(Box::new(told)),
+            }
             return;
         }
         self.state.shutting_down = true;
@@ -80,6 +83,12 @@ impl LoopCore {
 
     pub(super) fn has_ended(&self) -> bool {
         self.shutdown.as_ref().is_some_and(|shutdown| shutdown.ended)
+    }
+}
+
+impl Drop for LoopCore {
+    fn drop(&mut self) {
+        self.abandon();
     }
 }
 

@@ -289,7 +289,11 @@ impl LoopCore {
     }
 
     /// Builds the channel's pipeline and gives it its first turn.
-    pub(crate) fn install(&mut self, mut channel: Box<LocalChannel>, spec: &ChannelSpec) -> Result<()> {
+    pub(crate) fn install(
+        &mut self,
+        mut channel: Box<LocalChannel>,
+        spec: &ChannelSpec,
+    ) -> Result<()> {
         let built = build(&mut channel, &mut self.state, spec);
         if let Err(error) = built {
             if let (Some(handle), Some(table)) =
@@ -312,6 +316,10 @@ impl LoopCore {
         self.entries.insert(Entry::Channel(channel));
         self.state.handle.0.channels.fetch_add(1, Ordering::Relaxed);
         self.turn_of(key, Work::Registered);
+        if self.state.shutting_down {
+            // It was on its way when the others were told.
+            self.turn_of(key, Work::ShuttingDown);
+        }
         Ok(())
     }
 
@@ -469,13 +477,21 @@ impl LoopCore {
                 self.state.handle.0.channels.fetch_sub(1, Ordering::Relaxed);
                 self.state.cut +=
                     u64::from(channel.core.reason == Some(CloseReason::ShutdownDeadline));
-                let retired =
-                    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| channel.retire()));
-                if retired.is_err() {
-                    tracing::error!("a handler panicked while it was removed");
-                }
+                channel.retire();
             }
         }
+    }
+
+    /// The loop is dropped: nobody may wait for its channels any more.
+    pub(super) fn abandon(&mut self) {
+        for (_, entry) in std::mem::take(&mut self.entries) {
+            if let Entry::Channel(mut channel) = entry {
+                channel.core.reason.get_or_insert(CloseReason::Shutdown);
+                channel.retire();
+            }
+        }
+        // Futures of this loop that were woken by that are dropped with it.
+        drop(self.state.handle.end());
     }
 }
 

@@ -3,13 +3,15 @@
 //! once.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use fyke_clock::{Clock, Instant};
 
+use crate::channel::core::panic_text;
 use crate::channel::turn::Work;
 use crate::driver::{Driver, Readiness, Token};
-use crate::event_loop::EventLoop;
+use crate::event_loop::{EventLoop, LoopCore};
 use crate::event_loop::timers::Timer;
 use crate::transport::TransportEvent;
 
@@ -179,7 +181,7 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
                 Timer::Accept(key) => {
                     self.core.resume_accepting(key, self.options.accepts_per_turn);
                 }
-                Timer::Task(task) => task(&mut self.core),
+                Timer::Task(task) => guarded(&mut self.core, "a timer's task", task),
                 Timer::ShutdownDeadline => self.core.shutdown_deadline(),
             }
         }
@@ -196,9 +198,11 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
         budget -= drain_up_to(&mut self.inbox.channels, budget, |key| {
             self.core.turn_of(key, Work::Mailbox);
         });
-        budget -= drain_up_to(&mut self.inbox.tasks, budget, |task| task(&mut self.core));
+        budget -= drain_up_to(&mut self.inbox.tasks, budget, |task| {
+            guarded(&mut self.core, "a task", task);
+        });
         budget -= drain_up_to(&mut self.inbox.runnables, budget, |runnable| {
-            runnable.run();
+            guarded(&mut self.core, "a future", |_| _ = runnable.run());
         });
         self.core.state.stats.tasks += (self.options.tasks_per_turn - budget) as u64;
     }
@@ -257,6 +261,14 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
             self.load = LoadWindow::new(now);
         }
     }
+}
+
+/// Runs what belongs to no channel: it cannot end the loop, and it is not blamed on a handler.
+fn guarded(core: &mut LoopCore, what: &'static str, run: impl FnOnce(&mut LoopCore)) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(core))) {
+        tracing::error!(what, message = panic_text(&*panic), "panicked; the loop goes on");
+    }
+    core.state.stall.check(what);
 }
 
 /// Runs at most `budget` items off the front; answers how many.
