@@ -3,7 +3,7 @@
 //! Everything is a table or plain word arithmetic; nothing here allocates or knows a message.
 
 /// `tchar` of RFC 9110 section 5.6.2, as a table.
-static TOKEN: [bool; 256] = {
+pub(crate) static TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 128 {
@@ -66,7 +66,7 @@ pub(crate) fn field_value_len(bytes: &[u8]) -> usize {
 
 /// Whether this byte may stand in a field value; HTAB passes.
 #[inline]
-const fn is_plain(b: u8) -> bool {
+pub(crate) const fn is_plain(b: u8) -> bool {
     (b >= 0x20 && b != 0x7f) || b == b'\t'
 }
 

@@ -115,6 +115,20 @@ impl ServerCodec {
         usize::from(self.pending.len)
     }
 
+    /// Whether nothing more is decoded until an answer is complete, whatever arrives.
+    #[inline]
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.decoder.is_held() || (self.pending.is_full() && self.decoder.in_head())
+    }
+
+    /// Whether a response has begun that is not complete.
+    #[inline]
+    #[must_use]
+    pub fn in_response(&self) -> bool {
+        self.encoder.in_body()
+    }
+
     /// Whether another protocol took over: the codec does nothing any more.
     #[inline]
     #[must_use]
@@ -145,12 +159,29 @@ impl ServerCodec {
             }
             ResponsePart::Head(head) => self.start(&head, dst).map(|()| None),
             ResponsePart::Body(body) => self.encoder.body(body, dst, copy_bytes_max),
+            #[cfg(feature = "pipeline")]
+            ResponsePart::File(_) => Err(unencodable("a file's region among bytes")),
             ResponsePart::End => {
                 self.encoder.end(dst)?;
                 self.answered();
                 Ok(None)
             }
         }
+    }
+
+    /// Announces a piece of the body that does not come through here: a region of a file.
+    ///
+    /// After what was encoded the caller sends the `len` bytes and then what is returned. `None`: this
+    /// response has no body to send, as the answer to HEAD has none.
+    ///
+    /// # Errors
+    /// Those of a [`ResponsePart::Body`] of that length.
+    pub fn encode_external(
+        &mut self,
+        len: u64,
+        dst: &mut ByteBuf,
+    ) -> Result<Option<&'static [u8]>, CodecError> {
+        self.encoder.external(len, dst)
     }
 
     #[inline]

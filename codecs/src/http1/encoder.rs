@@ -192,36 +192,56 @@ impl ResponseEncoder {
         dst: &mut ByteBuf,
         copy_bytes_max: usize,
     ) -> Result<Option<Gather>, CodecError> {
-        let Some(framing) = &mut self.body else {
-            return Err(unencodable("a body without a head"));
-        };
-        let mut behind: &'static [u8] = b"";
-        let mut before = Digits::hex(body.len() as u64);
-        match framing {
-            _ if body.is_empty() => return Ok(None),
-            Framing::Dropped => return Ok(None),
-            Framing::Close => before = Digits::none(),
-            Framing::Exact(left) => {
-                before = Digits::none();
-                match left.checked_sub(body.len() as u64) {
-                    Some(rest) => *left = rest,
-                    None => return Err(unencodable("body longer than its Content-Length")),
-                }
-            }
-            Framing::Chunked => behind = CRLF,
-        }
         let copied = body.len() <= copy_bytes_max;
-        room(dst, FIXED_BYTES_MAX.saturating_add(if copied { body.len() } else { 0 }))?;
-        if !before.as_slice().is_empty() {
-            dst.write_slice(before.as_slice());
-            dst.write_slice(CRLF);
-        }
+        let extra = if copied { body.len() } else { 0 };
+        let Some(behind) = self.announce(body.len() as u64, extra, dst)? else { return Ok(None) };
         if copied {
             dst.write_slice(&body);
             dst.write_slice(behind);
             return Ok(None);
         }
         Ok(Some(Gather { body, behind }))
+    }
+
+    /// What belongs in front of a piece of the body that is sent past the encoder; what is returned
+    /// belongs behind it, and `None` means that the piece is not sent at all.
+    pub(crate) fn external(
+        &mut self,
+        len: u64,
+        dst: &mut ByteBuf,
+    ) -> Result<Option<&'static [u8]>, CodecError> {
+        self.announce(len, 0, dst)
+    }
+
+    /// Accounts for `len` bytes of body, and writes what belongs in front of them; `extra` is room
+    /// to make for the caller.
+    fn announce(
+        &mut self,
+        len: u64,
+        extra: usize,
+        dst: &mut ByteBuf,
+    ) -> Result<Option<&'static [u8]>, CodecError> {
+        let Some(framing) = &mut self.body else {
+            return Err(unencodable("a body without a head"));
+        };
+        let mut behind: &'static [u8] = b"";
+        let mut before = Digits::none();
+        match framing {
+            _ if len == 0 => return Ok(None),
+            Framing::Dropped => return Ok(None),
+            Framing::Close => {}
+            Framing::Exact(left) => match left.checked_sub(len) {
+                Some(rest) => *left = rest,
+                None => return Err(unencodable("body longer than its Content-Length")),
+            },
+            Framing::Chunked => (before, behind) = (Digits::hex(len), CRLF),
+        }
+        room(dst, FIXED_BYTES_MAX.saturating_add(extra))?;
+        if !before.as_slice().is_empty() {
+            dst.write_slice(before.as_slice());
+            dst.write_slice(CRLF);
+        }
+        Ok(Some(behind))
     }
 
     /// The end of a response sent in parts.

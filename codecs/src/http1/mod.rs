@@ -2,7 +2,8 @@
 //!
 //! Messages stream in parts ([`RequestPart`], [`ResponsePart`]), so that neither side ever holds a
 //! body whole unless it wants to. [`ServerCodec`] joins both directions of a connection;
-//! [`RequestDecoder`] is the incoming one alone. Neither knows a loop, a socket or a clock.
+//! [`RequestDecoder`] is the incoming one alone. Neither knows a loop, a socket or a clock. In a pipeline
+//! `server` makes stages of it (feature `pipeline`).
 //!
 //! What two parsers on one path could read in two ways is refused, with the status the RFC names and
 //! the connection closed. What a peer may send is bounded by [`Limits`].
@@ -32,6 +33,8 @@ mod date;
 mod decoder;
 mod encoder;
 mod error;
+#[cfg(feature = "pipeline")]
+mod handler;
 mod head;
 mod limits;
 mod method;
@@ -46,6 +49,8 @@ pub use date::DateText;
 pub use decoder::RequestDecoder;
 pub use encoder::Gather;
 pub use error::HttpError;
+#[cfg(feature = "pipeline")]
+pub use handler::*;
 pub use limits::Limits;
 pub use method::{Method, Version};
 pub use request::{BodyLength, Header, Headers, RequestHead, RequestPart};

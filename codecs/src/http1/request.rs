@@ -199,6 +199,11 @@ impl RequestHead {
         &self.raw
     }
 
+    /// Moves the head out of the read buffer it shares, for a request that is kept waiting.
+    pub fn compact(&mut self) {
+        self.raw = ByteBuf::from(self.raw.as_slice());
+    }
+
     /// Gives the bytes of the head away.
     #[must_use]
     pub fn into_bytes(self) -> ByteBuf {

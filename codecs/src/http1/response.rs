@@ -1,7 +1,7 @@
 //! Responses, as a handler builds them.
 
 use super::Status;
-use super::chars::{decimal, is_field_value, is_token, list};
+use super::chars::{TOKEN, decimal, is_field_value, is_plain, is_token, list};
 use crate::payload::Payload;
 use bytes::Bytes;
 use core::fmt;
@@ -18,10 +18,20 @@ pub enum ResponsePart {
     Head(ResponseHead),
     /// A piece of the body.
     Body(Payload),
+    /// A piece of the body that lies in a file. Only [`server`](super::server)'s stages send it; the
+    /// codec alone cannot.
+    #[cfg(feature = "pipeline")]
+    File(fyke_core::FileRegion),
     /// The response is complete.
     End,
     /// All of a response in one message.
     Full(Response),
+}
+
+impl From<ResponseHead> for ResponsePart {
+    fn from(head: ResponseHead) -> Self {
+        Self::Head(head)
+    }
 }
 
 impl From<Response> for ResponsePart {
@@ -103,9 +113,50 @@ impl HeaderBlock {
         Ok(Self { lines: lines.into() })
     }
 
+    /// Uses lines that are written down already, each ended by CRLF. Cloning such a block costs
+    /// nothing at all, not even a count that threads would share.
+    ///
+    /// ```
+    /// use fyke_codecs::http1::HeaderBlock;
+    ///
+    /// static TEXT: HeaderBlock =
+    ///     HeaderBlock::from_static("Server: fyke\r\nContent-Type: text/plain\r\n");
+    /// ```
+    ///
+    /// # Panics
+    /// When a field cannot be sent, or is one that the encoder decides about. For a `static` or a
+    /// `const` that is an error of the compiler.
+    #[must_use]
+    pub const fn from_static(lines: &'static str) -> Self {
+        check_lines(lines.as_bytes());
+        Self { lines: Bytes::from_static(lines.as_bytes()) }
+    }
+
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.lines
+    }
+}
+
+/// The checks of [`HeaderBlock::new`], as far as the compiler can run them.
+const fn check_lines(mut rest: &[u8]) {
+    while !rest.is_empty() {
+        let mut colon = 0;
+        while colon < rest.len() && TOKEN[rest[colon] as usize] {
+            colon += 1;
+        }
+        let (name, value) = rest.split_at(colon);
+        assert!(matches!(value, [b':', ..]) && colon > 0, "a field has no name, or no colon");
+        assert!(own_field(name).is_none(), "framing fields are written by the encoder");
+        let mut end = 1;
+        while end < value.len() && is_plain(value[end]) {
+            end += 1;
+        }
+        let (_, behind) = value.split_at(end);
+        let [b'\r', b'\n', next @ ..] = behind else {
+            panic!("a value holds a control character, or CRLF is missing");
+        };
+        rest = next;
     }
 }
 
@@ -118,7 +169,7 @@ enum Own {
 }
 
 #[inline]
-fn own_field(name: &[u8]) -> Option<Own> {
+const fn own_field(name: &[u8]) -> Option<Own> {
     Some(match name.len() {
         4 if name.eq_ignore_ascii_case(b"date") => Own::Date,
         10 if name.eq_ignore_ascii_case(b"connection") => Own::Connection,

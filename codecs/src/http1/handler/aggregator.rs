@@ -1,0 +1,131 @@
+//! Whole requests out of parts, up to a size.
+
+use std::fmt;
+
+use fyke_buffer::ByteBuf;
+use fyke_core::{Context, InboundHandler, Result};
+
+use crate::http1::{
+    BodyLength, HttpError, RequestHead, RequestPart, ResponseHead, ResponsePart, Status,
+};
+use crate::payload::Payload;
+
+/// A request that has arrived whole.
+#[derive(Debug)]
+pub struct Request {
+    /// The request line and the header fields.
+    pub head: RequestHead,
+    /// The content.
+    pub body: Payload,
+}
+
+/// Collects a request's parts, and hands it on when it has arrived whole.
+///
+/// The limit is one on bytes that have arrived; nothing is allocated for a length that a client only
+/// declares. A request that goes beyond it is answered with 413 and the connection closed. A client
+/// that waits for `100 Continue` gets it, or the 413 at once.
+pub struct HttpObjectAggregator {
+    content_bytes_max: u64,
+    state: State,
+}
+
+enum State {
+    Idle,
+    /// What is left of this request is dropped.
+    Dropping,
+    /// Its own allocation, as most requests have no body.
+    Collecting(Box<Partial>),
+}
+
+struct Partial {
+    head: RequestHead,
+    body: ByteBuf,
+}
+
+type Cx<'a> = Context<'a, HttpObjectAggregator>;
+
+impl HttpObjectAggregator {
+    /// Requests of up to `content_bytes_max` bytes of content pass. The codec's
+    /// [`Limits::body_bytes_max`](crate::http1::Limits::body_bytes_max) holds as well.
+    #[must_use]
+    pub fn new(content_bytes_max: u64) -> Self {
+        Self { content_bytes_max, state: State::Idle }
+    }
+
+    fn begin(&mut self, cx: &mut Cx<'_>, mut head: RequestHead) {
+        if !head.has_body() {
+            // Its end says nothing new.
+            self.state = State::Dropping;
+            cx.fire_read(Request { head, body: Payload::new() });
+            return;
+        }
+        if head.expects_continue() {
+            let declared = match head.body_length() {
+                BodyLength::Exact(bytes) => bytes,
+                BodyLength::Empty | BodyLength::Chunked => 0,
+            };
+            if declared > self.content_bytes_max {
+                self.refuse(cx);
+                return;
+            }
+            cx.write(ResponseHead::new(Status::CONTINUE).into());
+        }
+        head.compact();
+        self.state = State::Collecting(Box::new(Partial { head, body: ByteBuf::new() }));
+    }
+
+    fn append(&mut self, cx: &mut Cx<'_>, piece: ByteBuf) {
+        let State::Collecting(partial) = &mut self.state else { return };
+        let len = partial.body.readable() as u64 + piece.readable() as u64;
+        if len > self.content_bytes_max {
+            self.refuse(cx);
+        } else if partial.body.is_empty() && partial.head.body_length() == BodyLength::Exact(len) {
+            partial.body = piece;
+        } else {
+            // Copied, as the read buffer must not be held for long.
+            partial.body.write_slice(&piece);
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self, cx: &mut Cx<'_>) {
+        self.state = State::Dropping;
+        let error = HttpError::new(Status::CONTENT_TOO_LARGE, "body over the limit");
+        cx.write(error.response().into());
+    }
+}
+
+impl InboundHandler for HttpObjectAggregator {
+    type In = RequestPart;
+    type Out = Request;
+    type Write = ResponsePart;
+
+    #[inline]
+    fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
+        match part {
+            RequestPart::Head(head) => self.begin(cx, head),
+            RequestPart::Body(piece) => self.append(cx, piece),
+            RequestPart::End => {
+                if let State::Collecting(partial) = std::mem::replace(&mut self.state, State::Idle)
+                {
+                    let Partial { head, body } = *partial;
+                    cx.fire_read(Request { head, body: body.into() });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for HttpObjectAggregator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let held = match &self.state {
+            State::Collecting(partial) => partial.body.readable(),
+            State::Idle | State::Dropping => 0,
+        };
+        f.debug_struct("HttpObjectAggregator")
+            .field("content_bytes_max", &self.content_bytes_max)
+            .field("held", &held)
+            .finish()
+    }
+}

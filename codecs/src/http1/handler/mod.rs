@@ -1,0 +1,26 @@
+//! HTTP/1.1 as stages of a pipeline, the server's side.
+//!
+//! ```text
+//!   http -- http-responses -- [ws-upgrade] -- [aggregator] -- the service
+//! ```
+//!
+//! | what | where |
+//! |---|---|
+//! | [`server`]: the first two stages, which speak [`RequestPart`](super::RequestPart) and [`ResponsePart`](super::ResponsePart) | `server` |
+//! | [`HttpObjectAggregator`]: whole [`Request`]s of a bounded size | `aggregator` |
+//! | [`HttpServerHandler`]: a function from requests to replies, the last stage | `service` |
+//! | [`StaticFiles`]: the files below a directory | `files` |
+
+mod aggregator;
+#[cfg(unix)]
+mod files;
+mod server;
+mod service;
+
+pub use aggregator::{HttpObjectAggregator, Request};
+#[cfg(unix)]
+pub use files::StaticFiles;
+pub use server::{
+    HttpRequestDecoder, HttpResponseEncoder, REQUEST_STAGE, RESPONSE_STAGE, server, server_stages,
+};
+pub use service::{HttpServerHandler, Reply, ServiceContext};

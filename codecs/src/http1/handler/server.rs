@@ -1,0 +1,340 @@
+//! The stages that make a server's connection of a [`ServerCodec`]: one decodes, one encodes.
+//!
+//! They are two because only a decoder's messages are pulled one at a time, so that a pause holds in
+//! the middle of a buffer, and only a handler can send regions of files, ask for the date and close.
+//! What one direction has to know of the other is in the codec that both share.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+use fyke_buffer::ByteBuf;
+use fyke_codec::Decoder;
+use fyke_core::{
+    CloseReason, CodecError, DuplexContext, DuplexHandler, Error, ErrorKind, FileRegion, Outgoing,
+    PipelineBuilder, Promise, Result,
+};
+
+use crate::http1::{
+    Gather, HttpError, Limits, RequestPart, Response, ResponsePart, ServerCodec, Status,
+};
+use crate::payload::Payload;
+
+/// The name of the stage that [`server`] puts first: the [`HttpRequestDecoder`].
+pub const REQUEST_STAGE: &str = "http";
+/// The name of the stage that [`server`] puts second: the [`HttpResponseEncoder`].
+pub const RESPONSE_STAGE: &str = "http-responses";
+
+/// A longer body is sent from where it lies instead of being copied behind its head.
+const COPY_BYTES_MAX: usize = 2048;
+
+/// Bytes of further requests that may wait while no more requests are taken in. Reading is paused
+/// then, so that there are more only when something else has switched it on again.
+const WAITING_BYTES_MAX: usize = 256 * 1024;
+
+type Shared = Rc<RefCell<ServerCodec>>;
+
+/// Adds the stages of an HTTP/1.1 server to a pipeline: requests come out in parts, responses go in.
+///
+/// What they see to by themselves:
+/// * the order of answers, `HEAD`, HTTP/1.0, `Connection`, `Date`, framing;
+/// * what cannot be read is answered with its 4xx or 5xx, behind the answers to the requests before
+///   it, and the connection is closed;
+/// * the connection is closed behind its last answer, and not before a peer that has sent its end
+///   has got all answers;
+/// * reading is paused while too many answers are due, and while it is open whether an upgrade takes
+///   place.
+///
+/// ```
+/// use fyke_codecs::http1::{
+///     HttpObjectAggregator, HttpServerHandler, Limits, Request, Response, Status, server,
+/// };
+/// use fyke_core::embedded::EmbeddedChannel;
+///
+/// let mut channel = EmbeddedChannel::new(|ch| {
+///     server(ch.pipeline(), Limits::new())
+///         .inbound("aggregator", HttpObjectAggregator::new(1024 * 1024))
+///         .inbound("app", HttpServerHandler::new(|_, request: Request| {
+///             Response::new(Status::OK).body(request.body)
+///         }))
+/// });
+/// channel.write_inbound("POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi");
+/// let answer = channel.read_outbound();
+/// assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n") && answer.ends_with(b"\r\n\r\nhi"));
+/// ```
+pub fn server(
+    pipeline: PipelineBuilder,
+    limits: Limits,
+) -> PipelineBuilder<RequestPart, ResponsePart> {
+    let (decoder, encoder) = server_stages(ServerCodec::new(limits));
+    pipeline.decoder(REQUEST_STAGE, decoder).duplex(RESPONSE_STAGE, encoder)
+}
+
+/// The two stages of [`server`], to be put side by side.
+#[must_use]
+pub fn server_stages(codec: ServerCodec) -> (HttpRequestDecoder, HttpResponseEncoder) {
+    let codec = Rc::new(RefCell::new(codec));
+    let encoder = HttpResponseEncoder {
+        codec: Rc::clone(&codec),
+        receiving: false,
+        paused: false,
+        ending: Ending::Open,
+    };
+    (HttpRequestDecoder(codec), encoder)
+}
+
+/// Decodes requests. Belongs in front of its [`HttpResponseEncoder`], see [`server`].
+pub struct HttpRequestDecoder(Shared);
+
+impl Decoder for HttpRequestDecoder {
+    type Item = RequestPart;
+
+    #[inline]
+    fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
+        let mut codec = self.0.borrow_mut();
+        let part = codec.decode(src)?;
+        if part.is_none() && src.readable() > WAITING_BYTES_MAX && codec.is_blocked() {
+            return Err(too_much_ahead(src.readable()));
+        }
+        Ok(part)
+    }
+
+    fn decode_eof(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
+        self.0.borrow_mut().decode_eof(src)
+    }
+}
+
+#[cold]
+fn too_much_ahead(size: usize) -> CodecError {
+    CodecError::TooLarge {
+        what: "requests ahead of their answers",
+        size: size as u64,
+        limit: WAITING_BYTES_MAX as u64,
+    }
+}
+
+/// Encodes responses, and looks after the connection. See [`server`].
+pub struct HttpResponseEncoder {
+    codec: Shared,
+    /// A request has begun and its end has not come.
+    receiving: bool,
+    /// Reading is paused by this stage.
+    paused: bool,
+    ending: Ending,
+}
+
+/// Why no further request comes, and what is to be done once the answers due have been given.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    /// Requests may come.
+    Open,
+    /// The peer has sent its end: pass that on.
+    PeerClosed,
+    /// A request that cannot be read: answer it and close.
+    Refused(HttpError),
+    /// Close without another word.
+    Silent,
+}
+
+type Cx<'a> = DuplexContext<'a, HttpResponseEncoder>;
+
+impl HttpResponseEncoder {
+    /// What follows from an answer, or from an end.
+    #[cold]
+    fn follow(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        let mut codec = self.codec.borrow_mut();
+        if codec.is_finished() {
+            cx.close();
+            return Ok(());
+        }
+        if self.paused && !codec.is_blocked() {
+            self.paused = false;
+            cx.set_auto_read(true);
+        }
+        match self.ending {
+            Ending::PeerClosed if codec.pending() == 0 => {
+                self.ending = Ending::Open;
+                cx.fire_read_closed();
+            }
+            // The last one due is the answer to what cannot be read.
+            Ending::Refused(error) if codec.pending() == 1 && !codec.in_response() => {
+                self.ending = Ending::Silent;
+                send(&mut codec, cx, error.response().into())?;
+                cx.close_with(CloseReason::Protocol);
+            }
+            // Its answer is out already, or has begun and cannot be taken back.
+            Ending::Refused(_) if codec.pending() <= 1 => cx.close_with(CloseReason::Protocol),
+            Ending::Silent if codec.pending() == 0 => cx.close_with(CloseReason::Protocol),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Requests wait for an answer: so many that no more are taken in, or the last one of them
+    /// offers to go on in another protocol.
+    #[cold]
+    fn pause(&mut self, cx: &mut Cx<'_>) {
+        // Who reads by hand is not interfered with.
+        if cx.options().auto_read {
+            self.paused = true;
+            cx.set_auto_read(false);
+        }
+    }
+
+    /// A part that cannot be sent is a mistake of the handler that wrote it.
+    #[cold]
+    fn unsendable(&mut self, cx: &mut Cx<'_>, error: CodecError, promise: Promise) -> Result<()> {
+        let mut codec = self.codec.borrow_mut();
+        if codec.is_finished() {
+            tracing::debug!(%error, "dropped: the last response of this connection is out");
+        } else if codec.in_response() || codec.pending() == 0 {
+            tracing::error!(%error, "a response went wrong half-way: the connection is cut");
+            cx.abort();
+        } else {
+            tracing::error!(%error, "a response cannot be sent: answering 500 in its place");
+            send(&mut codec, cx, internal_error().close().into())?;
+            cx.close_with(CloseReason::Handler);
+        }
+        promise.fail(error.into());
+        Ok(())
+    }
+}
+
+/// The answer when it is our fault.
+pub(super) fn internal_error() -> Response {
+    Response::new(Status::INTERNAL_SERVER_ERROR)
+        .header("Content-Type", "text/plain; charset=utf-8")
+        .body("internal server error")
+}
+
+/// Encodes a part, straight into the channel's outbound queue but for what is too large to copy.
+#[inline]
+fn send(codec: &mut ServerCodec, cx: &mut Cx<'_>, part: ResponsePart) -> Result<(), CodecError> {
+    if let ResponsePart::File(region) = part {
+        return send_file(codec, cx, region);
+    }
+    codec.set_unix_time(cx.env().unix_time().as_secs());
+    let mut rest = None;
+    cx.encode(|dst| -> Result<(), CodecError> {
+        rest = codec.encode_gather(part, dst, COPY_BYTES_MAX)?;
+        Ok(())
+    })?;
+    if let Some(Gather { body, behind }) = rest {
+        cx.write(match body {
+            Payload::Buf(buf) => Outgoing::Buf(buf),
+            Payload::Bytes(bytes) => Outgoing::Bytes(bytes),
+        });
+        if !behind.is_empty() {
+            cx.write(behind.into());
+        }
+    }
+    Ok(())
+}
+
+fn send_file(
+    codec: &mut ServerCodec,
+    cx: &mut Cx<'_>,
+    region: FileRegion,
+) -> Result<(), CodecError> {
+    let mut behind = None;
+    cx.encode(|dst| -> Result<(), CodecError> {
+        behind = codec.encode_external(region.len(), dst)?;
+        Ok(())
+    })?;
+    if let Some(behind) = behind {
+        cx.write(region.into());
+        if !behind.is_empty() {
+            cx.write(behind.into());
+        }
+    }
+    Ok(())
+}
+
+impl DuplexHandler for HttpResponseEncoder {
+    type In = RequestPart;
+    type Out = RequestPart;
+    type WriteIn = ResponsePart;
+    type WriteOut = Outgoing;
+
+    #[inline]
+    fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
+        match part {
+            RequestPart::Head(_) => self.receiving = true,
+            RequestPart::Body(_) => {}
+            RequestPart::End => {
+                self.receiving = false;
+                if self.codec.borrow().is_blocked() {
+                    self.pause(cx);
+                }
+            }
+        }
+        cx.fire_read(part);
+        Ok(())
+    }
+
+    #[inline]
+    fn write(&mut self, cx: &mut Cx<'_>, part: ResponsePart, promise: Promise) -> Result<()> {
+        let mut codec = self.codec.borrow_mut();
+        let sent = send(&mut codec, cx, part);
+        let finished = codec.is_finished();
+        drop(codec);
+        if let Err(error) = sent {
+            return self.unsendable(cx, error, promise);
+        }
+        cx.promise_behind(promise);
+        if finished || self.paused || !matches!(self.ending, Ending::Open) {
+            return self.follow(cx);
+        }
+        Ok(())
+    }
+
+    fn read_closed(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        if matches!(self.ending, Ending::Open) {
+            self.ending = Ending::PeerClosed;
+        }
+        self.follow(cx)
+    }
+
+    /// The connection ends behind the answer that is due, or at once when none is.
+    fn shutting_down(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        let mut codec = self.codec.borrow_mut();
+        if codec.is_idle() {
+            cx.fire_shutting_down();
+        } else {
+            codec.close_after_next();
+        }
+        Ok(())
+    }
+
+    fn error(&mut self, cx: &mut Cx<'_>, error: Error) -> Result<()> {
+        let ErrorKind::Codec(what) = error.kind() else {
+            cx.fire_error(error);
+            return Ok(());
+        };
+        self.ending = match HttpError::of(what) {
+            Some(refusal) => Ending::Refused(*refusal),
+            None if self.receiving => {
+                let refusal = HttpError::new(Status::BAD_REQUEST, "the request ended early");
+                Ending::Refused(refusal)
+            }
+            None => Ending::Silent,
+        };
+        tracing::info!(%error, "the request cannot be served");
+        self.follow(cx)
+    }
+}
+
+impl fmt::Debug for HttpRequestDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HttpRequestDecoder").field(&self.0).finish()
+    }
+}
+
+impl fmt::Debug for HttpResponseEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpResponseEncoder")
+            .field("codec", &self.codec)
+            .field("ending", &self.ending)
+            .finish_non_exhaustive()
+    }
+}

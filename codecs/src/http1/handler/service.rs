@@ -1,0 +1,112 @@
+//! The last stage of a server: a function from requests to replies.
+
+use std::fmt;
+
+use fyke_core::{Context, Ctx, FileRegion, InboundHandler, Never, Offloaded, Result};
+
+use super::aggregator::Request;
+use super::server::internal_error;
+use crate::http1::{Response, ResponseHead, ResponsePart};
+
+/// What a service's function is given besides the request: time, randomness, the channel.
+pub type ServiceContext<'a> = Ctx<'a, Never, ResponsePart>;
+
+/// What a service answers.
+#[non_exhaustive]
+pub enum Reply {
+    /// A response as it is.
+    Full(Response),
+    /// A head, and a piece of a file as the content.
+    File(ResponseHead, FileRegion),
+    /// Work that blocks, done on another thread. The connection's next requests wait for it.
+    Offload(Box<dyn FnOnce() -> Self + Send>),
+}
+
+impl Reply {
+    /// A reply that takes work which blocks.
+    pub fn offload<R: Into<Self>>(work: impl FnOnce() -> R + Send + 'static) -> Self {
+        Self::Offload(Box::new(move || work().into()))
+    }
+}
+
+impl From<Response> for Reply {
+    #[inline]
+    fn from(response: Response) -> Self {
+        Self::Full(response)
+    }
+}
+
+/// Answers each request with what a function makes of it.
+///
+/// The function is called with one request at a time; answers leave in the order of the requests.
+/// A panic in offloaded work is a 500 for that request, a panic of the function itself closes its
+/// connection.
+pub struct HttpServerHandler<F> {
+    service: F,
+}
+
+impl<F, R> HttpServerHandler<F>
+where
+    F: FnMut(&mut ServiceContext<'_>, Request) -> R + 'static,
+    R: Into<Reply>,
+{
+    /// A server of this function.
+    #[must_use]
+    pub fn new(service: F) -> Self {
+        Self { service }
+    }
+}
+
+fn send(cx: &mut ServiceContext<'_>, reply: Reply) {
+    match reply {
+        Reply::Full(response) => cx.write(response.into()),
+        Reply::File(head, region) => {
+            cx.write(head.content_length(region.len()).into());
+            cx.write(ResponsePart::File(region));
+            cx.write(ResponsePart::End);
+        }
+        Reply::Offload(work) => cx.offload(work),
+    }
+}
+
+impl<F, R> InboundHandler for HttpServerHandler<F>
+where
+    F: FnMut(&mut ServiceContext<'_>, Request) -> R + 'static,
+    R: Into<Reply> + 'static,
+{
+    type In = Request;
+    type Out = Never;
+    type Write = ResponsePart;
+
+    #[inline]
+    fn read(&mut self, cx: &mut Context<'_, Self>, request: Request) -> Result<()> {
+        let reply = (self.service)(cx, request).into();
+        send(cx, reply);
+        Ok(())
+    }
+
+    fn offloaded(&mut self, cx: &mut Context<'_, Self>, result: Offloaded) -> Result<()> {
+        let reply = result.take::<Reply>().unwrap_or_else(|error| {
+            tracing::error!(%error, "offloaded work for a request failed");
+            internal_error().into()
+        });
+        send(cx, reply);
+        Ok(())
+    }
+}
+
+impl<F> fmt::Debug for HttpServerHandler<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpServerHandler").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(response) => f.debug_tuple("Full").field(response).finish(),
+            Self::File(head, region) => f.debug_tuple("File").field(head).field(region).finish(),
+            Self::Offload(_) => f.write_str("Offload"),
+        }
+    }
+}
