@@ -32,7 +32,7 @@ impl<D: Decoder> Intake<D> {
         Self { decoder, rest: ByteBuf::new(), ending: false, failed: false }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_in(&mut self, bytes: ByteBuf) {
         if self.failed {
             return;
@@ -44,7 +44,7 @@ impl<D: Decoder> Intake<D> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn pull<W: 'static>(&mut self, cx: &mut Ctx<'_, D::Item, W>) -> Result<Option<D::Item>> {
         if self.failed {
             if std::mem::take(&mut self.ending) {
@@ -130,7 +130,7 @@ impl<D: Decoder> Runs for DecoderStage<D> {
     const WRITES: bool = false;
     const PULLS: bool = true;
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, _: &mut Ctx<'_, D::Item, Never>, bytes: ByteBuf) -> Result<()> {
         self.0.take_in(bytes);
         Ok(())
@@ -144,7 +144,7 @@ impl<D: Decoder> Runs for DecoderStage<D> {
         self.0.notice(cx, notice)
     }
 
-    #[inline]
+    #[inline(always)]
     fn pull(&mut self, cx: &mut Ctx<'_, D::Item, Never>) -> Result<Option<D::Item>> {
         self.0.pull(cx)
     }
@@ -186,7 +186,7 @@ impl<E: Encoder<M>, M: 'static> Runs for EncoderStage<E, M> {
         match msg {}
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, cx: &mut Ctx<'_, Never, Outgoing>, msg: M, promise: Promise) -> Result<()> {
         encode(&mut self.encoder, cx, msg, promise)
     }
@@ -198,23 +198,24 @@ impl<E: Encoder<M>, M: 'static> Runs for EncoderStage<E, M> {
 
 /// Encodes where the transport will read from; a failure breaks the promise, or is an error of the
 /// pipeline when nobody observes the promise.
-#[inline]
+#[inline(always)]
 fn encode<O: 'static, E: Encoder<M>, M>(
     encoder: &mut E,
     cx: &mut Ctx<'_, O, Outgoing>,
     msg: M,
     promise: Promise,
 ) -> Result<()> {
-    match cx.encode(|dst| encoder.encode(msg, dst)) {
+    // The error becomes one pointer wide before it is passed on.
+    match cx.encode(|dst| encoder.encode(msg, dst).map_err(Error::from)) {
         Ok(()) => {
             cx.promise_behind(promise);
             Ok(())
         }
         Err(error) if promise.is_observed() => {
-            promise.fail(error.into());
+            promise.fail(error);
             Ok(())
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
@@ -239,13 +240,13 @@ impl<C: Decoder + Encoder<M>, M: 'static> Runs for CodecStage<C, M> {
     const WRITES: bool = true;
     const PULLS: bool = true;
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, _: &mut Ctx<'_, C::Item, Outgoing>, bytes: ByteBuf) -> Result<()> {
         self.intake.take_in(bytes);
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(
         &mut self,
         cx: &mut Ctx<'_, C::Item, Outgoing>,
@@ -259,7 +260,7 @@ impl<C: Decoder + Encoder<M>, M: 'static> Runs for CodecStage<C, M> {
         self.intake.notice(cx, notice)
     }
 
-    #[inline]
+    #[inline(always)]
     fn pull(&mut self, cx: &mut Ctx<'_, C::Item, Outgoing>) -> Result<Option<C::Item>> {
         self.intake.pull(cx)
     }

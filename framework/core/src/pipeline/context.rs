@@ -24,7 +24,7 @@ use crate::event_loop::state::LoopState;
 use crate::event_loop::timers::Timer;
 use crate::options::ChannelOptions;
 use crate::outgoing::Outgoing;
-use crate::pipeline::cell::{Fired, FiredKind, Op, Spill};
+use crate::pipeline::cell::{Fired, Op, Spill};
 use crate::pipeline::edit::Edit;
 use crate::pipeline::link::END;
 use crate::promise::{Promise, WriteFuture};
@@ -80,13 +80,18 @@ impl<'a, O, W> Ctx<'a, O, W> {
 
     #[inline]
     fn is_first(&self) -> bool {
-        self.fired.kind == FiredKind::Nothing
+        matches!(self.fired, Fired::Nothing)
+    }
+
+    /// There is no first operation yet, which the compiler need not find out to drop it.
+    #[inline(always)]
+    fn set_first(&mut self, fired: Fired<O, W>) {
+        std::mem::forget(std::mem::replace(self.fired, fired));
     }
 
     fn push(&mut self, op: Op<O, W>) {
         if self.is_first() {
-            self.fired.kind = FiredKind::Other;
-            self.fired.other = Some(op);
+            self.set_first(Fired::Other(op));
         } else {
             self.push_behind(op);
         }
@@ -103,8 +108,7 @@ impl<'a, O, W> Ctx<'a, O, W> {
     #[inline]
     pub fn fire_read(&mut self, msg: O) {
         if self.is_first() {
-            self.fired.kind = FiredKind::Read;
-            self.fired.read = Some(msg);
+            self.set_first(Fired::Read(Some(msg)));
         } else {
             self.push_behind(Op::Read(msg));
         }
@@ -124,9 +128,7 @@ impl<'a, O, W> Ctx<'a, O, W> {
             self.push(Op::Drain(up_to));
         }
         if self.is_first() {
-            self.fired.kind = FiredKind::Write;
-            self.fired.write = Some(msg);
-            self.fired.promise = promise;
+            self.set_first(Fired::Write(Some(msg), promise));
         } else {
             self.push_behind(Op::Write(msg, promise));
         }

@@ -4,11 +4,13 @@
 //! a stage is never re-entered; what reaches it while it runs, or while something it fired has
 //! not left yet, waits in its one inbox; and once anything waits there, everything goes there.
 
+use std::mem::ManuallyDrop;
+
 use crate::channel::LocalChannel;
 use crate::error::{CloseReason, Error, Result};
 use crate::event::Notice;
 use crate::event_loop::state::LoopState;
-use crate::pipeline::cell::{Fired, FiredKind, Item, Op, cell_of};
+use crate::pipeline::cell::{Fired, Item, Op, cell_of};
 use crate::pipeline::context::{Ctx, Place};
 use crate::pipeline::link::{END, ReadLink, WriteLink};
 use crate::pipeline::slot::{BUSY, DEAD, INBOX, OFFLOADED, PULLING, REST};
@@ -136,7 +138,7 @@ struct Left<H: Runs> {
 
 /// Calls a method of the stage and lets what it fired leave; then pulls, unless this was a message
 /// passing the other way.
-#[inline]
+#[inline(always)]
 fn run<H: Runs>(
     ch: &mut LocalChannel,
     lp: &mut LoopState,
@@ -148,33 +150,34 @@ fn run<H: Runs>(
     let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return };
     ch.core.running = slot;
     let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing };
-    let mut fired = Fired::nothing();
+    // Whoever a message goes on to takes it out of here, so nothing is left to drop in the end.
+    let mut fired = ManuallyDrop::new(Fired::Nothing);
     let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
     let result = call(&mut cell.stage, &mut cx);
     lp.stall.check(s.name);
     let pull = H::PULLS && !passing;
     if pull || result.is_err() || cell.spill.as_ref().is_some_and(|spill| !spill.is_empty()) {
-        settle::<H>(ch, lp, slot, Left { fired, result });
+        settle::<H>(ch, lp, slot, Left { fired: ManuallyDrop::into_inner(fired), result });
         return;
     }
     // The common case: at most one operation, and it is the last thing this stage does, so the
     // stage is free again before the operation runs.
-    match fired.kind {
-        FiredKind::Nothing => {}
-        FiredKind::Read => match cell.next_read {
-            Some(link) => (link.deliver)(ch, lp, link.slot, &mut fired.read),
-            None => ch.tail_read(fired.read.take()),
+    match &mut *fired {
+        Fired::Nothing => {}
+        Fired::Read(msg) => match cell.next_read {
+            Some(link) => (link.deliver)(ch, lp, link.slot, msg),
+            None => ch.tail_read(msg.take()),
         },
-        FiredKind::Write => {
-            let promise = std::mem::take(&mut fired.promise);
+        Fired::Write(msg, promise) => {
+            let promise = std::mem::take(promise);
             match cell.next_write {
-                Some(link) => (link.deliver)(ch, lp, link.slot, &mut fired.write, promise),
+                Some(link) => (link.deliver)(ch, lp, link.slot, msg, promise),
                 None => drop(promise),
             }
         }
-        FiredKind::Other => {
+        Fired::Other(_) => {
             let (next_read, next_write) = (cell.next_read, cell.next_write);
-            if let Some(op) = fired.other.take() {
+            if let Some(op) = fired.take() {
                 // An edit that must wait keeps the stage busy by itself.
                 let _ = perform::<H>(ch, lp, slot, op, next_read, next_write);
             }
@@ -312,11 +315,11 @@ fn call<H: Runs>(
 ) -> Left<H> {
     let s = &mut ch.pipeline.slots[slot as usize];
     let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else {
-        return Left { fired: Fired::nothing(), result: Ok(()) };
+        return Left { fired: Fired::Nothing, result: Ok(()) };
     };
     ch.core.running = slot;
     let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing };
-    let mut fired = Fired::nothing();
+    let mut fired = Fired::Nothing;
     let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
     let result = call(&mut cell.stage, &mut cx);
     lp.stall.check(s.name);
@@ -382,7 +385,7 @@ fn pull_all<H: Runs>(
         }
         ch.core.running = slot;
         let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing: false };
-        let mut fired = Fired::nothing();
+        let mut fired = Fired::Nothing;
         let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
         let pulled = cell.stage.pull(&mut cx);
         lp.stall.check(s.name);
@@ -448,9 +451,9 @@ pub(super) fn resume<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u
         return;
     }
     let cell = s.stage.as_deref_mut().and_then(cell_of::<H>);
-    let mut fired = Fired::nothing();
+    let mut fired = Fired::Nothing;
     if let Some(op) = cell.and_then(|cell| cell.spill.as_mut()?.pop_front()) {
-        fired = Fired { kind: FiredKind::Other, other: Some(op), ..fired };
+        fired = Fired::Other(op);
     }
     settle::<H>(ch, lp, slot, Left { fired, result: Ok(()) });
 }

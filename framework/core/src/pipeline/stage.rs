@@ -86,7 +86,7 @@ impl<H: InboundHandler> Runs for Inbound<H> {
     const READS: bool = true;
     const WRITES: bool = false;
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, cx: &mut Ctx<'_, H::Out, H::Write>, msg: H::In) -> Result<()> {
         self.0.read(cx, msg)
     }
@@ -143,7 +143,7 @@ impl<H: OutboundHandler> Runs for Outbound<H> {
         match msg {}
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(
         &mut self,
         cx: &mut Ctx<'_, Never, H::Out>,
@@ -187,12 +187,12 @@ impl<H: DuplexHandler> Runs for Duplex<H> {
     const READS: bool = true;
     const WRITES: bool = true;
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, cx: &mut Ctx<'_, H::Out, H::WriteOut>, msg: H::In) -> Result<()> {
         self.0.read(cx, msg)
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(
         &mut self,
         cx: &mut Ctx<'_, H::Out, H::WriteOut>,
