@@ -374,7 +374,9 @@ impl ChannelCore {
 
     fn cross_water_mark(&mut self, unwritable: bool) {
         self.unwritable = unwritable;
-        self.edge = !self.edge;
+        // Also when both marks are crossed within one turn: a handler that looked in between waits
+        // to be told.
+        self.edge = true;
         self.tell_writable();
     }
 
