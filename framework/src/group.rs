@@ -292,9 +292,35 @@ impl Group {
     }
 }
 
+impl Group {
+    /// Whether this thread is one of the group's own.
+    fn is_own_thread(&self) -> bool {
+        let this = thread::current().id();
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.iter().any(|thread| thread.thread().id() == this)
+    }
+
+    /// Ends everything without waiting for it.
+    fn abandon(&self) {
+        for event_loop in &self.loops {
+            // One that has ended already is what is wanted.
+            let _ = event_loop.execute(|core| core.shutdown(Duration::ZERO, |_| {}));
+        }
+        self.channel_threads.abandon();
+        self.ticker.end();
+        self.offload.close();
+    }
+}
+
 impl Drop for Group {
     fn drop(&mut self) {
-        self.shutdown(Duration::ZERO);
+        // The last handle may lie in a handler, and go when its loop lets the handler go: then
+        // nobody can wait for that loop.
+        if self.is_own_thread() || self.channel_threads.is_own_thread() {
+            self.abandon();
+        } else {
+            self.shutdown(Duration::ZERO);
+        }
     }
 }
 

@@ -65,6 +65,7 @@ pub use bytes::Bytes;
 pub use client::{Bootstrap, Connect, Handler};
 pub use fyke_buffer::ByteBuf;
 pub use fyke_codec::{Decoder, Encoder};
+pub use fyke_core::async_channel::AsyncChannel;
 pub use fyke_core::channel::ChannelGroup;
 pub use fyke_core::event_loop::{ChannelInit, ChannelSpec, ShutdownReport};
 pub use fyke_core::{
@@ -75,7 +76,6 @@ pub use fyke_core::{
     Result, SendError, SendFailure, Sender, SocketOptions, Stage, Stages, WriteFuture, embedded,
     handlers,
 };
-pub use fyke_core::async_channel::AsyncChannel;
 pub use fyke_poller::{Backend, Signal, Signals, SystemClock, pin_to_cpu, raise_descriptor_limit};
 pub use fyke_transport::{Blocking, FileSource, Kernel, Local, LocalNetwork};
 pub use group::{EventLoopGroup, GroupBuilder};

@@ -249,12 +249,8 @@ struct Dispatch {
 impl AcceptSink for Dispatch {
     fn accepted(&mut self, core: &mut LoopCore, incoming: Incoming, peer: Address) {
         let chosen = least_loaded(&self.loops);
-        let adopt = Adopt {
-            transport: self.transports[chosen],
-            incoming,
-            peer,
-            spec: self.spec.clone(),
-        };
+        let adopt =
+            Adopt { transport: self.transports[chosen], incoming, peer, spec: self.spec.clone() };
         if self.own == Some(chosen) {
             core.adopt_or_log(adopt);
         } else if let Err(error) = self.loops[chosen].adopt(adopt) {

@@ -14,9 +14,7 @@ const EXIT_INTERRUPTED: i32 = 130;
 ///
 /// # Errors
 /// When signals cannot be caught.
-pub fn run_until_signal(
-    shutdown: impl FnOnce() -> ShutdownReport,
-) -> io::Result<ShutdownReport> {
+pub fn run_until_signal(shutdown: impl FnOnce() -> ShutdownReport) -> io::Result<ShutdownReport> {
     let signals = Signals::new(&[Signal::Interrupt, Signal::Terminate])?;
     let signal = signals.wait()?;
     tracing::info!(?signal, "ending in order; once more ends at once");

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use fyke_core::event_loop::{Adopt, ChannelSpec, ShutdownReport};
@@ -37,7 +37,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    loops: HashMap<u32, LoopHandle>,
+    loops: HashMap<u32, (LoopHandle, ThreadId)>,
     closed: bool,
 }
 
@@ -177,11 +177,7 @@ impl ChannelThreads {
         Ok(())
     }
 
-    fn run(
-        &self,
-        number: u32,
-        begin: impl FnOnce(&mut Loop) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn run(&self, number: u32, begin: impl FnOnce(&mut Loop) -> io::Result<()>) -> io::Result<()> {
         let seed = self.0.seed.wrapping_add(u64::from(number));
         // Far away from the numbers of the group's loops, so that channels' names differ.
         let mut options = LoopOptions::new(number | 1 << 31, seed);
@@ -192,7 +188,7 @@ impl ChannelThreads {
             if state.closed {
                 return Ok(());
             }
-            state.loops.insert(number, event_loop.handle());
+            state.loops.insert(number, (event_loop.handle(), thread::current().id()));
         }
         begin(&mut event_loop)?;
         while !event_loop.has_ended() && event_loop.handle().channels() > 0 {
@@ -205,12 +201,30 @@ impl ChannelThreads {
         Ok(())
     }
 
+    /// Whether this thread is one of a channel.
+    pub(crate) fn is_own_thread(&self) -> bool {
+        let this = thread::current().id();
+        self.lock().loops.values().any(|(_, thread)| *thread == this)
+    }
+
+    /// Ends all of them without waiting for it.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        for (event_loop, _) in state.loops.values() {
+            // One that has just ended is what is wanted.
+            let _ = event_loop.execute(|core| core.shutdown(Duration::ZERO, |_| {}));
+        }
+        drop(state);
+        self.0.changed.notify_all();
+    }
+
     /// Ends all of them in order, and cuts what is left at the deadline.
     pub(crate) fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let loops: Vec<LoopHandle> = {
             let mut state = self.lock();
             state.closed = true;
-            state.loops.values().cloned().collect()
+            state.loops.values().map(|(event_loop, _)| event_loop.clone()).collect()
         };
         self.0.changed.notify_all();
         let (sender, receiver) = mpsc::channel();

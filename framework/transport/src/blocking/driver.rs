@@ -2,14 +2,17 @@
 //! how long it may block.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use fyke_core::driver::{Driver, Readiness, Token, Wakeup};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 
 use super::BLOCK_MAX;
 
@@ -21,10 +24,16 @@ pub(super) struct Shared(Rc<Plan>);
 pub(super) struct Plan {
     /// The connection, when there is one.
     pub(super) token: Cell<Option<Token>>,
+    /// Its socket.
+    pub(super) fd: RefCell<Option<Rc<OwnedFd>>>,
     /// The channel wants to read.
     pub(super) reading: Cell<bool>,
     /// A write was cut short and is to be tried again.
     pub(super) full: Cell<bool>,
+    /// The peer's end was reported.
+    pub(super) peer_closed: Cell<bool>,
+    /// The connection is broken or ended in both directions, which was reported.
+    pub(super) over: Cell<bool>,
     /// The transport has something to report without anything happening.
     pub(super) pending: Cell<bool>,
     /// How long the next read may block; zero once it has.
@@ -88,6 +97,39 @@ impl BlockingDriver {
     }
 }
 
+impl BlockingDriver {
+    /// Waits until there is room to write, or something to read if that is wanted; if not, until
+    /// the peer has closed.
+    fn poll(&self, token: Token, patience: Duration) -> io::Result<Option<Readiness>> {
+        let plan = &self.shared;
+        let Some(fd) = plan.fd.borrow().clone() else { return Ok(None) };
+        let (reading, full) = (plan.reading.get(), plan.full.get());
+        let mut wanted = PollFlags::empty();
+        wanted.set(PollFlags::OUT, full);
+        wanted.set(PollFlags::IN, reading);
+        wanted.set(PollFlags::RDHUP, !reading && !plan.peer_closed.get());
+        let mut fds = [PollFd::new(&*fd, wanted)];
+        let patience = Timespec { tv_sec: 0, tv_nsec: i64::from(patience.subsec_nanos()) };
+        match rustix::event::poll(&mut fds, Some(&patience)) {
+            Ok(0) | Err(Errno::INTR) => return Ok(None),
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let found = fds[0].revents();
+        let hangup = found.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
+        let peer_closed = !reading && (hangup || found.contains(PollFlags::RDHUP));
+        // Told once: both last.
+        plan.over.set(plan.over.get() || hangup);
+        Ok(Some(Readiness {
+            token,
+            readable: reading && (hangup || found.contains(PollFlags::IN)),
+            writable: full && (hangup || found.contains(PollFlags::OUT)),
+            peer_closed: peer_closed && !plan.peer_closed.replace(peer_closed),
+            hangup,
+        }))
+    }
+}
+
 impl Default for BlockingDriver {
     fn default() -> Self {
         Self::new()
@@ -98,28 +140,29 @@ impl Driver for BlockingDriver {
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<()> {
         let plan = &self.shared;
         let (reading, full) = (plan.reading.get(), plan.full.get());
-        let Some(token) = plan.token.get().filter(|_| reading || full) else {
+        let watched = reading || full || !plan.over.get();
+        let Some(token) = plan.token.get().filter(|_| watched) else {
             if !plan.pending.get() {
                 self.parking.park(timeout);
             }
             return Ok(());
         };
-        // A thread that was woken has work and must not block; one whose write was cut short
-        // blocks in the write.
-        let woken = self.parking.take_wake();
-        let patience = if woken || full || plan.pending.get() {
+        // A thread that was woken has work and must not block.
+        let patience = if self.parking.take_wake() || plan.pending.get() {
             Duration::ZERO
         } else {
             timeout.map_or(BLOCK_MAX, |timeout| timeout.min(BLOCK_MAX))
         };
-        plan.patience.set(patience);
-        ready.push(Readiness {
-            token,
-            readable: reading,
-            writable: full,
-            peer_closed: false,
-            hangup: false,
-        });
+        if reading && !full {
+            plan.patience.set(patience);
+            let (writable, peer_closed, hangup) = (false, false, false);
+            ready.push(Readiness { token, readable: true, writable, peer_closed, hangup });
+            return Ok(());
+        }
+        // A write was cut short, or nothing is read for now: this waits for whichever comes
+        // first, as a thread that blocked in one call would leave the others to themselves.
+        plan.patience.set(Duration::ZERO);
+        ready.extend(self.poll(token, patience)?);
         Ok(())
     }
 

@@ -2,7 +2,9 @@
 //!
 //! Each connection's thread runs a loop of its own whose driver does not wait: the transport's
 //! `recv` does, for [`BLOCK_MAX`] at most. So what other threads ask of the channel happens within
-//! that time, and a peer that never reads cannot hold its thread for longer either.
+//! that time. A write that finds the socket full does not block in `send`: two peers that both
+//! blocked there would not read each other. The thread waits with `poll(2)` until it can write or
+//! read, just as long.
 
 mod driver;
 mod listener;
@@ -14,11 +16,11 @@ use std::time::Duration;
 use fyke_core::transport::{Threading, Transport, TransportFactory, TransportSeat};
 
 pub use driver::BlockingDriver;
-pub use listener::BlockingListener;
 use driver::Shared;
+pub use listener::BlockingListener;
 use stream::BlockingTransport;
 
-/// The longest that one read or write blocks.
+/// The longest that a thread blocks in one call.
 pub const BLOCK_MAX: Duration = Duration::from_millis(50);
 
 /// The factories of the blocking transport.

@@ -2,22 +2,20 @@
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 use fyke_buffer::Pool;
+use fyke_clock::Instant;
 use fyke_core::channel::outbound::{GATHER_SLICES_MAX, file_shrank};
 use fyke_core::driver::{Readiness, Token, TransportId};
-use fyke_core::transport::{
-    CloseMode, Handle, Incoming, Read, Transport, TransportEvent, Wrote,
-};
+use fyke_core::transport::{CloseMode, Handle, Incoming, Read, Transport, TransportEvent, Wrote};
 use fyke_core::{Address, ChannelKey, Datagram, Front, Gather, SocketOptions};
-use fyke_clock::Instant;
 use fyke_poller::sys;
-use rustix::net::RecvFlags;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::SockRef;
 
-use super::BLOCK_MAX;
 use super::driver::Shared;
 use crate::kernel::listener::{bind, new_socket, stream_kind};
 use crate::kernel::stream::Accepted;
@@ -42,7 +40,7 @@ pub(super) struct BlockingTransport {
 }
 
 struct Connection {
-    fd: OwnedFd,
+    fd: Rc<OwnedFd>,
     owner: ChannelKey,
     generation: u64,
     /// What the socket's receive time-out is now.
@@ -65,13 +63,16 @@ impl BlockingTransport {
             let text = "a blocking transport has one connection, and has it already";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        SockRef::from(&fd).set_write_timeout(Some(BLOCK_MAX))?;
+        let fd = Rc::new(fd);
         self.generation += 1;
         let (generation, patience) = (self.generation, Duration::ZERO);
+        *self.shared.fd.borrow_mut() = Some(Rc::clone(&fd));
         self.connection = Some(Connection { fd, owner, generation, patience, copy: Vec::new() });
         self.shared.token.set(Some(Token::new(self.id, generation)));
         self.shared.reading.set(true);
         self.shared.full.set(false);
+        self.shared.peer_closed.set(false);
+        self.shared.over.set(false);
         Ok(Handle(generation))
     }
 }
@@ -82,20 +83,24 @@ fn unsupported<T>(verb: &str) -> io::Result<T> {
 }
 
 /// Blocks until there are bytes, but not for longer than `patience`.
-fn receive(
-    connection: &mut Connection,
-    into: &mut [u8],
-    patience: Duration,
-) -> io::Result<usize> {
+fn receive(connection: &mut Connection, into: &mut [u8], patience: Duration) -> io::Result<usize> {
     if patience.is_zero() {
-        let (n, _) = rustix::net::recv(&connection.fd, into, RecvFlags::DONTWAIT)?;
+        let (n, _) = rustix::net::recv(&*connection.fd, into, RecvFlags::DONTWAIT)?;
         return Ok(n);
     }
     if connection.patience != patience {
-        SockRef::from(&connection.fd).set_read_timeout(Some(patience))?;
+        SockRef::from(&*connection.fd).set_read_timeout(Some(patience))?;
         connection.patience = patience;
     }
-    sys::recv(&connection.fd, into)
+    sys::recv(&*connection.fd, into)
+}
+
+/// Sends what there is room for. Room is waited for by the driver, so that a thread whose peer
+/// does not read still reads what that peer sends.
+fn send(connection: &Connection, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let mut control = SendAncillaryBuffer::default();
+    Ok(rustix::net::sendmsg(&*connection.fd, slices, &mut control, flags)?)
 }
 
 fn is_nothing(error: &io::Error) -> bool {
@@ -199,18 +204,18 @@ impl Transport for BlockingTransport {
         let connection = self.get(connection)?;
         let result = match out.front() {
             Front::Nothing => return Ok(Wrote::Now(0)),
-            Front::Bytes(bytes, false) => sys::send(&connection.fd, bytes),
+            Front::Bytes(bytes, false) => send(connection, &[IoSlice::new(bytes)]),
             Front::Bytes(_, true) => {
                 let mut slices = [IoSlice::new(&[]); GATHER_SLICES_MAX];
                 let filled = out.slices(&mut slices);
-                sys::send_vectored(&connection.fd, &slices[..filled])
+                send(connection, &slices[..filled])
             }
             Front::File(region) => {
                 let want = usize::try_from(region.len()).map_or(COPY_BYTES, |n| n.min(COPY_BYTES));
                 connection.copy.resize(want, 0);
                 match region.source().read_at(region.offset(), &mut connection.copy)? {
                     0 => return Err(file_shrank()),
-                    n => sys::send(&connection.fd, &connection.copy[..n]),
+                    n => send(connection, &[IoSlice::new(&connection.copy[..n])]),
                 }
             }
         };
@@ -219,7 +224,7 @@ impl Transport for BlockingTransport {
             Err(error) if is_nothing(&error) => 0,
             Err(error) => return Err(error),
         };
-        // Tried again in the next turn, where it blocks again if it must.
+        // The driver waits for room, and for what the peer sends.
         self.shared.full.set((sent as u64) < offered);
         Ok(Wrote::Now(sent))
     }
@@ -235,16 +240,17 @@ impl Transport for BlockingTransport {
     }
 
     fn shutdown(&mut self, connection: Handle) -> io::Result<()> {
-        sys::shutdown(&self.get(connection)?.fd, Shutdown::Write)
+        sys::shutdown(&*self.get(connection)?.fd, Shutdown::Write)
     }
 
     fn close(&mut self, handle: Handle, mode: CloseMode) {
         let Ok(connection) = self.get(handle) else { return };
         if mode == CloseMode::Abort {
             // A peer that cannot be reset is gone already.
-            let _ = SockRef::from(&connection.fd.as_fd()).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(&*connection.fd).set_linger(Some(Duration::ZERO));
         }
         self.connection = None;
+        self.shared.fd.take();
         self.shared.token.set(None);
         self.shared.reading.set(false);
         self.shared.full.set(false);
@@ -252,7 +258,7 @@ impl Transport for BlockingTransport {
 
     fn local_address(&self, _: Handle) -> io::Result<Address> {
         match &self.connection {
-            Some(connection) => unix::from_system(&SockRef::from(&connection.fd).local_addr()?),
+            Some(connection) => unix::from_system(&SockRef::from(&*connection.fd).local_addr()?),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -269,6 +275,17 @@ impl Transport for BlockingTransport {
         }
         if readiness.readable {
             events.push(TransportEvent::Readable(connection.owner));
+        }
+        if readiness.peer_closed {
+            events.push(TransportEvent::PeerClosed(connection.owner));
+        }
+        // A channel that reads or writes finds it out by that.
+        if readiness.hangup
+            && !readiness.readable
+            && !readiness.writable
+            && let Ok(Some(error)) = SockRef::from(&*connection.fd).take_error()
+        {
+            events.push(TransportEvent::Failed(connection.owner, error));
         }
     }
 
