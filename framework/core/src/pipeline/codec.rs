@@ -18,6 +18,9 @@ use crate::promise::Promise;
 struct Intake<D> {
     decoder: D,
     rest: ByteBuf,
+    /// The decoder may have more to give, without further bytes too: it has not said otherwise
+    /// since the last bytes came.
+    more: bool,
     /// The peer has sent its last byte, which the decoder is told before the stages behind it.
     ending: bool,
     /// The decoder has failed and is not called again.
@@ -29,7 +32,7 @@ const KEEP_SPARE_BYTES_MAX: usize = 512;
 
 impl<D: Decoder> Intake<D> {
     fn new(decoder: D) -> Self {
-        Self { decoder, rest: ByteBuf::new(), ending: false, failed: false }
+        Self { decoder, rest: ByteBuf::new(), more: false, ending: false, failed: false }
     }
 
     #[inline(always)]
@@ -37,6 +40,7 @@ impl<D: Decoder> Intake<D> {
         if self.failed {
             return;
         }
+        self.more = true;
         if self.rest.is_empty() {
             self.rest = bytes;
         } else {
@@ -53,11 +57,14 @@ impl<D: Decoder> Intake<D> {
             return Ok(None);
         }
         if !self.ending {
-            if self.rest.is_empty() {
+            if self.rest.is_empty() && !self.more {
                 return Ok(None);
             }
             return match self.decoder.decode(&mut self.rest) {
-                Ok(item) => Ok(item),
+                Ok(item) => {
+                    self.more = item.is_some();
+                    Ok(item)
+                }
                 Err(error) => Err(self.fail(error.into())),
             };
         }
@@ -92,7 +99,7 @@ impl<D: Decoder> Intake<D> {
     }
 
     fn has_rest(&self) -> bool {
-        self.ending || (!self.rest.is_empty() && !self.failed)
+        self.ending || ((self.more || !self.rest.is_empty()) && !self.failed)
     }
 
     fn take_rest(&mut self) -> Option<Rest> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fyke_buffer::ByteBuf;
+use fyke_codec::Decoder;
 use fyke_core::embedded::{EmbeddedChannel, MessageChannel};
 use fyke_core::event_loop::LoopOptions;
 use fyke_core::{
@@ -221,7 +222,7 @@ fn rule_05_a_channel_paused_later_learns_of_the_end_too() {
 /// Two letters, as a pair.
 struct Pairs;
 
-impl fyke_codec::Decoder for Pairs {
+impl Decoder for Pairs {
     type Item = u8;
 
     fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<u8>, CodecError> {
@@ -312,4 +313,40 @@ fn rule_09_offloaded_work_keeps_the_order() {
     channel.write_inbound("x1yz2");
     channel.write_inbound("3a");
     assert_eq!(channel.drain_inbound::<u8>(), b"X1YZ23A");
+}
+
+/// Gives each byte and then, taking nothing, an `End`.
+#[derive(Default)]
+struct Echoing(bool);
+
+impl Decoder for Echoing {
+    type Item = char;
+
+    fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<char>, CodecError> {
+        if std::mem::take(&mut self.0) {
+            return Ok(Some('.'));
+        }
+        let byte = src.read_u8().ok();
+        self.0 = byte.is_some();
+        Ok(byte.map(char::from))
+    }
+}
+
+/// 5. A decoder is asked until it has nothing more, though it may have taken all bytes before; and
+/// what it has left when the channel pauses comes when the pause is over.
+#[test]
+fn rule_05_a_decoder_may_give_more_than_it_takes() {
+    let mut channel =
+        EmbeddedChannel::new(|ch| ch.pipeline().decoder("echoing", Echoing::default()));
+    channel.write_inbound("ab");
+    assert_eq!(channel.drain_inbound::<char>(), ['a', '.', 'b', '.']);
+    let options = ChannelOptions::new().auto_read(false);
+    let mut channel = EmbeddedChannel::with_options(options, |ch| {
+        ch.pipeline().decoder("echoing", Echoing::default())
+    });
+    channel.write_inbound("a");
+    for expected in [vec![], vec!['a'], vec!['.'], vec![]] {
+        assert_eq!(channel.drain_inbound::<char>(), expected);
+        channel.run(|cx| cx.request_read());
+    }
 }
