@@ -55,8 +55,8 @@ enum State {
 enum Farewell {
     /// With a close frame, and then the peer's answer is awaited.
     Wait(CloseCode),
-    /// With a close frame, and then the connection is closed.
-    Leave(CloseCode),
+    /// With a close frame, if there is anybody to read it, and then the connection is closed.
+    Leave(Option<CloseCode>),
 }
 
 impl WebSocketHandler {
@@ -164,12 +164,15 @@ impl WebSocketHandler {
 /// What is said when the channel is to be closed for `reason`.
 fn farewell(reason: Option<CloseReason>) -> Farewell {
     match reason {
-        Some(CloseReason::Shutdown) => Farewell::Leave(CloseCode::GOING_AWAY),
+        Some(CloseReason::Shutdown) => Farewell::Leave(Some(CloseCode::GOING_AWAY)),
         Some(CloseReason::Handler | CloseReason::Panic) => {
-            Farewell::Leave(CloseCode::INTERNAL_ERROR)
+            Farewell::Leave(Some(CloseCode::INTERNAL_ERROR))
         }
         Some(CloseReason::Limit | CloseReason::Protocol) => {
-            Farewell::Leave(CloseCode::POLICY_VIOLATION)
+            Farewell::Leave(Some(CloseCode::POLICY_VIOLATION))
+        }
+        Some(CloseReason::PeerEnd | CloseReason::PeerReset | CloseReason::Transport) => {
+            Farewell::Leave(None)
         }
         _ => Farewell::Wait(CloseCode::NORMAL),
     }
@@ -225,7 +228,9 @@ impl DuplexHandler for WebSocketHandler {
                 self.begin_close(cx);
             }
             (State::Open, Farewell::Leave(code)) => {
-                self.send_close(cx, Some(CloseFrame::new(code, "")))?;
+                if let Some(code) = code {
+                    self.send_close(cx, Some(CloseFrame::new(code, "")))?;
+                }
                 self.done(cx);
                 cx.close();
             }

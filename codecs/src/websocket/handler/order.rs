@@ -66,8 +66,9 @@ pub(super) fn ends_answer(part: &ResponsePart) -> bool {
     match part {
         ResponsePart::Full(response) => is_final(response.head.status()),
         ResponsePart::Head(head) => head.status() == Status::SWITCHING_PROTOCOLS,
-        ResponsePart::Body(_) => false,
         ResponsePart::End => true,
+        // Content, wherever it comes from.
+        _ => false,
     }
 }
 

@@ -1,0 +1,9 @@
+//! WebSocket through the whole pipeline, from the handshake to the last close frame, in virtual
+//! time.
+#![cfg(feature = "pipeline")]
+
+mod closing;
+mod control;
+mod splits;
+mod support;
+mod upgrade;
