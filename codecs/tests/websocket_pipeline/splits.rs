@@ -1,6 +1,8 @@
 //! However the bytes of a whole conversation are cut, what comes back is the same.
 
+use fyke_codecs::websocket::WebSocketServerProtocolConfig;
 use fyke_core::CloseReason;
+use fyke_core::embedded::EmbeddedChannel;
 
 use crate::support::*;
 
@@ -23,7 +25,7 @@ fn conversation() -> Vec<u8> {
 }
 
 /// What comes back, and what the application saw.
-fn run<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Vec<String>) {
+fn run<'a>(server: Server, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Vec<String>) {
     let log = Log::default();
     let mut channel = server(config(), &log);
     for piece in pieces {
@@ -34,10 +36,22 @@ fn run<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Vec<String>)
     (channel.read_outbound().to_vec(), log.take())
 }
 
+type Server = fn(WebSocketServerProtocolConfig, &Log) -> EmbeddedChannel;
+
 #[test]
-fn every_split_is_the_same() {
+fn every_split_is_the_same_behind_the_codec() {
+    every_split_is_the_same(server);
+}
+
+#[test]
+fn every_split_is_the_same_behind_a_whole_server() {
+    every_split_is_the_same(full_server);
+}
+
+fn every_split_is_the_same(server: Server) {
     let bytes = conversation();
-    let whole = run([&bytes[..]]);
+    let run = |pieces: &mut dyn Iterator<Item = &[u8]>| run(server, pieces);
+    let whole = run(&mut [&bytes[..]].into_iter());
     let answers = [
         plain(TEXT, "grüße".as_bytes()),
         plain(PONG, b"are you there?"),
@@ -51,8 +65,8 @@ fn every_split_is_the_same() {
     assert_eq!(whole.1.len(), 7, "{:?}", whole.1);
     assert_eq!(whole.1.last().map(String::as_str), Some("inactive"));
     for cut in 1..bytes.len() {
-        assert_eq!(run([&bytes[..cut], &bytes[cut..]]), whole, "cut at {cut}");
+        assert_eq!(run(&mut [&bytes[..cut], &bytes[cut..]].into_iter()), whole, "cut at {cut}");
     }
-    assert_eq!(run(bytes.chunks(1)), whole, "byte after byte");
-    assert_eq!(run(bytes.chunks(3)), whole, "three bytes at a time");
+    assert_eq!(run(&mut bytes.chunks(1)), whole, "byte after byte");
+    assert_eq!(run(&mut bytes.chunks(3)), whole, "three bytes at a time");
 }

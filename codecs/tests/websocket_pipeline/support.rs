@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use fyke_codecs::http1::{RequestPart, Response, ResponsePart, ServerCodec, Status};
+use fyke_codecs::http1::{self, RequestPart, Response, ResponsePart, ServerCodec, Status};
 use fyke_codecs::websocket::{
     CloseFrame, Message, Opened, WebSocketServerProtocolConfig, WebSocketServerProtocolHandler,
 };
@@ -159,6 +159,18 @@ pub(crate) fn server_with(
         let upgrade = WebSocketServerProtocolHandler::inbound(&config, move |o| App::new(&log, o));
         ch.pipeline()
             .codec("http", ServerCodec::default())
+            .duplex("ws-upgrade", upgrade)
+            .inbound("service", Service::default())
+    })
+}
+
+/// The same behind the stages of an HTTP server, which send the date, pause and close.
+pub(crate) fn full_server(config: WebSocketServerProtocolConfig, log: &Log) -> EmbeddedChannel {
+    let log = log.clone();
+    EmbeddedChannel::new(move |ch| {
+        let log = log.clone();
+        let upgrade = WebSocketServerProtocolHandler::inbound(&config, move |o| App::new(&log, o));
+        http1::server(ch.pipeline(), http1::Limits::new())
             .duplex("ws-upgrade", upgrade)
             .inbound("service", Service::default())
     })

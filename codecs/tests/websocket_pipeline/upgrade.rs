@@ -172,29 +172,30 @@ fn subprotocols() {
 
 #[test]
 fn answers_keep_the_order_of_the_requests() {
-    let log = Log::default();
-    let mut channel = server(config(), &log);
-    let requests = [
-        request(&["GET /later/1 HTTP/1.1", "Host: a"]),
-        request(&["GET /ws HTTP/1.1", "Host: a"]),
-        request(&["GET /later/2 HTTP/1.1", "Host: a"]),
-        handshake(""),
-        frame(TEXT, b"already here"),
-    ];
-    channel.write_inbound(requests.concat());
-    assert!(channel.read_outbound().is_empty(), "everything waits for the service");
-    assert!(log.take().is_empty());
-    channel.fire_event(AnswerNow);
-    let sent = channel.read_outbound();
-    let expected = format!("\r\n\r\n/later/2{ACCEPTED}");
-    let tail = plain(TEXT, b"already here");
-    let head = text_of(&sent);
-    let places: Vec<_> = ["/later/1", "HTTP/1.1 426 ", "/later/2", "HTTP/1.1 101 "]
-        .map(|part| head.find(part).expect(part))
-        .to_vec();
-    assert!(places.is_sorted(), "{head}");
-    assert!(sent.ends_with(&[expected.as_bytes(), &tail].concat()), "{head}");
-    assert_eq!(log.take(), ["opened /ws?room=1 None", "already here"]);
+    for server in [server, full_server] {
+        let log = Log::default();
+        let mut channel = server(config(), &log);
+        let requests = [
+            request(&["GET /later/1 HTTP/1.1", "Host: a"]),
+            request(&["GET /ws HTTP/1.1", "Host: a"]),
+            request(&["GET /later/2 HTTP/1.1", "Host: a"]),
+            handshake(""),
+            frame(TEXT, b"already here"),
+        ];
+        channel.write_inbound(requests.concat());
+        assert!(channel.read_outbound().is_empty(), "everything waits for the service");
+        assert!(log.take().is_empty());
+        channel.fire_event(AnswerNow);
+        let sent = channel.read_outbound();
+        let head = text_of(&sent);
+        let parts = ["/later/1", "HTTP/1.1 426 ", "/later/2", "HTTP/1.1 101 "];
+        assert!(parts.map(|part| head.find(part).expect(part)).is_sorted(), "{head}");
+        let behind = [ACCEPTED.as_bytes(), &plain(TEXT, b"already here")].concat();
+        assert!(sent.ends_with(&behind), "{head}");
+        assert_eq!(log.take(), ["opened /ws?room=1 None", "already here"]);
+        channel.write_inbound(frame(TEXT, b"and on"));
+        assert_eq!(channel.read_outbound(), plain(TEXT, b"and on"));
+    }
 }
 
 /// Passes bytes on.

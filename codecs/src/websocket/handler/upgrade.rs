@@ -23,7 +23,9 @@ type Cx<'a> = DuplexContext<'a, WebSocketServerProtocolHandler>;
 /// the connection by writing a [`Message::Close`] or by `cx.close()`.
 ///
 /// ```
-/// use fyke_codecs::http1::{RequestPart, Response, ResponsePart, ServerCodec, Status};
+/// use fyke_codecs::http1::{
+///     HttpObjectAggregator, HttpServerHandler, Limits, Request, Response, Status, server,
+/// };
 /// use fyke_codecs::websocket::{
 ///     Message, WebSocketServerProtocolConfig, WebSocketServerProtocolHandler,
 /// };
@@ -43,27 +45,14 @@ type Cx<'a> = DuplexContext<'a, WebSocketServerProtocolHandler>;
 ///     }
 /// }
 ///
-/// /// Knows no page.
-/// struct Service;
-///
-/// impl InboundHandler for Service {
-///     type In = RequestPart;
-///     type Out = Never;
-///     type Write = ResponsePart;
-///     fn read(&mut self, cx: &mut Context<'_, Self>, part: RequestPart) -> Result<()> {
-///         if matches!(part, RequestPart::End) {
-///             cx.write(Response::new(Status::NOT_FOUND).into());
-///         }
-///         Ok(())
-///     }
-/// }
-///
 /// let config = WebSocketServerProtocolConfig::new("/echo");
 /// let mut channel = EmbeddedChannel::new(move |ch| {
-///     ch.pipeline()
-///         .codec("http", ServerCodec::default())
+///     server(ch.pipeline(), Limits::new())
 ///         .duplex("ws-upgrade", WebSocketServerProtocolHandler::inbound(&config, |_| Echo))
-///         .inbound("service", Service)
+///         .inbound("aggregator", HttpObjectAggregator::new(1024))
+///         .inbound("pages", HttpServerHandler::new(|_, _: Request| {
+///             Response::new(Status::NOT_FOUND)
+///         }))
 /// });
 /// channel.write_inbound(
 ///     "GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
