@@ -19,7 +19,7 @@ fn after_the_peers_end_everything_is_echoed_and_then_our_end_comes() {
         client.send(data.clone());
         client.channel.shutdown().unwrap();
         client.channel.set_auto_read(true).unwrap();
-        let (mut log, reason) = client.to_the_end();
+        let (mut log, reason) = client.ending();
         assert!(log.remove(0) == Log::Bytes(data), "other bytes came back");
         assert_eq!(log, [Log::ReadClosed, Log::Inactive]);
         assert_eq!(reason, CloseReason::PeerEnd);
@@ -40,9 +40,9 @@ fn with_half_closure_our_direction_stays_open() {
         assert_eq!(pair.client.bytes(5), b"late ");
         pair.server.send("answer");
         pair.server.channel.close();
-        let client = pair.client.to_the_end();
+        let client = pair.client.ending();
         assert_eq!(client.0[0], Log::Bytes(b"answer".to_vec()));
-        (client, pair.server.to_the_end())
+        (client, pair.server.ending())
     });
 }
 
@@ -62,7 +62,7 @@ fn our_half_is_closed_and_we_read_on() {
             assert_eq!(pair.server.bytes(1000), [n; 1000]);
         }
         pair.client.channel.close();
-        (pair.client.to_the_end(), pair.server.to_the_end())
+        (pair.client.ending(), pair.server.ending())
     });
 }
 
@@ -82,7 +82,7 @@ fn what_was_written_before_a_close_arrives_and_what_follows_fails() {
         assert!(after.is_closed());
         assert!(pair.client.bytes(data.len()) == data, "other bytes came");
         before.wait().unwrap();
-        let ends = (pair.client.to_the_end(), pair.server.to_the_end());
+        let ends = (pair.client.ending(), pair.server.ending());
         assert!(sender.send("later".into()).is_err());
         ends
     });
@@ -128,7 +128,7 @@ fn closed_inside_read_the_other_messages_of_the_buffer_are_not_delivered() {
         let peer = server.accept();
         client.send("one.two.three...");
         let channel = peer.channel.clone();
-        let logs = (peer.to_the_end(), client.to_the_end());
+        let logs = (peer.ending(), client.ending());
         assert_eq!(logs.0.0, [Log::Frame(b"one.".to_vec()), Log::Inactive]);
         world.servers.shutdown(HANG);
         assert_eq!(channel.attribute::<bool>(), Some(true), "a write after close fails");
@@ -145,10 +145,10 @@ fn a_reset_is_an_error_of_that_channel_alone() {
         // A Unix stream is reset only when the one that closes has not read everything.
         pair.server.send_and_wait("nobody reads this");
         pair.client.channel.abort();
-        let (log, reason) = pair.server.to_the_end();
+        let (log, reason) = pair.server.ending();
         assert_eq!(log, [Log::Error("Reset".to_owned()), Log::Inactive]);
         assert_eq!(reason, CloseReason::PeerReset);
-        assert_eq!(pair.client.to_the_end(), (vec![Log::Inactive], CloseReason::Local));
+        assert_eq!(pair.client.ending(), (vec![Log::Inactive], CloseReason::Local));
 
         other.send("still here");
         assert_eq!(other_at_server.bytes(10), b"still here");
@@ -175,6 +175,6 @@ fn everybody_is_told_of_a_close_and_closing_twice_does_nothing() {
         }
         pair.client.channel.close();
         assert!(pair.client.channel.fire_event(Note(1)).is_err());
-        (pair.client.to_the_end(), pair.server.to_the_end())
+        (pair.client.ending(), pair.server.ending())
     });
 }

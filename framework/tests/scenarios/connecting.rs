@@ -15,7 +15,7 @@ fn a_dead_address_refuses() {
         // The loop is none the worse for it.
         let pair = world.pair(ChannelOptions::new(), ChannelOptions::new());
         pair.client.channel.close();
-        (kind_of(&error), pair.client.to_the_end(), pair.server.to_the_end())
+        (kind_of(&error), pair.client.ending(), pair.server.ending())
     });
 }
 
@@ -183,6 +183,6 @@ fn the_addresses_of_both_ends_fit() {
         if world.kind.is_tcp() {
             assert_eq!(client.local_address(), server.peer_address());
         }
-        assert_eq!(client.event_loop().has_ended(), false);
+        assert!(!client.event_loop().has_ended());
     });
 }

@@ -26,7 +26,7 @@ fn a_mebibyte_in_odd_pieces_comes_back() {
         }
         assert!(client.bytes(data.len()) == data, "other bytes came back");
         client.channel.close();
-        client.to_the_end()
+        client.ending()
     });
 }
 

@@ -63,7 +63,7 @@ fn one_fails<W: 'static>(
     failing.send(bad);
     let reason = failing_at_server.channel.wait_closed();
     // How the failing one sees it depends on what was under way; that it ends does not.
-    assert_eq!(failing.to_the_end().0.last(), Some(&Log::Inactive));
+    assert_eq!(failing.ending().0.last(), Some(&Log::Inactive));
     healthy.send(good);
     assert_eq!(healthy.bytes(good.len()), good);
     let mut late = world.bytes_client(&server.address, ChannelOptions::new());
@@ -125,7 +125,7 @@ fn the_answers_to_what_came_before_the_error_arrive() {
         let peer = server.accept();
         client.send([GOOD, GOOD, b"\xff\xff\xff\xff"].concat());
         assert_eq!(peer.channel.wait_closed(), CloseReason::Limit);
-        let (log, reason) = client.to_the_end();
+        let (log, reason) = client.ending();
         assert_eq!(log[0], Log::Bytes([GOOD, GOOD].concat()));
         (log, reason)
     });

@@ -95,7 +95,7 @@ fn a_group_reaches_channels_on_all_loops() {
         let odd = |channel: &Channel| channel.event_loop().id() == loops[0];
         assert!(group.broadcast_if(&Bytes::new(), odd).sent < 9);
         group.close_all();
-        let ends: Vec<_> = clients.into_iter().map(Peer::to_the_end).collect();
+        let ends: Vec<_> = clients.into_iter().map(Peer::ending).collect();
         drop(server);
         workers.shutdown(HANG);
         ends

@@ -194,7 +194,7 @@ fn a_group_that_ends_on_its_own_loop_does_not_wait_for_itself() {
             drop((server, group));
             assert_eq!(ended.recv_timeout(HANG), Err(RecvTimeoutError::Disconnected));
             assert!(loops.iter().all(fyke::LoopHandle::has_ended));
-            client.to_the_end().0.last().cloned()
+            client.ending().0.last().cloned()
         },
     );
 }

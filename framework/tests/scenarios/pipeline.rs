@@ -56,7 +56,7 @@ fn what_a_replaced_decoder_had_not_read_goes_to_its_successor() {
         }
         assert_eq!(client.bytes(12), b"as you like\n");
         client.channel.close();
-        (peer.to_the_end(), client.to_the_end())
+        (peer.ending(), client.ending())
     });
 }
 

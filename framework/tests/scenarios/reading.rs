@@ -48,7 +48,7 @@ fn with_auto_read_off_each_request_is_one_message() {
             assert_eq!(peer.frame(), n.to_be_bytes());
         }
         client.channel.close();
-        peer.to_the_end()
+        peer.ending()
     });
 }
 
@@ -138,7 +138,7 @@ fn paused_in_the_middle_of_a_buffer_and_resumed_from_another_thread() {
                 peer.channel.set_auto_read(true).unwrap();
             }
         }
-        peer.to_the_end()
+        peer.ending()
     });
 }
 
@@ -153,7 +153,7 @@ fn paused_in_the_middle_of_a_buffer_and_resumed_by_a_timer() {
         for n in 0..200_u32 {
             assert_eq!(peer.frame(), n.to_be_bytes());
         }
-        peer.to_the_end()
+        peer.ending()
     });
 }
 
@@ -166,8 +166,8 @@ fn paused_before_the_peer_ends_and_nothing_is_lost() {
         client.send_and_wait(random_bytes(10_000, 3));
         client.channel.close();
         peer.channel.set_auto_read(true).unwrap();
-        let (log, reason) = peer.to_the_end();
+        let (log, reason) = peer.ending();
         assert_eq!(log[0], Log::Bytes(random_bytes(10_000, 3)));
-        (log[1..].to_vec(), reason, client.to_the_end())
+        (log[1..].to_vec(), reason, client.ending())
     });
 }

@@ -139,7 +139,7 @@ fn bytes_go_from_one_transport_to_another_on_one_loop() {
             }
             let ends = clients.into_iter().map(|client| {
                 client.channel.close();
-                client.to_the_end()
+                client.ending()
             });
             let ends: Vec<_> = ends.collect();
             // Listeners that hold handles of the group go before the group.

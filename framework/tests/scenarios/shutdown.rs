@@ -30,7 +30,7 @@ fn idle_connections_end_at_once_and_nobody_else_is_let_in() {
         assert_eq!(report.cut, 0);
         let again = world.client().handler(|ch| ch.pipeline().inbound("echo", Echo));
         assert!(again.connect(&pair.listening.address).wait().is_err());
-        (report.channels, pair.server.to_the_end(), pair.client.to_the_end())
+        (report.channels, pair.server.ending(), pair.client.ending())
     });
 }
 
@@ -52,7 +52,7 @@ fn a_handler_with_work_to_finish_is_waited_for() {
         peer.channel.close();
         let report = ending.join().unwrap();
         assert_eq!(report, ShutdownReport { channels: 1, cut: 0 });
-        (peer.to_the_end(), client.to_the_end())
+        (peer.ending(), client.ending())
     });
 }
 
@@ -69,10 +69,10 @@ fn who_has_not_ended_by_the_deadline_is_cut_and_counted() {
         let _ = peers[1].channel.wait_closed();
         let report = server.server.shutdown(Duration::from_millis(20));
         assert_eq!(report.cut, 2);
-        let reasons: Vec<_> = peers.into_iter().map(|peer| peer.to_the_end().1).collect();
+        let reasons: Vec<_> = peers.into_iter().map(|peer| peer.ending().1).collect();
         assert_eq!(reasons[0], CloseReason::ShutdownDeadline);
         assert_eq!(reasons[2], CloseReason::ShutdownDeadline);
-        assert!(clients.into_iter().all(|c| c.to_the_end().0.last() == Some(&Log::Inactive)));
+        assert!(clients.into_iter().all(|c| c.ending().0.last() == Some(&Log::Inactive)));
     });
 }
 
@@ -86,7 +86,7 @@ fn what_was_written_is_sent_before_the_end() {
         let ending = std::thread::spawn(move || group.shutdown(NEVER));
         assert!(pair.client.bytes(data.len()) == data, "other bytes came");
         assert_eq!(ending.join().unwrap().cut, 0);
-        pair.client.to_the_end()
+        pair.client.ending()
     });
 }
 

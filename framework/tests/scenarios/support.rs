@@ -533,7 +533,7 @@ impl Peer {
     }
 
     /// Everything until the pipeline is gone but the water marks, bytes joined, and why it closed.
-    pub(crate) fn to_the_end(mut self) -> (Vec<Log>, CloseReason) {
+    pub(crate) fn ending(mut self) -> (Vec<Log>, CloseReason) {
         let mut log: Vec<Log> = Vec::new();
         while let Some(entry) = self.recv() {
             match (log.last_mut(), entry) {

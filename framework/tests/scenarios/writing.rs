@@ -137,7 +137,7 @@ fn a_slow_reader_gets_everything_and_little_waits_for_it() {
         client.channel.set_auto_read(true).unwrap();
         let most = most.recv_timeout(HANG).unwrap();
         assert!(most <= (64 * 1024 + FILL) as u64, "{most} bytes waited");
-        client.to_the_end()
+        client.ending()
     });
 }
 
