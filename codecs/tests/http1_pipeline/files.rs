@@ -1,0 +1,203 @@
+//! Files below a directory, and nothing outside of it.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{FileExt, symlink};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use fyke_codecs::http1::{
+    HeaderBlock, HttpObjectAggregator, HttpServerHandler, Limits, Request, StaticFiles, server,
+};
+use fyke_core::RegionSource;
+use fyke_core::embedded::EmbeddedChannel;
+
+use crate::support::{sent, statuses};
+
+/// A directory of its own, removed when it is dropped.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name =
+            format!("fyke-http-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(path.join("root/sub")).expect("a directory can be made");
+        Self(path)
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        fs::write(self.0.join(name), content).expect("a file can be written");
+    }
+
+    fn link(&self, target: &str, name: &str) {
+        symlink(target, self.0.join("root").join(name)).expect("a link can be made");
+    }
+
+    fn serve(&self) -> EmbeddedChannel {
+        let files =
+            StaticFiles::new(self.0.join("root"), |file| Arc::new(Source(file)), BLOCK.clone())
+                .expect("the root is a directory");
+        EmbeddedChannel::new(move |ch| {
+            let files = files.clone();
+            server(ch.pipeline(), Limits::new())
+                .inbound("aggregator", HttpObjectAggregator::new(1000))
+                .inbound(
+                    "app",
+                    HttpServerHandler::new(move |_, request: Request| {
+                        let path = request.head.path();
+                        files.reply(&request.head, path.strip_prefix("/files/").unwrap_or(".."))
+                    }),
+                )
+        })
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+static BLOCK: HeaderBlock = HeaderBlock::from_static("Server: fyke\r\n");
+
+struct Source(File);
+
+impl RegionSource for Source {
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(into, offset)
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+fn get(channel: &mut EmbeddedChannel, path: &str) -> String {
+    ask(channel, "GET", path)
+}
+
+fn ask(channel: &mut EmbeddedChannel, method: &str, path: &str) -> String {
+    channel.write_inbound(format!("{method} /files/{path} HTTP/1.1\r\nHost: a\r\n\r\n").as_str());
+    sent(channel)
+}
+
+#[test]
+fn a_file_is_sent_with_its_length_and_type() {
+    let directory = Directory::new();
+    directory.write("root/a b.txt", b"hello");
+    directory.write("root/empty.bin", b"");
+    directory.write("root/sub/index.html", b"<p>");
+    let mut channel = directory.serve();
+    let head = |kind, len| {
+        format!(
+            "HTTP/1.1 200 OK\r\nServer: fyke\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n\r\n"
+        )
+    };
+    let text = head("text/plain; charset=utf-8", 5);
+    assert_eq!(get(&mut channel, "a%20b.txt"), format!("{text}hello"));
+    assert_eq!(ask(&mut channel, "HEAD", "a%20b.txt"), text);
+    assert_eq!(get(&mut channel, "empty.bin"), head("application/octet-stream", 0));
+    let page = head("text/html; charset=utf-8", 3);
+    assert_eq!(get(&mut channel, "sub/"), format!("{page}<p>"));
+    assert!(channel.is_open());
+}
+
+#[test]
+fn a_large_file_comes_whole_and_in_order_with_what_is_around_it() {
+    let directory = Directory::new();
+    let content: String = (0..100_000).map(|n| format!("{n} ")).collect();
+    directory.write("root/large.txt", content.as_bytes());
+    let mut channel = directory.serve();
+    let request = "GET /files/large.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+    channel.set_room(Some(1000));
+    channel.write_inbound(request.repeat(3).as_str());
+    let mut text = String::new();
+    for room in [1, 10_000, 600_000, usize::MAX] {
+        channel.set_room(Some(room));
+        text += &sent(&mut channel);
+    }
+    let bodies: Vec<_> = text.split("HTTP/1.1 200 OK\r\n").skip(1).collect();
+    assert_eq!(bodies.len(), 3);
+    for body in bodies {
+        assert!(body.split_once("\r\n\r\n").is_some_and(|(_, body)| body == content));
+    }
+}
+
+#[test]
+fn nothing_outside_the_root_is_served() {
+    let directory = Directory::new();
+    directory.write("secret.txt", b"secret");
+    directory.write("root/file.txt", b"public");
+    fs::create_dir(directory.0.join("root-sibling")).expect("a directory can be made");
+    directory.write("root-sibling/a", b"secret");
+    directory.link("../secret.txt", "out");
+    directory.link("..", "up");
+    directory.link("/etc/passwd", "absolute");
+    directory.link("../root-sibling", "sibling");
+    directory.link("loop", "loop");
+    directory.link("file.txt", "inside");
+    directory.link("sub", "inside-directory");
+    directory.write("root/sub/a", b"public");
+    let mut channel = directory.serve();
+    for path in [
+        "../secret.txt",
+        "sub/../../secret.txt",
+        "%2e%2e/secret.txt",
+        "..%2fsecret.txt",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "file.txt%00",
+        "out",
+        "up/secret.txt",
+        "absolute",
+        "sibling/a",
+        "loop",
+        "missing",
+        "file.txt/",
+        "file.txt/x",
+        "sub",
+        "",
+        "sub//a",
+        "./file.txt",
+        "%zz",
+    ] {
+        let text = get(&mut channel, path);
+        assert_eq!(statuses(&text), [404], "{path}: {text}");
+        assert!(!text.contains("secret"), "{path}");
+    }
+    for path in ["file.txt", "inside", "inside-directory/a", "file.txt?query"] {
+        let text = get(&mut channel, path);
+        assert!(text.ends_with("\r\n\r\npublic"), "{path}: {text}");
+    }
+}
+
+#[test]
+fn a_named_pipe_is_no_file_and_holds_nobody() {
+    let directory = Directory::new();
+    let path = directory.0.join("root/pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo makes a pipe");
+    assert_eq!(statuses(&get(&mut directory.serve(), "pipe")), [404]);
+}
+
+#[test]
+fn only_get_and_head() {
+    let directory = Directory::new();
+    let text = ask(&mut directory.serve(), "DELETE", "a");
+    assert_eq!(statuses(&text), [405]);
+    assert!(text.contains("Allow: GET, HEAD\r\n"));
+}
+
+#[test]
+fn the_root_must_be_a_directory() {
+    let directory = Directory::new();
+    directory.write("file", b"");
+    for root in ["file", "missing"] {
+        let made =
+            StaticFiles::new(directory.0.join(root), |file| Arc::new(Source(file)), BLOCK.clone());
+        assert!(made.is_err(), "{root}");
+    }
+}

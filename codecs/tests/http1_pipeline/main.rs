@@ -1,0 +1,8 @@
+//! HTTP/1.1 through a whole pipeline, on an embedded channel.
+
+mod aggregator;
+mod connection;
+mod files;
+mod service;
+mod splits;
+mod support;
