@@ -505,6 +505,8 @@ fn build(channel: &mut LocalChannel, state: &mut LoopState, spec: &ChannelSpec) 
         Err(crate::error::ErrorKind::Panic { stage: "initialiser", message }.into())
     })?;
     channel.pipeline = stages.0;
+    // Most pipelines stay as they are built: no room that is never used.
+    channel.pipeline.slots.shrink_to_fit();
     let shape = state.shapes.of_pipeline(channel.core.head, &channel.pipeline)?;
     channel.core.set_shape(Rc::clone(&shape))?;
     relink(channel);
