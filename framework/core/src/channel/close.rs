@@ -74,8 +74,8 @@ impl LocalChannel {
                 tracing::warn!(parent: &self.core.span, %error, ?fault, "unhandled error: closing");
             }
         }
-        if let Some(errors) = &mut self.core.captured_errors {
-            errors.push(error);
+        if let Some(captured) = &self.core.captured {
+            captured.borrow_mut().errors.push_back(error);
         }
         // A datagram endpoint serves many peers; one of them cannot end it.
         if self.core.head == Head::Datagram && reason == CloseReason::Transport {
@@ -84,11 +84,19 @@ impl LocalChannel {
         if !self.core.is_open() {
             return;
         }
-        self.core.reason.get_or_insert(reason);
-        if std::mem::replace(&mut self.core.failed, true) {
+        if self.core.close_asked {
             // A handler may have failed at its `close`; asked again it would fail again.
             self.begin_close(state, reason);
         } else {
+            self.ask_to_close(state, reason);
+        }
+    }
+
+    /// Asks the handlers, from the last one outwards, to close: once. One of them may have
+    /// something to say before it lets the close go on.
+    pub(crate) fn ask_to_close(&mut self, state: &mut LoopState, reason: CloseReason) {
+        self.core.reason.get_or_insert(reason);
+        if !std::mem::replace(&mut self.core.close_asked, true) {
             self.fire_outwards(state, Signal::Close);
         }
     }

@@ -1,6 +1,7 @@
 //! The state of a channel that is not its pipeline: what handlers' contexts act on.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
@@ -40,6 +41,13 @@ pub(crate) enum State {
     /// Our end has been sent; the peer's remaining bytes are dropped.
     Lingering,
     Closed,
+}
+
+/// What reached the tail of a test channel.
+#[derive(Default)]
+pub(crate) struct Captured {
+    pub(crate) messages: VecDeque<Box<dyn Any>>,
+    pub(crate) errors: VecDeque<Error>,
 }
 
 /// Whether the transport has reported the peer's end while it was not read.
@@ -91,8 +99,8 @@ pub(crate) struct ChannelCore {
     pub(crate) shutdown_requested: bool,
     pub(crate) output_ended: bool,
     pub(crate) abort_requested: bool,
-    /// An error that nobody handled has asked for the close: the next one does not ask again.
-    pub(crate) failed: bool,
+    /// Handlers have been asked to close.
+    pub(crate) close_asked: bool,
     was_active: bool,
 
     auto_read: bool,
@@ -124,10 +132,8 @@ pub(crate) struct ChannelCore {
     pub(crate) drained: u64,
     /// Messages that reached the tail and were dropped there.
     pub(crate) unhandled: u32,
-    /// With a test channel: where messages that reach the tail go.
-    pub(crate) captured: Option<Box<VecDeque<Box<dyn Any>>>>,
-    /// With a test channel: errors that reach the tail are kept for the test.
-    pub(crate) captured_errors: Option<Box<Vec<Error>>>,
+    /// With a test channel: where messages and errors that reach the tail go.
+    pub(crate) captured: Option<Rc<RefCell<Captured>>>,
 }
 
 impl ChannelCore {
@@ -169,7 +175,7 @@ impl ChannelCore {
             shutdown_requested: false,
             output_ended: false,
             abort_requested: false,
-            failed: false,
+            close_asked: false,
             was_active: false,
             auto_read,
             demand: 0,
@@ -190,7 +196,6 @@ impl ChannelCore {
             drained: 0,
             unhandled: 0,
             captured: None,
-            captured_errors: None,
         }
     }
 

@@ -113,8 +113,8 @@ impl LocalChannel {
     #[cold]
     pub(crate) fn tail_read<T: 'static>(&mut self, msg: Option<T>) {
         let Some(msg) = msg else { return };
-        if let Some(captured) = &mut self.core.captured {
-            captured.push_back(Box::new(msg) as Box<dyn Any>);
+        if let Some(captured) = &self.core.captured {
+            captured.borrow_mut().messages.push_back(Box::new(msg) as Box<dyn Any>);
             return;
         }
         if self.core.unhandled == 0 {
@@ -247,13 +247,11 @@ impl LocalChannel {
         match notice {
             Notice::Signal(Signal::ReadClosed) => {
                 if !self.core.options.allow_half_closure {
-                    self.core.reason.get_or_insert(CloseReason::PeerEnd);
-                    self.fire_outwards(state, Signal::Close);
+                    self.ask_to_close(state, CloseReason::PeerEnd);
                 }
             }
             Notice::Signal(Signal::ShuttingDown) => {
-                self.core.reason.get_or_insert(CloseReason::Shutdown);
-                self.fire_outwards(state, Signal::Close);
+                self.ask_to_close(state, CloseReason::Shutdown);
             }
             Notice::Error(error) => self.unhandled_error(state, error),
             Notice::Event(event) => {

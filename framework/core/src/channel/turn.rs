@@ -73,7 +73,10 @@ impl LocalChannel {
         if let Some(issued) = self.core.mailbox_issued() {
             self.drain_mailbox(state, issued);
         }
-        self.work(state, work);
+        // An abort means now: what happened meanwhile is told to nobody.
+        if !self.core.abort_requested {
+            self.work(state, work);
+        }
         self.settle(state);
     }
 
@@ -235,8 +238,7 @@ impl LocalChannel {
                 Entry::Message(queue) => shared.deliver(queue, self, state),
                 Entry::Flush => self.fire_outwards(state, Signal::Flush),
                 Entry::Close(reason) => {
-                    self.core.reason.get_or_insert(reason);
-                    self.fire_outwards(state, Signal::Close);
+                    self.ask_to_close(state, reason);
                 }
                 Entry::Abort => self.core.abort_requested = true,
                 Entry::Shutdown => self.fire_outwards(state, Signal::Shutdown),
@@ -255,7 +257,7 @@ impl LocalChannel {
     ) {
         let (mut fired, mut spill) = (Fired::nothing(), None);
         task(&mut Ctx::new(&mut fired, &mut spill, &mut self.core, state, Place::TAIL));
-        for op in fired.take().into_iter().chain(spill.into_iter().flat_map(|s| *s)) {
+        for op in spill.into_iter().flat_map(|s| *s).chain(fired.take()) {
             self.perform_at_tail(state, op);
         }
     }

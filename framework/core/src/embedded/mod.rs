@@ -8,7 +8,6 @@ mod feed;
 mod wire;
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
@@ -20,7 +19,7 @@ use fyke_clock::{Clock, Instant, VirtualClock};
 
 use self::wire::{EmbeddedTransport, StillDriver, Wire};
 use crate::address::Address;
-use crate::channel::core::{ChannelCore, State};
+use crate::channel::core::{Captured, ChannelCore, State};
 use crate::channel::turn::Work;
 use crate::channel::{Channel, ChannelKey};
 use crate::error::{CloseReason, Error, LinkError, Result};
@@ -62,6 +61,7 @@ pub struct EmbeddedChannel {
     key: ChannelKey,
     wire: Rc<RefCell<Wire>>,
     handle: Channel,
+    captured: Rc<RefCell<Captured>>,
 }
 
 impl EmbeddedChannel {
@@ -122,10 +122,11 @@ impl EmbeddedChannel {
         let transport = event_loop.core().state.next_transport_id();
         let table = Box::new(EmbeddedTransport(Rc::clone(&wire)));
         event_loop.core().state.add_transport("embedded", table);
-        let peer = Address::local("embedded-peer");
+        let captured = Rc::<RefCell<Captured>>::default();
         let core = event_loop.core();
-        let (handle, key) = core.adopt_embedded(transport, head, Incoming::new(()), peer, spec)?;
-        let mut this = Self { event_loop, key, wire, handle };
+        let (handle, key) =
+            core.adopt_embedded(transport, head, Incoming::new(()), spec, Rc::clone(&captured))?;
+        let mut this = Self { event_loop, key, wire, handle, captured };
         this.run_pending();
         Ok(this)
     }
@@ -219,7 +220,7 @@ impl EmbeddedChannel {
     /// # Panics
     /// When it is not a `T`.
     pub fn read_inbound<T: 'static>(&mut self) -> Option<T> {
-        let message = self.channel_core()?.captured.as_mut()?.pop_front()?;
+        let message = self.captured.borrow_mut().messages.pop_front()?;
         match message.downcast() {
             Ok(message) => Some(*message),
             Err(_) => panic!("the next message is no {}", std::any::type_name::<T>()),
@@ -280,8 +281,7 @@ impl EmbeddedChannel {
 
     /// The first error that reached the tail and was not taken yet.
     pub fn take_error(&mut self) -> Option<Error> {
-        let errors = self.channel_core()?.captured_errors.as_mut()?;
-        (!errors.is_empty()).then(|| errors.remove(0))
+        self.captured.borrow_mut().errors.pop_front()
     }
 
     /// A handle of the channel.
@@ -343,6 +343,7 @@ impl EmbeddedChannel {
 
     /// Lets time pass: timers expire on the way, each at its time.
     pub fn advance(&mut self, time: Duration) {
+        self.run_pending();
         let end = self.now() + time;
         while let Some(next) = self.event_loop.core().state.timers.next_deadline() {
             if next > end {
@@ -388,28 +389,22 @@ impl fmt::Debug for EmbeddedChannel {
     }
 }
 
-impl ChannelCore {
-    /// Messages and errors that reach the tail are kept for the test.
-    pub(crate) fn capture(&mut self) {
-        self.captured = Some(Box::new(VecDeque::new()));
-        self.captured_errors = Some(Box::default());
-    }
-}
-
 impl LoopCore {
     fn adopt_embedded(
         &mut self,
         transport: crate::driver::TransportId,
         head: Head,
         incoming: Incoming,
-        peer: Address,
         spec: &ChannelSpec,
+        captured: Rc<RefCell<Captured>>,
     ) -> Result<(Channel, ChannelKey)> {
+        let peer = Address::local("embedded-peer");
         let mut channel = self.new_channel(transport, head, spec, Some(peer));
         let key = channel.core.key;
         let table = self.state.transport_mut(transport).ok_or(Error::closed())?;
-        channel.core.handle = Some(table.adopt(key, incoming, &Arc::clone(spec.options()).socket)?);
-        channel.core.capture();
+        channel.core.handle =
+            Some(table.adopt(key, incoming, &Arc::clone(spec.options()).socket)?);
+        channel.core.captured = Some(captured);
         channel.core.set_active();
         let handle = channel.core.handle(&self.state);
         self.install(channel, spec)?;
