@@ -3,12 +3,14 @@
 //! | file | idea |
 //! |---|---|
 //! | `turn`  | one turn of the loop |
-//! | `table` | channels and listeners by key; making and ending them |
+//! | `table` | channels by key; making and ending them |
+//! | `listeners` | accepting, with a budget and with rests |
 //! | `state` | what a channel's turn may touch |
 //! | `shared` | what other threads see |
 //! | `shutdown` | ending in order, with a deadline |
 //! | `timers`, `stats`, `stall` | as they say |
 
+mod listeners;
 pub(crate) mod shared;
 mod shutdown;
 pub(crate) mod stall;
@@ -34,10 +36,11 @@ use crate::event_loop::state::LoopState;
 use crate::event_loop::timers::Timer;
 use crate::transport::{TransportEvent, TransportFactory, TransportSeat};
 
+pub use listeners::AcceptSink;
 pub use shared::{LoopEnded, LoopHandle};
 pub use shutdown::ShutdownReport;
 pub use stats::LoopStats;
-pub use table::{AcceptSink, Adopt, ChannelInit, ChannelSpec, LoopCore};
+pub use table::{Adopt, ChannelInit, ChannelSpec, LoopCore};
 
 /// What a loop is made with.
 #[derive(Clone)]

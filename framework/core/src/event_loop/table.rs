@@ -1,11 +1,10 @@
-//! The loop's table: channels and listeners by key, how they begin and how they leave.
+//! The loop's table: channels by key, how they begin and how they leave.
 
 use std::fmt;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use slab::Slab;
 
@@ -17,17 +16,17 @@ use crate::driver::TransportId;
 use crate::error::{CloseReason, Error, Result};
 use crate::event::Offloaded;
 use crate::event_loop::state::LoopState;
-use crate::event_loop::timers::Timer;
+use crate::event_loop::listeners::Listener;
 use crate::options::ChannelOptions;
 use crate::pipeline::edit::relink;
 use crate::pipeline::link::Head;
 use crate::pipeline::{IntoStages, Stages};
-use crate::transport::{CloseMode, Handle, Incoming, TransportFactory};
+use crate::transport::{CloseMode, Incoming, TransportFactory};
 
 /// The part of a loop that does not know its driver and clock: channels, listeners, timers, tasks.
 pub struct LoopCore {
     pub(crate) state: LoopState,
-    entries: Slab<Entry>,
+    pub(super) entries: Slab<Entry>,
     generation: u32,
     pub(super) shutdown: Option<super::shutdown::Shutdown>,
     /// Transports that tasks have asked for; only the loop itself has the driver they need.
@@ -39,23 +38,9 @@ pub(super) struct Wanted {
     pub(super) then: Box<dyn FnOnce(&mut LoopCore, io::Result<TransportId>)>,
 }
 
-enum Entry {
+pub(super) enum Entry {
     Channel(Box<LocalChannel>),
     Listener(Box<Listener>),
-}
-
-/// Who is given the connections that a listener accepts.
-pub trait AcceptSink: 'static {
-    /// Takes one; it may be adopted here or on another loop.
-    fn accepted(&mut self, core: &mut LoopCore, incoming: Incoming, peer: Address);
-}
-
-pub(super) struct Listener {
-    key: ChannelKey,
-    transport: TransportId,
-    handle: Handle,
-    sink: Option<Box<dyn AcceptSink>>,
-    paused: bool,
 }
 
 /// What a channel is made from: its options, and the initialiser that builds its pipeline.
@@ -147,15 +132,12 @@ pub struct Adopt {
     pub spec: ChannelSpec,
 }
 
-/// Time until a listener that could not accept tries again.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 impl LoopCore {
     pub(super) fn new(state: LoopState) -> Self {
         Self { state, entries: Slab::new(), generation: 0, shutdown: None, wanted: Vec::new() }
     }
 
-    fn next_key(&mut self) -> ChannelKey {
+    pub(super) fn next_key(&mut self) -> ChannelKey {
         self.generation = self.generation.wrapping_add(1);
         let index = self.entries.vacant_key();
         ChannelKey { index: index as u32, generation: self.generation }
@@ -181,26 +163,6 @@ impl LoopCore {
     }
 
     // ---- beginning ----
-
-    /// Listens. Connections go to `sink`.
-    ///
-    /// # Errors
-    /// Those of the transport.
-    pub fn listen(
-        &mut self,
-        transport: TransportId,
-        address: &Address,
-        options: &ChannelOptions,
-        sink: impl AcceptSink,
-    ) -> io::Result<(ChannelKey, Address)> {
-        let key = self.next_key();
-        let table = self.state.transport_mut(transport).ok_or(io::ErrorKind::Unsupported)?;
-        let (handle, bound) = table.listen(key, address, &options.socket)?;
-        let sink: Option<Box<dyn AcceptSink>> = Some(Box::new(sink));
-        let listener = Listener { key, transport, handle, sink, paused: false };
-        self.entries.insert(Entry::Listener(Box::new(listener)));
-        Ok((key, bound))
-    }
 
     /// Makes an accepted connection a channel of this loop.
     ///
@@ -363,103 +325,6 @@ impl LoopCore {
             Entry::Listener(_) => None,
         });
         channels.collect()
-    }
-
-    // ---- listeners ----
-
-    pub(super) fn accept_some(&mut self, key: ChannelKey, budget: usize) {
-        let Some(Entry::Listener(listener)) = self.entries.get_mut(key.index as usize) else {
-            return;
-        };
-        if listener.key != key {
-            return;
-        }
-        let (transport, handle) = (listener.transport, listener.handle);
-        let Some(mut sink) = listener.sink.take() else { return };
-        let mut failed = None;
-        let mut accepted = 0;
-        while accepted < budget {
-            let Some(table) = self.state.transport_mut(transport) else { break };
-            match table.accept(handle) {
-                Ok(Some((incoming, peer))) => {
-                    accepted += 1;
-                    sink.accepted(self, incoming, peer);
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            }
-        }
-        self.state.stats.accepted += accepted as u64;
-        let Some(Entry::Listener(listener)) = self.entries.get_mut(key.index as usize) else {
-            return;
-        };
-        listener.sink = Some(sink);
-        match failed {
-            Some(error) => self.pause_accepting(key, error),
-            // There may be more; edge triggering would not say so again.
-            None if accepted == budget => {
-                self.state.timers.schedule(self.state.env.now(), Timer::Accept(key));
-            }
-            None => {}
-        }
-    }
-
-    /// No descriptor is left, or the like: the listener rests for a moment instead of spinning.
-    fn pause_accepting(&mut self, key: ChannelKey, error: io::Error) {
-        self.state.stats.accept_errors += 1;
-        tracing::warn!(%error, retry_in = ?ACCEPT_PAUSE, "a connection cannot be accepted");
-        if let Some(Entry::Listener(listener)) = self.entries.get_mut(key.index as usize) {
-            listener.paused = true;
-            let (transport, handle) = (listener.transport, listener.handle);
-            if let Some(table) = self.state.transport_mut(transport) {
-                table.set_reading(handle, false);
-            }
-        }
-        let again = self.state.env.now() + ACCEPT_PAUSE;
-        self.state.timers.schedule(again, Timer::Accept(key));
-    }
-
-    pub(super) fn resume_accepting(&mut self, key: ChannelKey, budget: usize) {
-        if let Some(Entry::Listener(listener)) = self.entries.get_mut(key.index as usize)
-            && listener.key == key
-        {
-            let (transport, handle) = (listener.transport, listener.handle);
-            if std::mem::replace(&mut listener.paused, false)
-                && let Some(table) = self.state.transport_mut(transport)
-            {
-                table.set_reading(handle, true);
-            }
-            self.accept_some(key, budget);
-        }
-    }
-
-    /// Stops listening. Connections that were accepted live on.
-    pub fn close_listener(&mut self, key: ChannelKey) {
-        let index = key.index as usize;
-        let is_it = matches!(self.entries.get(index), Some(Entry::Listener(l)) if l.key == key);
-        if !is_it {
-            return;
-        }
-        if let Entry::Listener(listener) = self.entries.remove(index)
-            && let Some(table) = self.state.transport_mut(listener.transport)
-        {
-            table.close(listener.handle, CloseMode::Orderly);
-        }
-    }
-
-    pub(super) fn close_listeners(&mut self) {
-        let listeners: Vec<ChannelKey> = self
-            .entries
-            .iter()
-            .filter_map(|(_, entry)| match entry {
-                Entry::Listener(listener) => Some(listener.key),
-                Entry::Channel(_) => None,
-            })
-            .collect();
-        listeners.into_iter().for_each(|key| self.close_listener(key));
     }
 
     // ---- ending ----
