@@ -13,7 +13,7 @@ use crate::protocol::Code;
 struct Ear(Rc<Inner>);
 
 struct Inner {
-    heard: RefCell<Vec<Value>>,
+    heard: RefCell<Vec<Message>>,
     takes: Cell<usize>,
 }
 
@@ -25,11 +25,9 @@ impl Default for Inner {
 
 impl Outlet for Ear {
     fn send(&self, message: &Message) -> bool {
-        let Message::Text(text) = message else { panic!("{message:?}") };
         let Some(left) = self.0.takes.get().checked_sub(1) else { return false };
         self.0.takes.set(left);
-        let value = serde_json::from_str(text.as_str()).expect("rooms send JSON");
-        self.0.heard.borrow_mut().push(value);
+        self.0.heard.borrow_mut().push(message.clone());
         true
     }
 }
@@ -62,19 +60,24 @@ impl Person {
     }
 
     fn heard(&self) -> Vec<Value> {
-        self.ear.0.heard.take()
+        self.ear.0.heard.take().iter().map(value).collect()
     }
 
     /// The name in the last welcome.
     fn name(&self) -> String {
         let heard = self.ear.0.heard.borrow();
-        let welcome = heard.iter().rfind(|told| told["type"] == "welcome");
+        let welcome = heard.iter().rev().map(value).find(|told| told["type"] == "welcome");
         welcome.expect("was welcome")["name"].as_str().expect("a name").to_owned()
     }
 
     fn takes(&self, messages: usize) {
         self.ear.0.takes.set(messages);
     }
+}
+
+fn value(message: &Message) -> Value {
+    let Message::Text(text) = message else { panic!("{message:?}") };
+    serde_json::from_str(text.as_str()).expect("rooms send JSON")
 }
 
 fn said(number: u64, name: &str, text: &str) -> Value {
