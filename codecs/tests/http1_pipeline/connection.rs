@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use fyke_codecs::http1::{
-    Limits, REQUEST_STAGE, RESPONSE_STAGE, Response, ResponseHead, ResponsePart, Status, server,
+    HttpObjectAggregator, HttpServerHandler, Limits, REQUEST_STAGE, RESPONSE_STAGE, Reply,
+    Response, ResponseHead, ResponsePart, Status, server,
+};
+use fyke_codecs::websocket::{
+    Message, WebSocketServerProtocolConfig, WebSocketServerProtocolHandler,
 };
 use fyke_core::embedded::EmbeddedChannel;
-use fyke_core::{ChannelOptions, CloseReason};
+use fyke_core::{ChannelOptions, CloseReason, Context, InboundHandler, Never, Result};
 
 use crate::support::{Early, GET, by_hand, mirror, parts, sent, statuses, write};
 
@@ -347,4 +351,44 @@ fn a_refused_upgrade_lets_requests_go_on() {
     write(&mut channel, Response::new(Status::FORBIDDEN));
     assert_eq!(parts(&mut channel), "HE");
     assert!(channel.is_reading());
+}
+
+/// Sends WebSocket messages back.
+struct Echo;
+
+impl InboundHandler for Echo {
+    type In = Message;
+    type Out = Never;
+    type Write = Message;
+
+    fn read(&mut self, cx: &mut Context<'_, Self>, message: Message) -> Result<()> {
+        cx.write(message);
+        Ok(())
+    }
+}
+
+#[test]
+fn web_sockets_and_requests_share_a_connection() {
+    let config = WebSocketServerProtocolConfig::new("/ws");
+    let mut channel = EmbeddedChannel::new(move |ch| {
+        server(ch.pipeline(), Limits::new())
+            .duplex("ws-upgrade", WebSocketServerProtocolHandler::inbound(&config, |_| Echo))
+            .inbound("aggregator", HttpObjectAggregator::new(1000))
+            .inbound(
+                "app",
+                HttpServerHandler::new(|_, _| Reply::offload(|| Response::new(Status::OK))),
+            )
+    });
+    let ask = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+               Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    // A request, the handshake, and a message in one read; the answers wait for each other.
+    let frame: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+    channel.write_inbound([GET.as_bytes(), ask.as_bytes(), frame].concat());
+    let bytes = channel.read_outbound();
+    assert!(bytes.ends_with(b"\r\n\r\n\x81\x05Hello"), "{}", bytes.escape_ascii());
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    assert_eq!(statuses(&text), [200, 101]);
+    assert!(channel.is_reading());
+    channel.write_inbound(frame);
+    assert_eq!(channel.read_outbound(), b"\x81\x05Hello"[..]);
 }
