@@ -149,9 +149,9 @@ impl Transport for EmbeddedTransport {
         }
         let offered = usize::try_from(out.offered()).unwrap_or(usize::MAX);
         let n = wire.take(offered);
-        let mut taken = vec![0; n];
-        let n = out.copy_to(&mut taken)?;
-        wire.outbound.write_slice(&taken[..n]);
+        wire.outbound.reserve(n);
+        let n = out.copy_to(&mut wire.outbound.spare_mut()[..n])?;
+        wire.outbound.advance_writer(n);
         Ok(Wrote::Now(n))
     }
 

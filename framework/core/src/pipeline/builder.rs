@@ -102,6 +102,12 @@ impl PipelineBuilder<Datagram, Datagram> {
 }
 
 impl<R: 'static, W: 'static> PipelineBuilder<R, W> {
+    /// Room for so many stages, so that the list of them does not grow in steps.
+    pub(crate) fn with_room(stages: usize) -> Self {
+        let slots = Vec::with_capacity(stages);
+        Self { pipeline: Pipeline { slots, ..Pipeline::default() }, types: PhantomData }
+    }
+
     fn with<R2, W2>(mut self, name: &'static str, stage: Stage) -> PipelineBuilder<R2, W2> {
         self.pipeline.insert(self.pipeline.last, name, stage.vtable, stage.cell);
         PipelineBuilder { pipeline: self.pipeline, types: PhantomData }

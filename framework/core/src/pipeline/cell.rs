@@ -26,22 +26,46 @@ pub(crate) enum Op<O, W> {
 }
 
 /// What one method fired first; it lies on the stack, and what follows in the stage's spill. A
-/// message goes on from here without another copy.
-pub(crate) enum Fired<O, W> {
+/// message goes on from here without another copy: each kind has a place of its own, because moving
+/// an enum around a message copies it at an odd offset.
+pub(crate) struct Fired<O, W> {
+    pub(crate) kind: FiredKind,
+    pub(crate) read: Option<O>,
+    pub(crate) write: Option<W>,
+    pub(crate) promise: Promise,
+    pub(crate) other: Option<Op<O, W>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FiredKind {
     Nothing,
-    Read(Option<O>),
-    Write(Option<W>, Promise),
-    Other(Op<O, W>),
+    Read,
+    Write,
+    Other,
 }
 
 impl<O, W> Fired<O, W> {
-    /// The operation in the form of those that follow it.
+    #[inline(always)]
+    pub(crate) fn nothing() -> Self {
+        Self {
+            kind: FiredKind::Nothing,
+            read: None,
+            write: None,
+            promise: Promise::NONE,
+            other: None,
+        }
+    }
+
+    /// The first operation in the form of those that follow it.
     pub(crate) fn take(&mut self) -> Option<Op<O, W>> {
-        match std::mem::replace(self, Self::Nothing) {
-            Self::Nothing => None,
-            Self::Read(msg) => msg.map(Op::Read),
-            Self::Write(msg, promise) => msg.map(|msg| Op::Write(msg, promise)),
-            Self::Other(op) => Some(op),
+        match std::mem::replace(&mut self.kind, FiredKind::Nothing) {
+            FiredKind::Nothing => None,
+            FiredKind::Read => self.read.take().map(Op::Read),
+            FiredKind::Write => {
+                let promise = std::mem::take(&mut self.promise);
+                self.write.take().map(|msg| Op::Write(msg, promise))
+            }
+            FiredKind::Other => self.other.take(),
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::event_loop::state::LoopState;
 use crate::event_loop::timers::Timer;
 use crate::options::ChannelOptions;
 use crate::outgoing::Outgoing;
-use crate::pipeline::cell::{Fired, Op, Spill};
+use crate::pipeline::cell::{Fired, FiredKind, Op, Spill};
 use crate::pipeline::edit::Edit;
 use crate::pipeline::link::END;
 use crate::promise::{Promise, WriteFuture};
@@ -80,58 +80,71 @@ impl<'a, O, W> Ctx<'a, O, W> {
 
     #[inline]
     fn is_first(&self) -> bool {
-        matches!(self.fired, Fired::Nothing)
+        self.fired.kind == FiredKind::Nothing
     }
 
-    /// There is no first operation yet, which the compiler need not find out to drop it.
-    #[inline(always)]
-    fn set_first(&mut self, fired: Fired<O, W>) {
-        std::mem::forget(std::mem::replace(self.fired, fired));
-    }
-
-    fn push(&mut self, op: Op<O, W>) {
-        if self.is_first() {
-            self.set_first(Fired::Other(op));
-        } else {
-            self.push_behind(op);
+    /// Makes the place for the next operation free. What lies there goes to the spill, where what
+    /// was fired earlier lies already: so the message at hand is never passed to a cold function,
+    /// which would keep it in memory on the hot path, too.
+    ///
+    /// It does not unwind (a queue that cannot grow aborts), so no message has to be kept in memory
+    /// to be dropped in that case.
+    #[cold]
+    #[inline(never)]
+    #[allow(improper_ctypes_definitions, reason = "it is called from Rust only")]
+    extern "C" fn make_room(&mut self) {
+        if let Some(op) = self.fired.take() {
+            self.spill.get_or_insert_default().push_back(op);
         }
     }
 
+    fn push(&mut self, op: Op<O, W>) {
+        if !self.is_first() {
+            self.make_room();
+        }
+        self.fired.kind = FiredKind::Other;
+        self.fired.other = Some(op);
+    }
+
+    /// Does not unwind either.
     #[cold]
-    fn push_behind(&mut self, op: Op<O, W>) {
-        self.spill.get_or_insert_default().push_back(op);
+    #[inline(never)]
+    #[allow(improper_ctypes_definitions, reason = "it is called from Rust only")]
+    extern "C" fn drain_up_to(&mut self, ticket: u64) {
+        self.push(Op::Drain(ticket));
     }
 
     // ---- messages ----
 
     /// Passes a message on to the next handler.
-    #[inline]
+    #[inline(always)]
     pub fn fire_read(&mut self, msg: O) {
-        if self.is_first() {
-            self.set_first(Fired::Read(Some(msg)));
-        } else {
-            self.push_behind(Op::Read(msg));
+        if !self.is_first() {
+            self.make_room();
         }
+        self.fired.kind = FiredKind::Read;
+        put(&mut self.fired.read, msg);
     }
 
     /// Sends a message towards the transport. It is flushed at the end of the turn.
-    #[inline]
+    #[inline(always)]
     pub fn write(&mut self, msg: W) {
         self.write_with(msg, Promise::NONE);
     }
 
     /// Sends a message, with a promise to keep when the transport has taken it.
-    #[inline]
+    #[inline(always)]
     pub fn write_with(&mut self, msg: W, promise: Promise) {
         // What handles wrote before this call goes first: order is order of issue.
         if let Some(up_to) = self.drain_first() {
-            self.push(Op::Drain(up_to));
+            self.drain_up_to(up_to);
         }
-        if self.is_first() {
-            self.set_first(Fired::Write(Some(msg), promise));
-        } else {
-            self.push_behind(Op::Write(msg, promise));
+        if !self.is_first() {
+            self.make_room();
         }
+        self.fired.kind = FiredKind::Write;
+        put(&mut self.fired.write, msg);
+        std::mem::forget(std::mem::replace(&mut self.fired.promise, promise));
     }
 
     /// Sends a message; the future is ready when the transport has taken it (one allocation).
@@ -406,6 +419,12 @@ impl<'a, O, W> Ctx<'a, O, W> {
     pub fn set_attribute<T: 'static>(&mut self, value: T) -> Option<T> {
         self.core.attributes.set(value)
     }
+}
+
+/// Puts a message where none is, which the compiler need not find out to drop it.
+#[inline(always)]
+fn put<T>(place: &mut Option<T>, msg: T) {
+    std::mem::forget(place.replace(msg));
 }
 
 impl<O> Ctx<'_, O, Outgoing> {

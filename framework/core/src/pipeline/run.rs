@@ -10,7 +10,7 @@ use crate::channel::LocalChannel;
 use crate::error::{CloseReason, Error, Result};
 use crate::event::Notice;
 use crate::event_loop::state::LoopState;
-use crate::pipeline::cell::{Fired, Item, Op, cell_of};
+use crate::pipeline::cell::{Fired, FiredKind, Item, Op, cell_of};
 use crate::pipeline::context::{Ctx, Place};
 use crate::pipeline::link::{END, ReadLink, WriteLink};
 use crate::pipeline::slot::{BUSY, DEAD, INBOX, OFFLOADED, PULLING, REST};
@@ -151,7 +151,7 @@ fn run<H: Runs>(
     ch.core.running = slot;
     let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing };
     // Whoever a message goes on to takes it out of here, so nothing is left to drop in the end.
-    let mut fired = ManuallyDrop::new(Fired::Nothing);
+    let mut fired = ManuallyDrop::new(Fired::nothing());
     let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
     let result = call(&mut cell.stage, &mut cx);
     lp.stall.check(s.name);
@@ -162,20 +162,20 @@ fn run<H: Runs>(
     }
     // The common case: at most one operation, and it is the last thing this stage does, so the
     // stage is free again before the operation runs.
-    match &mut *fired {
-        Fired::Nothing => {}
-        Fired::Read(msg) => match cell.next_read {
-            Some(link) => (link.deliver)(ch, lp, link.slot, msg),
-            None => ch.tail_read(msg.take()),
+    match fired.kind {
+        FiredKind::Nothing => {}
+        FiredKind::Read => match cell.next_read {
+            Some(link) => (link.deliver)(ch, lp, link.slot, &mut fired.read),
+            None => ch.tail_read(fired.read.take()),
         },
-        Fired::Write(msg, promise) => {
-            let promise = std::mem::take(promise);
+        FiredKind::Write => {
+            let promise = std::mem::take(&mut fired.promise);
             match cell.next_write {
-                Some(link) => (link.deliver)(ch, lp, link.slot, msg, promise),
-                None => drop(promise),
+                Some(link) => (link.deliver)(ch, lp, link.slot, &mut fired.write, promise),
+                None => drop((fired.write.take(), promise)),
             }
         }
-        Fired::Other(_) => {
+        FiredKind::Other => {
             let (next_read, next_write) = (cell.next_read, cell.next_write);
             if let Some(op) = fired.take() {
                 // An edit that must wait keeps the stage busy by itself.
@@ -315,11 +315,11 @@ fn call<H: Runs>(
 ) -> Left<H> {
     let s = &mut ch.pipeline.slots[slot as usize];
     let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else {
-        return Left { fired: Fired::Nothing, result: Ok(()) };
+        return Left { fired: Fired::nothing(), result: Ok(()) };
     };
     ch.core.running = slot;
     let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing };
-    let mut fired = Fired::Nothing;
+    let mut fired = Fired::nothing();
     let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
     let result = call(&mut cell.stage, &mut cx);
     lp.stall.check(s.name);
@@ -333,10 +333,24 @@ fn leave<H: Runs>(
     lp: &mut LoopState,
     slot: u16,
     id: u32,
-    first: Option<Op<H::Out, H::WriteOut>>,
+    last: Option<Op<H::Out, H::WriteOut>>,
 ) -> bool {
-    let Some(mut op) = first else { return true };
-    ch.pipeline.slots[slot as usize].flags |= BUSY;
+    let s = &mut ch.pipeline.slots[slot as usize];
+    let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return false };
+    // What was spilled was fired earlier.
+    let spilled = cell.spill.as_mut().and_then(|spill| {
+        let first = spill.pop_front()?;
+        Some((first, spill))
+    });
+    let mut op = match (spilled, last) {
+        (Some((first, spill)), last) => {
+            spill.extend(last);
+            first
+        }
+        (None, Some(last)) => last,
+        (None, None) => return true,
+    };
+    s.flags |= BUSY;
     loop {
         let s = &mut ch.pipeline.slots[slot as usize];
         let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return false };
@@ -385,36 +399,36 @@ fn pull_all<H: Runs>(
         }
         ch.core.running = slot;
         let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing: false };
-        let mut fired = Fired::Nothing;
+        // With a message nothing else is fired, so there is nothing to drop either.
+        let mut fired = ManuallyDrop::new(Fired::nothing());
         let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
-        let pulled = cell.stage.pull(&mut cx);
+        let mut pulled = cell.stage.pull(&mut cx);
         lp.stall.check(s.name);
-        match pulled {
-            Ok(mut msg @ Some(_)) => {
+        match &mut pulled {
+            Ok(msg) if msg.is_some() => {
                 if cell.last_puller {
                     ch.core.demand_met();
                 }
                 match cell.next_read {
-                    Some(link) => (link.deliver)(ch, lp, link.slot, &mut msg),
-                    None => ch.tail_read(msg),
+                    Some(link) => (link.deliver)(ch, lp, link.slot, msg),
+                    None => ch.tail_read(msg.take()),
                 }
                 if ch.pipeline.slots[slot as usize].id != id {
                     return false;
                 }
             }
-            Ok(None) => {
+            Ok(_) => {
                 cell.stage.settle();
                 s.flags &= !REST;
-                if let Some(first) = fired.take()
-                    && !leave::<H>(ch, lp, slot, id, Some(first))
-                {
+                let last = fired.take();
+                if !leave::<H>(ch, lp, slot, id, last) {
                     return false;
                 }
                 break;
             }
-            Err(error) => {
-                left.fired = fired;
-                left.result = Err(error);
+            Err(_) => {
+                left.fired = ManuallyDrop::into_inner(fired);
+                left.result = pulled.map(drop);
                 break;
             }
         }
@@ -450,10 +464,5 @@ pub(super) fn resume<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u
     if s.flags & (BUSY | PULLING | DEAD) != 0 {
         return;
     }
-    let cell = s.stage.as_deref_mut().and_then(cell_of::<H>);
-    let mut fired = Fired::Nothing;
-    if let Some(op) = cell.and_then(|cell| cell.spill.as_mut()?.pop_front()) {
-        fired = Fired::Other(op);
-    }
-    settle::<H>(ch, lp, slot, Left { fired, result: Ok(()) });
+    settle::<H>(ch, lp, slot, Left { fired: Fired::nothing(), result: Ok(()) });
 }

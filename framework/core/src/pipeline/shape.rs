@@ -30,15 +30,23 @@ pub(crate) struct Shape {
 
 /// Shapes in use on a loop; few, as servers have few kinds of pipelines.
 #[derive(Default)]
-pub(crate) struct Shapes(Vec<Rc<Shape>>);
+pub(crate) struct Shapes {
+    known: Vec<Rc<Shape>>,
+    /// How many stages the last pipeline had: the next one is likely to have as many.
+    usual_stages: usize,
+}
 
 /// How many shapes are remembered; more pipelines than that are checked anew each time.
 const SHAPES_MAX: usize = 16;
 
 impl Shapes {
+    pub(crate) fn usual_stages(&self) -> usize {
+        self.usual_stages
+    }
+
     /// The shape of `rows`, checked.
     pub(crate) fn of(&mut self, head: Head, rows: &[Row]) -> Result<Rc<Shape>, LinkError> {
-        let known = self.0.iter().find(|shape| shape.head == head && *shape.rows == *rows);
+        let known = self.known.iter().find(|shape| shape.head == head && *shape.rows == *rows);
         if let Some(shape) = known {
             return Ok(Rc::clone(shape));
         }
@@ -49,10 +57,10 @@ impl Shapes {
         }
         let tail = check(head, rows)?;
         let shape = Rc::new(Shape { head, rows: rows.into(), tail });
-        if self.0.len() == SHAPES_MAX {
-            self.0.remove(0);
+        if self.known.len() == SHAPES_MAX {
+            self.known.remove(0);
         }
-        self.0.push(Rc::clone(&shape));
+        self.known.push(Rc::clone(&shape));
         Ok(shape)
     }
 
@@ -62,9 +70,10 @@ impl Shapes {
         head: Head,
         pipeline: &Pipeline,
     ) -> Result<Rc<Shape>, LinkError> {
+        self.usual_stages = pipeline.slots.len();
         // Most pipelines are short: compare without allocating first.
         let known = self
-            .0
+            .known
             .iter()
             .find(|shape| shape.head == head && shape.rows.iter().copied().eq(rows_of(pipeline)));
         if let Some(shape) = known {
