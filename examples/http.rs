@@ -96,10 +96,7 @@ fn serve(flags: &Flags) -> Result<(), String> {
         ),
     };
     let limits = Limits::new().body_bytes_max(BODY_BYTES_MAX);
-    // The limit is for memory, but the channel counts a file's region towards it as well: one of more
-    // than 64 MiB would be refused. Memory stays bounded without it, as no further request is taken
-    // in while the channel is above its water mark.
-    let options = ChannelOptions::default().outbound_bytes_max(usize::MAX);
+    let options = ChannelOptions::default();
     flags.server.serve("http", "127.0.0.1:8080", options, move |ch| {
         let files = files.clone();
         server(ch.pipeline(), limits)

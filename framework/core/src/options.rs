@@ -95,7 +95,8 @@ pub struct ChannelOptions {
     /// Above so many outbound bytes a channel is not writable (64 KiB).
     pub high_water_mark: usize,
     /// A write that would take the outbound bytes beyond this fails and closes the channel
-    /// (64 MiB): memory does not grow for a peer that does not read.
+    /// (64 MiB): memory does not grow for a peer that does not read. Pieces of files take none and
+    /// do not count.
     pub outbound_bytes_max: usize,
     /// A channel that is not writable reads nothing until it is again. On by default: a slow
     /// reader stops its own input instead of filling the server's memory.

@@ -32,6 +32,15 @@ impl Outgoing {
         }
     }
 
+    /// How many of its bytes take memory: none of a file's.
+    #[must_use]
+    pub fn bytes_in_memory(&self) -> u64 {
+        match self {
+            Self::File(_) => 0,
+            other => other.len(),
+        }
+    }
+
     /// Whether there is nothing to send.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -274,13 +274,13 @@ impl ChannelCore {
     #[inline]
     pub(crate) fn takes_direct_writes(&self) -> bool {
         self.takes_writes()
-            && self.pending_bytes() < self.options.outbound_bytes_max as u64
+            && self.bytes_in_memory() < self.options.outbound_bytes_max as u64
             && self.head == Head::Stream
     }
 
     /// A message at the head of a stream channel.
     pub(crate) fn write(&mut self, msg: Outgoing, promise: Promise) {
-        if let Err(error) = self.admit(msg.len()) {
+        if let Err(error) = self.admit(msg.bytes_in_memory()) {
             promise.fail(error);
             return;
         }
@@ -345,14 +345,19 @@ impl ChannelCore {
         }
     }
 
-    /// Whether so many bytes more may wait.
+    /// What waits to be sent and takes memory: file regions do not.
+    fn bytes_in_memory(&self) -> u64 {
+        self.pending_bytes() - self.outbound.pending() + self.outbound.in_memory()
+    }
+
+    /// Whether so many bytes of memory more may wait.
     fn admit(&mut self, bytes: u64) -> Result<(), Error> {
         if !self.takes_writes() {
             return Err(Error::closed());
         }
-        let (pending, limit) = (self.pending_bytes(), self.options.outbound_bytes_max);
+        let (pending, limit) = (self.bytes_in_memory(), self.options.outbound_bytes_max);
         // A single message larger than the limit passes when nothing else waits: it is there
-        // already, and a file region takes no memory.
+        // already.
         if pending > 0 && pending.saturating_add(bytes) > limit as u64 {
             // The stream has a hole from here on, so it must not go on.
             self.abort_with(CloseReason::Limit);

@@ -40,12 +40,19 @@ enum Chunk {
 pub(crate) struct Outbound {
     chunks: VecDeque<Chunk>,
     pending: u64,
+    /// Of these, bytes of files, which take no memory.
+    in_files: u64,
 }
 
 impl Outbound {
     /// Bytes that wait.
     pub(crate) fn pending(&self) -> u64 {
         self.pending
+    }
+
+    /// Bytes that wait in memory.
+    pub(crate) fn in_memory(&self) -> u64 {
+        self.pending - self.in_files
     }
 
     /// Whether neither bytes nor promises wait.
@@ -70,7 +77,10 @@ impl Outbound {
             Outgoing::Bytes(bytes) if bytes.is_empty() => {}
             Outgoing::Bytes(bytes) => self.chunks.push_back(Chunk::Bytes(bytes)),
             Outgoing::File(region) if region.is_empty() => {}
-            Outgoing::File(region) => self.chunks.push_back(Chunk::File(region)),
+            Outgoing::File(region) => {
+                self.in_files += region.len();
+                self.chunks.push_back(Chunk::File(region));
+            }
         }
         self.push_promise(promise);
     }
@@ -131,14 +141,19 @@ impl Outbound {
                 match front {
                     Chunk::Buf(buf) => bytes::Buf::advance(buf, n),
                     Chunk::Bytes(bytes) => bytes::Buf::advance(bytes, n),
-                    Chunk::File(region) => region.advance(n as u64),
+                    Chunk::File(region) => {
+                        region.advance(n as u64);
+                        self.in_files -= n as u64;
+                    }
                     Chunk::Promise(_) => {}
                 }
                 break;
             }
             n -= len;
-            if let Some(Chunk::Promise(promise)) = self.chunks.pop_front() {
-                promise.succeed();
+            match self.chunks.pop_front() {
+                Some(Chunk::Promise(promise)) => promise.succeed(),
+                Some(Chunk::File(_)) => self.in_files -= len as u64,
+                _ => {}
             }
         }
         if self.chunks.is_empty() && self.chunks.capacity() > 8 {
@@ -154,6 +169,7 @@ impl Outbound {
     /// Drops everything and fails the promises.
     pub(crate) fn fail(&mut self, mut error: impl FnMut() -> Error) {
         self.pending = 0;
+        self.in_files = 0;
         for chunk in std::mem::take(&mut self.chunks) {
             if let Chunk::Promise(promise) = chunk {
                 promise.fail(error());

@@ -8,7 +8,8 @@ use fyke_core::embedded::{EmbeddedChannel, MessageChannel};
 use fyke_core::event_loop::LoopOptions;
 use fyke_core::{
     ChannelOptions, CloseReason, CodecError, Context, Ctx, DuplexContext, DuplexHandler, ErrorKind,
-    InboundHandler, Never, Offloaded, Outgoing, Promise, Result, Sender, Stage,
+    FileRegion, InboundHandler, Never, Offloaded, Outgoing, Promise, RegionSource, Result, Sender,
+    Stage,
 };
 
 use crate::support::world::{Trigger, World};
@@ -62,6 +63,46 @@ fn rule_04_beyond_the_hard_limit_a_write_fails() {
     assert_eq!(channel.close_reason(), Some(CloseReason::Limit));
     assert_eq!(channel.read_outbound(), b"01", "nothing leaves behind the hole");
     assert_eq!(outcome(&mut first), Some(false));
+}
+
+/// Zeroes without end.
+struct Zeroes;
+
+impl RegionSource for Zeroes {
+    fn read_at(&self, _: u64, into: &mut [u8]) -> std::io::Result<usize> {
+        into.fill(0);
+        Ok(into.len())
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+/// 4, the hard limit is for memory: a piece of a file behind its head may be larger, stops the
+/// reading as any write does, and what is written behind it still counts.
+#[test]
+fn rule_04_file_regions_take_no_memory() {
+    let options = ChannelOptions::new().water_marks(5, 10).outbound_bytes_max(20);
+    let mut channel =
+        EmbeddedChannel::with_options(options, |ch| ch.pipeline().inbound("end", on_read(drop_it)));
+    channel.set_room(Some(0));
+    let mut head = channel.write_outbound(Outgoing::from("head")).unwrap();
+    let region = FileRegion::new(Arc::new(Zeroes), 0, 1000);
+    let mut file = channel.write_outbound(Outgoing::from(region)).unwrap();
+    assert_eq!(channel.pending_bytes(), 1004);
+    assert!(channel.is_open() && !channel.is_reading());
+    channel.set_room(Some(504));
+    assert_eq!((outcome(&mut head), outcome(&mut file)), (Some(true), None));
+    let mut behind = channel.write_outbound(Outgoing::from("0123456789abcdef")).unwrap();
+    channel.set_room(None);
+    assert_eq!((outcome(&mut file), outcome(&mut behind)), (Some(true), Some(true)));
+    assert_eq!(channel.read_outbound().len(), 4 + 1000 + 16);
+    channel.set_room(Some(0));
+    let _ = channel.write_outbound(Outgoing::from("0123456789abcdef")).unwrap();
+    let mut over = channel.write_outbound(Outgoing::from("01234")).unwrap();
+    assert_eq!(outcome(&mut over), Some(false));
+    assert_eq!(channel.close_reason(), Some(CloseReason::Limit));
 }
 
 fn drop_it(_: &mut Ctx<'_, Never, Outgoing>, _: ByteBuf) -> Result<()> {
