@@ -44,12 +44,12 @@ pub use codec::{MessageCodec, MessageDecoder};
 pub use decoder::{FrameDecoder, FramePart};
 pub use error::WebSocketError;
 pub use frame::{Frame, FrameEncoder};
-pub use handshake::{Handshake, HandshakeError, accept_key, choose_protocol};
 #[cfg(feature = "pipeline")]
 pub use handler::{
     Opened, WebSocketHandler, WebSocketServerProtocolConfig, WebSocketServerProtocolHandler,
     same_origin,
 };
+pub use handshake::{Handshake, HandshakeError, accept_key, choose_protocol};
 pub use limits::{Limits, Role};
 pub use mask::{Masks, mask};
 pub use message::{Message, Text};
