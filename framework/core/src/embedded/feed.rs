@@ -109,10 +109,11 @@ impl<I: 'static, O: 'static> MessageChannel<I, O> {
         options: ChannelOptions,
         init: impl Fn(PipelineBuilder<I, O>) -> S + Send + Sync + 'static,
     ) -> Self {
-        let mut channel = EmbeddedChannel::with_options(options, move |ch: &mut ChannelInit<'_>| {
-            let feed = Feed::<I, O> { written: Rc::default(), message: PhantomData };
-            init(ch.pipeline().duplex("feed", feed))
-        });
+        let mut channel =
+            EmbeddedChannel::with_options(options, move |ch: &mut ChannelInit<'_>| {
+                let feed = Feed::<I, O> { written: Rc::default(), message: PhantomData };
+                init(ch.pipeline().duplex("feed", feed))
+            });
         let written = channel.attribute::<Written<O>>().expect("the feed has set it");
         Self { channel, written, message: PhantomData }
     }

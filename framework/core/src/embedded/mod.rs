@@ -401,7 +401,7 @@ impl LoopCore {
         let peer = Address::local("embedded-peer");
         let mut channel = self.new_channel(transport, head, spec, Some(peer));
         let key = channel.core.key;
-        let table = self.state.transport_mut(transport).ok_or(Error::closed())?;
+        let table = self.state.transport_mut(transport).ok_or_else(Error::closed)?;
         channel.core.handle =
             Some(table.adopt(key, incoming, &Arc::clone(spec.options()).socket)?);
         channel.core.captured = Some(captured);

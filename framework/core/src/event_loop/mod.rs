@@ -20,9 +20,11 @@ mod table;
 pub(crate) mod timers;
 mod turn;
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +35,7 @@ use crate::driver::{Driver, Readiness, TransportId};
 use crate::env::{Env, Offload, OffloadInline};
 use crate::event_loop::shared::Inbox;
 use crate::event_loop::state::LoopState;
-use crate::event_loop::timers::Timer;
+use crate::event_loop::timers::{Repeat, Timer};
 use crate::transport::{TransportEvent, TransportFactory, TransportSeat};
 
 pub use listeners::AcceptSink;
@@ -209,25 +211,12 @@ impl LoopCore {
         task: impl FnMut(&mut Self) -> bool + 'static,
     ) -> FixedRate {
         assert!(!period.is_zero(), "a period must be longer than nothing");
-        let cancelled = std::rc::Rc::new(std::cell::Cell::new(false));
+        let cancelled = Rc::new(Cell::new(false));
         let at = self.state.env.now() + delay;
-        self.repeat(at, period, task, std::rc::Rc::clone(&cancelled));
-        FixedRate(cancelled)
-    }
-
-    fn repeat(
-        &mut self,
-        at: fyke_clock::Instant,
-        period: Duration,
-        mut task: impl FnMut(&mut Self) -> bool + 'static,
-        cancelled: std::rc::Rc<std::cell::Cell<bool>>,
-    ) {
-        let run = move |core: &mut Self| {
-            if !cancelled.get() && task(core) {
-                core.repeat(at + period, period, task, cancelled);
-            }
-        };
-        self.state.timers.schedule(at, Timer::Task(Box::new(run)));
+        let rate = FixedRate(Rc::clone(&cancelled));
+        let repeat = Repeat { at, period, task: Box::new(task), cancelled };
+        self.state.timers.schedule(at, Timer::Repeat(Box::new(repeat)));
+        rate
     }
 
     /// Cancels a timer; `false` when it has expired already.
@@ -253,7 +242,7 @@ impl LoopCore {
 
 /// A task that repeats. Dropping this does not end it; see [`cancel`](Self::cancel).
 #[derive(Clone, Debug)]
-pub struct FixedRate(std::rc::Rc<std::cell::Cell<bool>>);
+pub struct FixedRate(Rc<Cell<bool>>);
 
 impl FixedRate {
     /// No run begins any more.

@@ -15,8 +15,8 @@ use crate::channel::{Channel, ChannelKey, LocalChannel};
 use crate::driver::TransportId;
 use crate::error::{CloseReason, Error, Result};
 use crate::event::Offloaded;
-use crate::event_loop::state::LoopState;
 use crate::event_loop::listeners::Listener;
+use crate::event_loop::state::LoopState;
 use crate::options::ChannelOptions;
 use crate::pipeline::edit::relink;
 use crate::pipeline::link::Head;
@@ -33,9 +33,15 @@ pub struct LoopCore {
     pub(super) wanted: Vec<Wanted>,
 }
 
+/// Told of the transport that was made.
+type Then = Box<dyn FnOnce(&mut LoopCore, io::Result<TransportId>)>;
+
+/// Builds the pipeline of a channel.
+type Init = dyn Fn(&mut ChannelInit<'_>) -> Result<Stages> + Send + Sync;
+
 pub(super) struct Wanted {
     pub(super) factory: Arc<dyn TransportFactory>,
-    pub(super) then: Box<dyn FnOnce(&mut LoopCore, io::Result<TransportId>)>,
+    pub(super) then: Then,
 }
 
 pub(super) enum Entry {
@@ -47,7 +53,7 @@ pub(super) enum Entry {
 #[derive(Clone)]
 pub struct ChannelSpec {
     options: Arc<ChannelOptions>,
-    init: Arc<dyn Fn(&mut ChannelInit<'_>) -> Result<Stages> + Send + Sync>,
+    init: Arc<Init>,
 }
 
 /// What an initialiser is given.
@@ -66,7 +72,7 @@ impl fmt::Debug for ChannelInit<'_> {
 impl ChannelInit<'_> {
     /// Begins the pipeline of a stream channel.
     pub fn pipeline(&self) -> crate::pipeline::PipelineBuilder {
-        crate::pipeline::PipelineBuilder::stream()
+        crate::pipeline::PipelineBuilder::with_room(self.state.shapes.usual_stages())
     }
 
     /// Begins the pipeline of a datagram channel.
@@ -74,7 +80,7 @@ impl ChannelInit<'_> {
         &self,
     ) -> crate::pipeline::PipelineBuilder<crate::outgoing::Datagram, crate::outgoing::Datagram>
     {
-        crate::pipeline::PipelineBuilder::datagram()
+        crate::pipeline::PipelineBuilder::with_room(self.state.shapes.usual_stages())
     }
 
     /// The address of the other side.
@@ -172,7 +178,7 @@ impl LoopCore {
         let Adopt { transport, incoming, peer, spec } = adopt;
         let mut channel = self.new_channel(transport, Head::Stream, &spec, Some(peer));
         let key = channel.core.key;
-        let table = self.state.transport_mut(transport).ok_or(Error::closed())?;
+        let table = self.state.transport_mut(transport).ok_or_else(Error::closed)?;
         let handle = table.adopt(key, incoming, &spec.options.socket)?;
         channel.core.handle = Some(handle);
         channel.core.set_active();
@@ -229,7 +235,7 @@ impl LoopCore {
     ) -> Result<(Channel, Address)> {
         let mut channel = self.new_channel(transport, Head::Datagram, spec, peer.cloned());
         let key = channel.core.key;
-        let table = self.state.transport_mut(transport).ok_or(Error::closed())?;
+        let table = self.state.transport_mut(transport).ok_or_else(Error::closed)?;
         let (handle, bound) = table.datagram(key, bind, peer, &spec.options.socket)?;
         channel.core.handle = Some(handle);
         channel.core.set_active();

@@ -1,5 +1,11 @@
 //! What the loop's timers are for.
 
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fyke_clock::Instant;
+
 use crate::channel::ChannelKey;
 use crate::event_loop::LoopCore;
 
@@ -12,6 +18,27 @@ pub(crate) enum Timer {
     Accept(ChannelKey),
     /// A task of the loop.
     Task(Box<dyn FnOnce(&mut LoopCore)>),
+    /// A task of the loop that repeats.
+    Repeat(Box<Repeat>),
     /// The loop's shutdown ends.
     ShutdownDeadline,
+}
+
+/// A task that repeats at fixed times.
+pub(crate) struct Repeat {
+    pub(crate) at: Instant,
+    pub(crate) period: Duration,
+    /// Answers whether it goes on.
+    pub(crate) task: Box<dyn FnMut(&mut LoopCore) -> bool>,
+    pub(crate) cancelled: Rc<Cell<bool>>,
+}
+
+impl Repeat {
+    /// Runs once and re-arms itself.
+    pub(super) fn run(mut self: Box<Self>, core: &mut LoopCore) {
+        if !self.cancelled.get() && (self.task)(core) {
+            self.at += self.period;
+            core.state.timers.schedule(self.at, Timer::Repeat(self));
+        }
+    }
 }

@@ -182,6 +182,9 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
                     self.core.resume_accepting(key, self.options.accepts_per_turn);
                 }
                 Timer::Task(task) => guarded(&mut self.core, "a timer's task", task),
+                Timer::Repeat(repeat) => {
+                    guarded(&mut self.core, "a repeated task", |core| repeat.run(core));
+                }
                 Timer::ShutdownDeadline => self.core.shutdown_deadline(),
             }
         }

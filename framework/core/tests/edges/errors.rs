@@ -115,7 +115,7 @@ fn an_outbound_handler_hears_its_own_errors() {
             .inbound("behind", Watch::<u8, u8>::new("behind", &l))
     });
     log.take();
-    let _ = channel.write_outbound(b'x').unwrap();
+    drop(channel.write_outbound(b'x').unwrap());
     assert_eq!(errors(&log), ["own(will not)", "behind.error(will not)"]);
 }
 

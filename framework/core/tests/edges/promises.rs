@@ -68,7 +68,7 @@ fn a_close_that_cannot_wait_fails_them() {
     let ends: [End; 3] = [
         |ch| ch.channel().abort(),
         |ch| ch.break_connection(io::ErrorKind::ConnectionReset.into()),
-        |ch| _ = ch.run(|cx| cx.abort()),
+        |ch| ch.run(|cx| cx.abort()),
     ];
     for end in ends {
         let mut channel = raw();

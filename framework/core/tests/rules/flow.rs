@@ -99,7 +99,7 @@ fn rule_04_file_regions_take_no_memory() {
     assert_eq!((outcome(&mut file), outcome(&mut behind)), (Some(true), Some(true)));
     assert_eq!(channel.read_outbound().len(), 4 + 1000 + 16);
     channel.set_room(Some(0));
-    let _ = channel.write_outbound(Outgoing::from("0123456789abcdef")).unwrap();
+    drop(channel.write_outbound(Outgoing::from("0123456789abcdef")).unwrap());
     let mut over = channel.write_outbound(Outgoing::from("01234")).unwrap();
     assert_eq!(outcome(&mut over), Some(false));
     assert_eq!(channel.close_reason(), Some(CloseReason::Limit));
@@ -374,7 +374,7 @@ impl Decoder for Echoing {
 }
 
 /// 5. A decoder is asked until it has nothing more, though it may have taken all bytes before; and
-/// what it has left when the channel pauses comes when the pause is over.
+///    what it has left when the channel pauses comes when the pause is over.
 #[test]
 fn rule_05_a_decoder_may_give_more_than_it_takes() {
     let mut channel =
