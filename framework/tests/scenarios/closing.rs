@@ -15,7 +15,7 @@ fn after_the_peers_end_everything_is_echoed_and_then_our_end_comes() {
         // It does not read before it has ended its side: more waits than the water marks allow.
         let options = narrow(greedy().auto_read(false).allow_half_closure(true));
         let client = world.bytes_client(server.local_address(), options);
-        let data = random_bytes(300_000, 1);
+        let data = random_bytes(4 << 20, 1);
         client.send(data.clone());
         client.channel.shutdown().unwrap();
         client.channel.set_auto_read(true).unwrap();

@@ -2,7 +2,8 @@
 //!
 //! A scenario is a script on the test's own thread. It sees both ends of its connections as
 //! [`Peer`]s: a handle, and a log of what the pipeline's last handler was told. What a scenario
-//! returns must be equal on all transports. `SCENARIO_TRANSPORT=blocking` runs it on one.
+//! returns must be equal on all transports. `SCENARIO_TRANSPORT=blocking` runs it on one, and
+//! `SCENARIO_SEEDS=200` tries so many seeds of the late transport.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -49,7 +50,8 @@ pub(crate) fn transports() -> Vec<Setup> {
         ("blocking".to_owned(), Kind::Blocking),
         ("local".to_owned(), Kind::Local),
     ];
-    let fake = [1, 2, 3, 4].map(|seed| (format!("fake-{seed}"), Kind::Fake(seed)));
+    let seeds = std::env::var("SCENARIO_SEEDS").map_or(4, |n| n.parse().unwrap());
+    let fake = (1..=seeds).map(|seed| (format!("fake-{seed}"), Kind::Fake(seed)));
     let all = tcp.chain(others).chain(fake).map(|(name, kind)| Setup { name, kind });
     let only = std::env::var("SCENARIO_TRANSPORT").ok();
     all.filter(|setup| only.as_ref().is_none_or(|only| *only == setup.name)).collect()
@@ -504,6 +506,12 @@ impl Peer {
         }
     }
 
+    /// Skips what comes before `wanted`.
+    #[track_caller]
+    pub(crate) fn until(&mut self, wanted: &Log) {
+        while self.next() != *wanted {}
+    }
+
     /// Exactly `n` bytes.
     #[track_caller]
     pub(crate) fn bytes(&mut self, n: usize) -> Vec<u8> {
@@ -620,6 +628,8 @@ pub(crate) fn greedy() -> ChannelOptions {
 
 /// Sockets that hold little, so that a reader that stops is noticed soon.
 pub(crate) fn narrow(options: ChannelOptions) -> ChannelOptions {
-    let socket = SocketOptions::new().send_buffer_bytes(Some(16 * 1024));
-    options.socket(socket.recv_buffer_bytes(Some(16 * 1024)))
+    // A segment of the loopback interface is 64 KiB: with less room than two of them a reader's
+    // window stays closed until the sender asks, which takes a timer each time.
+    let socket = SocketOptions::new().send_buffer_bytes(Some(64 * 1024));
+    options.socket(socket.recv_buffer_bytes(Some(256 * 1024)))
 }

@@ -258,8 +258,10 @@ fn a_slow_reader_loses_nothing() {
 }
 
 fn narrow(options: ChannelOptions) -> ChannelOptions {
-    let socket = SocketOptions::new().send_buffer_bytes(Some(16 * 1024));
-    options.socket(socket.recv_buffer_bytes(Some(16 * 1024)))
+    // A segment of the loopback interface is 64 KiB: with less room than two of them a reader's
+    // window stays closed until the sender asks, which takes a timer each time.
+    let socket = SocketOptions::new().send_buffer_bytes(Some(64 * 1024));
+    options.socket(socket.recv_buffer_bytes(Some(256 * 1024)))
 }
 
 /// Two threads that both blocked in `send` would not read each other.
