@@ -27,7 +27,8 @@ impl Offload for OffloadInline {
     }
 }
 
-/// See the [module](self).
+/// What the loop tells its handlers of the world: their only source of time, date, randomness, and
+/// of threads to block on. They reach it by [`Ctx::env`](crate::Ctx::env).
 pub struct Env {
     now: Instant,
     unix_time: Duration,
@@ -47,7 +48,8 @@ impl Env {
         }
     }
 
-    /// The time of this turn, on the loop's monotonic clock.
+    /// The time of this turn, on the loop's monotonic clock. It stands still while the turn lasts, so
+    /// reading it costs nothing.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.now

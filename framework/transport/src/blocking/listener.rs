@@ -17,7 +17,7 @@ use crate::kernel::table::Kind;
 use crate::kernel::unix::{BoundPath, from_peer, from_system};
 use crate::kernel::{listener, options};
 
-/// See the [module](self).
+/// A listener whose [`accept`](Self::accept) blocks, and that another thread can end.
 #[derive(Debug)]
 pub struct BlockingListener {
     socket: OwnedFd,
