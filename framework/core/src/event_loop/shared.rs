@@ -43,6 +43,9 @@ pub(crate) struct LoopShared {
     waker: Arc<dyn Wakeup>,
     /// Nanoseconds of work in the last measured window, per second: the measured load.
     pub(crate) load: AtomicU64,
+    /// How often the loop went to sleep, now and at the last tick.
+    sleeps: AtomicU64,
+    sleeps_at_tick: AtomicU64,
     /// Channels (listeners not counted).
     pub(crate) channels: AtomicU32,
     /// Connections that are on their way here.
@@ -76,6 +79,8 @@ impl LoopHandle {
             ended: AtomicBool::new(false),
             waker,
             load: AtomicU64::new(0),
+            sleeps: AtomicU64::new(0),
+            sleeps_at_tick: AtomicU64::new(0),
             channels: AtomicU32::new(0),
             incoming: AtomicU32::new(0),
             ticks: AtomicU64::new(0),
@@ -137,6 +142,14 @@ impl LoopHandle {
     /// Advances the coarse tick by which the loop notices a handler that blocks it.
     pub fn tick(&self) {
         self.0.ticks.fetch_add(1, Ordering::Relaxed);
+        let sleeps = self.0.sleeps.load(Ordering::Relaxed);
+        let same = self.0.sleeps_at_tick.swap(sleeps, Ordering::Relaxed) == sleeps;
+        if same && self.0.sleeping.load(Ordering::Relaxed) {
+            // It measures its load when it works. One that has slept since the last tick would
+            // keep that of its last busy moment, and be given nothing for ever.
+            let load = self.0.load.load(Ordering::Relaxed);
+            self.0.load.store(load / 2, Ordering::Relaxed);
+        }
     }
 
     /// Runs `task` on the loop, after what was given to it before.
@@ -196,6 +209,7 @@ impl LoopHandle {
 
     /// Announces that the loop is about to wait; `false` when there is work after all.
     pub(crate) fn prepare_to_sleep(&self) -> bool {
+        self.0.sleeps.fetch_add(1, Ordering::Relaxed);
         self.0.sleeping.store(true, Ordering::SeqCst);
         let idle = self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         if !idle {
@@ -222,5 +236,34 @@ impl fmt::Debug for LoopHandle {
             .field("id", &self.0.id)
             .field("channels", &self.channels())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nobody;
+
+    impl Wakeup for Nobody {
+        fn wake(&self) {}
+    }
+
+    #[test]
+    fn the_load_of_a_loop_that_sleeps_fades() {
+        let handle = LoopHandle::new(0, Arc::new(Nobody));
+        handle.0.load.store(1_000_000_000, Ordering::Relaxed);
+        handle.tick();
+        handle.tick();
+        assert_eq!(handle.load(), 1_000_000_000, "it works all the time");
+        for _ in 0..3 {
+            assert!(handle.prepare_to_sleep());
+            handle.tick();
+            handle.awake();
+        }
+        assert_eq!(handle.load(), 1_000_000_000, "it works now and then");
+        assert!(handle.prepare_to_sleep());
+        (0..5).for_each(|_| handle.tick());
+        assert!(handle.load() < 100_000_000, "{}", handle.load());
     }
 }
