@@ -421,6 +421,17 @@ impl<'a, O, W> Ctx<'a, O, W> {
     }
 }
 
+/// A context that is dropped only when its method panics: what was fired is dropped with it, so that
+/// nobody waits for its promise.
+pub(super) struct Unwinding<'a, O, W>(pub(super) Ctx<'a, O, W>);
+
+impl<O, W> Drop for Unwinding<'_, O, W> {
+    #[cold]
+    fn drop(&mut self) {
+        *self.0.fired = Fired::nothing();
+    }
+}
+
 /// Puts a message where none is, which the compiler need not find out to drop it.
 #[inline(always)]
 fn put<T>(place: &mut Option<T>, msg: T) {

@@ -11,7 +11,7 @@ use crate::error::{CloseReason, Error, Result};
 use crate::event::Notice;
 use crate::event_loop::state::LoopState;
 use crate::pipeline::cell::{Fired, FiredKind, Item, Op, cell_of};
-use crate::pipeline::context::{Ctx, Place};
+use crate::pipeline::context::{Ctx, Place, Unwinding};
 use crate::pipeline::link::{END, ReadLink, WriteLink};
 use crate::pipeline::slot::{BUSY, DEAD, INBOX, OFFLOADED, PULLING, REST};
 use crate::pipeline::stage::Runs;
@@ -152,8 +152,9 @@ fn run<H: Runs>(
     let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing };
     // Whoever a message goes on to takes it out of here, so nothing is left to drop in the end.
     let mut fired = ManuallyDrop::new(Fired::nothing());
-    let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
-    let result = call(&mut cell.stage, &mut cx);
+    let mut cx = Unwinding(Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place));
+    let result = call(&mut cell.stage, &mut cx.0);
+    std::mem::forget(cx);
     lp.stall.check(s.name);
     let pull = H::PULLS && !passing;
     if pull || result.is_err() || cell.spill.as_ref().is_some_and(|spill| !spill.is_empty()) {

@@ -270,6 +270,29 @@ fn a_panic_in_a_codec_sends_no_half_message() {
     }
 }
 
+/// What a handler had fired when it panicked is dropped with it: nobody waits for it for ever.
+#[test]
+fn a_panic_breaks_the_promises_of_its_method() {
+    for writes in 1..4 {
+        let log = Log::new();
+        let l = log.clone();
+        let mut channel = fyke_core::embedded::EmbeddedChannel::new(move |ch| {
+            let seen = l.clone();
+            let fail = move |cx: &mut Ctx<'_, Never, u8>, msg: u8| {
+                for _ in 0..writes {
+                    let written = cx.write_with_promise(msg);
+                    let seen = seen.clone();
+                    cx.spawn(async move { seen.add(written.await.unwrap_err().to_string()) });
+                }
+                panic!("expected: read")
+            };
+            ch.pipeline().codec("letters", Letters).inbound("fail", on_read(fail))
+        });
+        quietly(|| channel.write_inbound("x"));
+        assert_eq!(log.take().len(), writes, "each of them failed");
+    }
+}
+
 #[test]
 fn a_panic_of_a_task_or_a_future_ends_nothing() {
     let mut world = World::new();
