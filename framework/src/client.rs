@@ -20,6 +20,32 @@ use crate::server::{NoPipeline, on_loop};
 ///
 /// It can be used many times; each channel lives on the loop with the least load, or on the one
 /// that [`on`](Self::on) names.
+///
+/// ```
+/// use fyke::CloseReason;
+/// use fyke::prelude::*;
+///
+/// # let server = ServerBootstrap::new(EventLoopGroup::new(1)?)
+/// #     .child(|ch| ch.pipeline().inbound("echo", read_fn(|cx, msg: ByteBuf| {
+/// #         cx.write(Outgoing::Buf(msg));
+/// #         Ok(())
+/// #     })))
+/// #     .bind("127.0.0.1:0")?;
+/// # let address = server.local_address();
+/// let (answers, answer) = std::sync::mpsc::channel();
+/// let client = Bootstrap::new(EventLoopGroup::new(1)?).handler(move |ch| {
+///     let answers = answers.clone();
+///     ch.pipeline().inbound("tell", read_fn(move |_, msg: ByteBuf| {
+///         answers.send(msg.to_vec()).map_err(Error::handler)
+///     }))
+/// });
+/// let channel = client.connect(address).wait()?; // or .await
+/// channel.sender()?.send(Outgoing::from("hello"))?;
+/// assert_eq!(answer.recv()?, b"hello");
+/// channel.close();
+/// assert_eq!(channel.wait_closed(), CloseReason::Local);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "call connect()"]
 pub struct Bootstrap<P = NoPipeline> {
@@ -62,7 +88,8 @@ impl<P> Bootstrap<P> {
         self
     }
 
-    /// The loop that the channels live on.
+    /// The loop that the channels live on. [`Blocking`](crate::Blocking) channels have threads of
+    /// their own instead.
     pub fn on(mut self, event_loop: &LoopHandle) -> Self {
         self.home = Some(event_loop.clone());
         self
@@ -89,8 +116,12 @@ impl Bootstrap<Handler> {
         ChannelSpec::new(self.options.clone(), move |channel: &mut ChannelInit<'_>| init(channel))
     }
 
-    /// Connects; the future is ready when the channel is connected, or cannot be. Of several
-    /// addresses of a name the first one is taken.
+    /// Connects; the future is ready when the channel is connected, or cannot be, at the latest
+    /// after [`ChannelOptions::connect_timeout`]. It is under way already, also when the future is
+    /// dropped.
+    ///
+    /// A host name is looked up before this returns, which blocks; of several addresses the first
+    /// one is taken.
     pub fn connect(&self, address: impl ToAddresses) -> Connect {
         let connect = Connect(Arc::default());
         let told = connect.0.clone();
@@ -128,19 +159,22 @@ impl Bootstrap<Handler> {
         connect
     }
 
-    /// Opens a datagram channel at `address`. Its pipeline begins with
-    /// [`ChannelInit::datagrams`].
+    /// Opens a datagram channel at `address` and answers it with the address that was taken. Its
+    /// pipeline begins with [`ChannelInit::datagrams`]. This waits for the channel's loop: never
+    /// call it on one.
     ///
     /// # Errors
-    /// An address in use, a missing right, an option that the transport does not have.
+    /// A name that cannot be looked up, an address in use, a missing right, an option that the
+    /// transport does not have.
     pub fn bind_datagram(&self, address: impl ToAddresses) -> io::Result<(Channel, Address)> {
         first_that_works(address, |address| self.datagram(Some(address), None))
     }
 
-    /// Opens a datagram channel that sends to, and hears of, one peer only.
+    /// Opens a datagram channel that sends to, and hears of, one peer only; answers it with the
+    /// address of our side. Otherwise as [`bind_datagram`](Self::bind_datagram).
     ///
     /// # Errors
-    /// Those of the transport.
+    /// Those of [`bind_datagram`](Self::bind_datagram).
     pub fn connect_datagram(&self, peer: impl ToAddresses) -> io::Result<(Channel, Address)> {
         first_that_works(peer, |peer| self.datagram(None, Some(peer)))
     }
@@ -183,7 +217,7 @@ impl fmt::Debug for Handler {
     }
 }
 
-/// A connect under way. Await it, or [`wait`](Self::wait).
+/// A connect under way. Await it once, on any executor, or [`wait`](Self::wait).
 #[must_use = "a connect that nobody waits for may fail unseen"]
 pub struct Connect(Arc<Outcome>);
 

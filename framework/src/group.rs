@@ -17,8 +17,21 @@ use crate::threads::ChannelThreads;
 
 /// Event loops, each on its own thread: `Clone + Send + Sync`, and every clone is the same group.
 ///
-/// When the last clone is dropped, the loops end at once. End them in order with
-/// [`shutdown`](Self::shutdown).
+/// When the last clone is dropped, the loops end at once, and the drop waits for their threads. End
+/// them in order with [`shutdown`](Self::shutdown).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let group = fyke::EventLoopGroup::builder().threads(2).name("net").build()?;
+/// let (sender, receiver) = std::sync::mpsc::channel();
+/// group.next().execute(move |core| {
+///     core.schedule(Duration::from_millis(1), move |_| sender.send("later").unwrap());
+/// })?;
+/// assert_eq!(receiver.recv()?, "later");
+/// assert_eq!(group.shutdown(Duration::from_secs(5)).cut, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct EventLoopGroup(Arc<Group>);
 
@@ -73,7 +86,7 @@ impl GroupBuilder {
         self
     }
 
-    /// What the threads are called: `NAME-0`, `NAME-1` ...
+    /// What the threads are called: `NAME-0`, `NAME-1` ... (`fyke`).
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
@@ -85,7 +98,8 @@ impl GroupBuilder {
         self
     }
 
-    /// Spins for so long before a loop sleeps: lower latency at the price of a processor.
+    /// Spins for so long before a loop sleeps: lower latency at the price of a processor. Zero (the
+    /// default) sleeps at once.
     pub fn busy_poll(mut self, spin: Duration) -> Self {
         self.busy_poll = spin;
         self
@@ -97,7 +111,7 @@ impl GroupBuilder {
         self
     }
 
-    /// How many threads run offloaded work (4). They are started when there is some.
+    /// How many threads run offloaded work (4; at least 1). They are started when there is some.
     pub fn offload_threads(mut self, threads: usize) -> Self {
         self.offload_threads = threads.max(1);
         self
@@ -229,7 +243,8 @@ impl EventLoopGroup {
         &self.0.channel_threads
     }
 
-    /// What the loops tell about themselves. Blocks until each has answered; never call it on one.
+    /// What the loops tell about themselves; one that has ended tells nothing. Blocks until each
+    /// has answered; never call it on one.
     #[must_use]
     pub fn stats(&self) -> Vec<LoopStats> {
         let ask = |event_loop: &LoopHandle| {

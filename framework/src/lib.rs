@@ -30,6 +30,11 @@
 //! |---|---|
 //! | servers, clients, loops | [`ServerBootstrap`], [`Bootstrap`], [`EventLoopGroup`] |
 //! | handlers | [`InboundHandler`], [`OutboundHandler`], [`DuplexHandler`], [`Ctx`] |
+//! | async code as the last handler | [`AsyncChannel`] |
+//! | a channel from other threads | [`Channel`], [`Sender`], [`ChannelGroup`] |
+//! | a pipeline that changes | [`Ctx::edit`], [`Edit`], [`Stage`] |
+//! | time, randomness, work that blocks | [`Env`], [`Ctx::schedule`], [`Ctx::offload`] |
+//! | limits and socket options, with their defaults | [`ChannelOptions`], [`SocketOptions`] |
 //! | bytes | [`ByteBuf`], [`buffer`] |
 //! | protocols | [`codec`], and the crate `fyke-codecs` |
 //! | transports | [`Kernel`], [`Blocking`], [`Local`], [`transport`] |

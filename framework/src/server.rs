@@ -26,6 +26,29 @@ use crate::threads::Listening;
 ///
 /// and, with [`reuse_port`](Self::reuse_port), one listener a loop. Handlers that block move their
 /// work to the group's offload threads in each of them.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::time::Duration;
+///
+/// use fyke::prelude::*;
+///
+/// let server = ServerBootstrap::new(EventLoopGroup::new(1)?)
+///     .child(|ch| ch.pipeline().inbound("shout", read_fn(|cx, msg: ByteBuf| {
+///         cx.write(Outgoing::from(msg.to_ascii_uppercase()));
+///         Ok(())
+///     })))
+///     .bind("127.0.0.1:0")?;
+///
+/// let mut client = std::net::TcpStream::connect(server.local_address().to_string())?;
+/// client.write_all(b"hello")?;
+/// let mut answer = [0; 5];
+/// client.read_exact(&mut answer)?;
+/// assert_eq!(&answer, b"HELLO");
+/// drop(client);
+/// server.shutdown(Duration::from_secs(5));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[must_use = "call bind()"]
 pub struct ServerBootstrap<P = NoPipeline> {
     acceptors: EventLoopGroup,
@@ -69,7 +92,8 @@ impl<P> ServerBootstrap<P> {
         self
     }
 
-    /// Options of the listener and of every accepted channel.
+    /// Options of the listener and of every accepted channel. `socket.reuse_port` alone shares the
+    /// port with other programs; [`reuse_port`](Self::reuse_port) makes a listener for each loop.
     pub fn options(mut self, options: ChannelOptions) -> Self {
         self.options = options;
         self
@@ -99,10 +123,12 @@ impl<P> ServerBootstrap<P> {
 }
 
 impl ServerBootstrap<Child> {
-    /// Listens. Answers when the address is taken and connections are served.
+    /// Listens. Answers when the address is taken and connections are served; of several addresses
+    /// of a name it takes the first one that works. It waits for the loops: never call it on one.
     ///
     /// # Errors
-    /// An address in use, a missing right, an option that the transport does not have.
+    /// A name that cannot be looked up, an address in use, a missing right, an option that the
+    /// transport does not have.
     pub fn bind(self, address: impl ToAddresses) -> io::Result<Server> {
         let mut options = self.options;
         options.socket.reuse_port |= self.reuse_port;
@@ -305,7 +331,8 @@ impl Server {
         }
     }
 
-    /// Stops listening, and ends the loops in order; see [`EventLoopGroup::shutdown`].
+    /// Stops listening, and ends the loops in order, with all that lives on them (other servers and
+    /// clients of the same group, too); see [`EventLoopGroup::shutdown`].
     pub fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         self.close();
         let mut report = self.workers.shutdown(deadline);
@@ -318,7 +345,7 @@ impl Server {
     }
 
     /// Serves until the program is asked to end (Ctrl-C, SIGTERM), then shuts down in order within
-    /// `deadline`. A second Ctrl-C ends the program at once.
+    /// `deadline`. A second one ends the program at once, with exit code 130.
     ///
     /// # Errors
     /// When signals cannot be caught.
