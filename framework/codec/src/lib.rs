@@ -17,6 +17,32 @@ use fyke_buffer::ByteBuf;
 ///
 /// The caller pulls: after new bytes arrived in `src` it calls [`decode`](Self::decode) until it
 /// answers `Ok(None)`. A paused channel simply stops pulling, in the middle of a buffer too.
+///
+/// ```
+/// use fyke_buffer::ByteBuf;
+/// use fyke_codec::{CodecError, Decoder};
+///
+/// /// Bytes, two by two.
+/// struct Pairs;
+///
+/// impl Decoder for Pairs {
+///     type Item = [u8; 2];
+///
+///     fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<[u8; 2]>, CodecError> {
+///         if src.readable() < 2 {
+///             return Ok(None); // nothing was taken: it is there again next time
+///         }
+///         let pair = src.split_to(2);
+///         Ok(Some([pair[0], pair[1]]))
+///     }
+/// }
+///
+/// let mut src = ByteBuf::from(b"abc");
+/// assert_eq!(Pairs.decode(&mut src)?, Some(*b"ab"));
+/// assert_eq!(Pairs.decode(&mut src)?, None);
+/// assert!(matches!(Pairs.decode_eof(&mut src), Err(CodecError::Truncated { left: 1 })));
+/// # Ok::<(), CodecError>(())
+/// ```
 pub trait Decoder: 'static {
     /// The message this decoder produces.
     type Item: 'static;

@@ -20,7 +20,7 @@ pub struct Token(pub u64);
 impl Token {
     const KEY_BITS: u32 = 56;
 
-    /// The token of `key` (at most 56 bits) in the transport `id`.
+    /// The token of `key` (at most 56 bits, asserted in debug builds) in the transport `id`.
     #[must_use]
     pub const fn new(id: TransportId, key: u64) -> Self {
         debug_assert!(key >> Self::KEY_BITS == 0);

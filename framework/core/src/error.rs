@@ -35,7 +35,7 @@ pub enum ErrorKind {
     Link(LinkError),
     /// A connect, a close or a shutdown took too long.
     TimedOut(&'static str),
-    /// A handler panicked; the text is the panic's.
+    /// A handler panicked, or offloaded work did or was refused; the text is the panic's.
     Panic {
         /// The stage that was running.
         stage: &'static str,
@@ -142,7 +142,7 @@ impl Error {
         matches!(&*self.0, ErrorKind::Closed)
     }
 
-    /// Whether the peer reset the connection.
+    /// Whether the peer reset the connection, or was gone when we wrote.
     #[must_use]
     pub fn is_reset(&self) -> bool {
         matches!(&*self.0, ErrorKind::Io(e)

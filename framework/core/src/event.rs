@@ -121,6 +121,31 @@ impl Signal {
 }
 
 /// What work given to [`Ctx::offload`](crate::pipeline::context::Ctx::offload) came to.
+///
+/// ```
+/// use fyke_buffer::ByteBuf;
+/// use fyke_core::embedded::EmbeddedChannel;
+/// use fyke_core::{Context, InboundHandler, Never, Offloaded, Outgoing, Result};
+///
+/// struct Shout;
+/// impl InboundHandler for Shout {
+///     type In = ByteBuf;
+///     type Out = Never;
+///     type Write = Outgoing;
+///     fn read(&mut self, cx: &mut Context<'_, Self>, msg: ByteBuf) -> Result<()> {
+///         cx.offload(move || msg.to_ascii_uppercase()); // on a thread that may block
+///         Ok(())
+///     }
+///     fn offloaded(&mut self, cx: &mut Context<'_, Self>, result: Offloaded) -> Result<()> {
+///         cx.write(result.take::<Vec<u8>>()?.into());
+///         Ok(())
+///     }
+/// }
+///
+/// let mut channel = EmbeddedChannel::new(|ch| ch.pipeline().inbound("shout", Shout));
+/// channel.write_inbound(b"hello");
+/// assert_eq!(channel.read_outbound(), b"HELLO");
+/// ```
 pub struct Offloaded(Result<Box<dyn Any + Send>, String>);
 
 impl Offloaded {
@@ -131,7 +156,8 @@ impl Offloaded {
     /// The result of the work, which must be of the type that the work gave.
     ///
     /// # Errors
-    /// When the work panicked, or gave another type.
+    /// When the work panicked, was refused (no thread or no room was left for it), or gave another
+    /// type.
     pub fn take<T: 'static>(self) -> Result<T> {
         match self.0 {
             Err(message) => Err(ErrorKind::Panic { stage: "offloaded work", message }.into()),

@@ -26,7 +26,9 @@ pub type DuplexContext<'a, H> = Ctx<'a, <H as DuplexHandler>::Out, <H as DuplexH
 
 macro_rules! inbound_methods {
     ($context:ident) => {
-        /// The handler is in the pipeline, and the pipeline is on its loop.
+        /// The handler is in the pipeline, and the pipeline is on its loop. It comes before
+        /// `registered` and `active`; a handler that an edit puts into a running pipeline hears
+        /// this alone, as those have passed.
         ///
         /// # Errors
         /// Whatever the handler cannot cope with.

@@ -15,8 +15,9 @@ pub struct Keepalive {
     pub count: u32,
 }
 
-/// What a transport's endpoint is asked for. An option that a transport does not have is refused
-/// with an error when it is set, never ignored.
+/// What a transport's endpoint is asked for. An option that is asked for and that the transport or
+/// the kind of socket does not have is refused with an error when the socket is made, never
+/// ignored; what is left at its default is not asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct SocketOptions {
@@ -24,16 +25,18 @@ pub struct SocketOptions {
     pub nodelay: bool,
     /// `SO_KEEPALIVE` and its three timings.
     pub keepalive: Option<Keepalive>,
-    /// `SO_LINGER` of the kernel.
+    /// `SO_LINGER` of the kernel. With a time it makes closing wait, and the whole loop with it;
+    /// [`ChannelOptions::close_linger`] does not. None by default.
     pub linger: Option<Duration>,
-    /// `SO_REUSEADDR` of listeners and datagram endpoints. On by default for listeners, so that a
-    /// server can be restarted; it does not allow two servers on one port.
+    /// `SO_REUSEADDR` of listeners, so that a server can be restarted; it does not allow two
+    /// servers on one port. Of datagram endpoints only those of multicast groups get it. On by
+    /// default.
     pub reuse_address: bool,
-    /// `SO_REUSEPORT`: several sockets on one port.
+    /// `SO_REUSEPORT`: several sockets on one port. Off by default.
     pub reuse_port: bool,
-    /// How many connections may wait to be accepted.
+    /// How many connections may wait to be accepted (4096; the kernel has a limit of its own).
     pub backlog: u32,
-    /// `SO_SNDBUF` in bytes.
+    /// `SO_SNDBUF` in bytes. None, here and below, leaves the system's default.
     pub send_buffer_bytes: Option<usize>,
     /// `SO_RCVBUF` in bytes.
     pub recv_buffer_bytes: Option<usize>,
@@ -45,9 +48,9 @@ pub struct SocketOptions {
     pub user_timeout: Option<Duration>,
     /// `TCP_QUICKACK`.
     pub quick_ack: Option<bool>,
-    /// `IPV6_V6ONLY`; `Some(false)` is dual stack. `None` leaves the system's default.
+    /// `IPV6_V6ONLY`; `Some(false)` is dual stack.
     pub only_v6: Option<bool>,
-    /// `SO_BROADCAST`.
+    /// `SO_BROADCAST`. Off by default.
     pub broadcast: bool,
     /// `IP_MULTICAST_LOOP`.
     pub multicast_loop: Option<bool>,
@@ -55,7 +58,8 @@ pub struct SocketOptions {
     pub multicast_ttl: Option<u32>,
     /// The local address that a connection is made from.
     pub local_address: Option<Address>,
-    /// Largest datagram in bytes that is received whole; longer ones are cut and counted.
+    /// Largest datagram in bytes that is received whole (2048); longer ones are cut and say so, see
+    /// [`Datagram::truncated`](crate::Datagram::truncated).
     pub datagram_bytes_max: usize,
 }
 
@@ -85,6 +89,18 @@ impl Default for SocketOptions {
 }
 
 /// How a channel behaves, and what its socket is asked for. Shared by all channels of a bootstrap.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use fyke_core::{ChannelOptions, SocketOptions};
+///
+/// let options = ChannelOptions::new()
+///     .water_marks(16 * 1024, 64 * 1024)
+///     .connect_timeout(Duration::from_secs(5))
+///     .socket(SocketOptions::new().backlog(128));
+/// assert_eq!(options.high_water_mark, 64 * 1024);
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ChannelOptions {
@@ -108,9 +124,9 @@ pub struct ChannelOptions {
     pub allow_half_closure: bool,
     /// Bytes that one channel may read in one turn of the loop (256 KiB); then others have theirs.
     pub read_bytes_per_turn: usize,
-    /// Smallest read (1 KiB). Reads grow and shrink with what arrives.
+    /// Smallest read in bytes (1 KiB). Reads grow and shrink with what arrives.
     pub read_bytes_min: usize,
-    /// Largest read (64 KiB).
+    /// Largest read in bytes (64 KiB).
     pub read_bytes_max: usize,
     /// A connect that takes longer fails (30 s).
     pub connect_timeout: Duration,
@@ -175,12 +191,16 @@ setters!(ChannelOptions {
     allow_half_closure: bool,
     /// Sets [`Self::read_bytes_per_turn`].
     read_bytes_per_turn: usize,
+    /// Sets [`Self::read_bytes_min`].
+    read_bytes_min: usize,
     /// Sets [`Self::read_bytes_max`].
     read_bytes_max: usize,
     /// Sets [`Self::connect_timeout`].
     connect_timeout: Duration,
     /// Sets [`Self::close_linger`].
     close_linger: Duration,
+    /// Sets [`Self::close_linger_bytes_max`].
+    close_linger_bytes_max: usize,
     /// Sets [`Self::close_timeout`].
     close_timeout: Duration,
     /// Sets [`Self::auto_flush`].

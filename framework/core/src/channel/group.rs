@@ -9,7 +9,28 @@ use crate::channel::sender::{SendError, Sender};
 
 /// A set of channels that messages of type `M` are sent to: `Clone + Send + Sync`, and every clone
 /// is the same set. Channels that have closed leave it by themselves, at the latest when it is
-/// used next.
+/// used next. It is locked while it sends, so what decides about members must not use it.
+///
+/// ```
+/// use fyke_core::channel::ChannelGroup;
+/// use fyke_core::embedded::EmbeddedChannel;
+/// use fyke_core::handlers::write_fn;
+/// use fyke_core::{Ctx, Never, Outgoing, Promise};
+///
+/// let mut channel = EmbeddedChannel::new(|ch| {
+///     let line = |cx: &mut Ctx<'_, Never, Outgoing>, text: &'static str, promise: Promise| {
+///         cx.write_with(text.into(), promise);
+///         Ok(())
+///     };
+///     ch.pipeline().outbound("line", write_fn(line))
+/// });
+/// let room = ChannelGroup::<&'static str>::new();
+/// room.add(channel.channel().sender()?);
+/// assert_eq!(room.broadcast(&"hello").sent, 1);
+/// channel.run_pending();
+/// assert_eq!(channel.read_outbound(), b"hello");
+/// # Ok::<(), fyke_core::LinkError>(())
+/// ```
 pub struct ChannelGroup<M> {
     members: Arc<Mutex<HashMap<ChannelId, Sender<M>>>>,
 }
@@ -71,7 +92,7 @@ impl<M: Send + 'static> ChannelGroup<M> {
         self.lock().values().map(Sender::channel).collect()
     }
 
-    /// Sends a copy to every channel.
+    /// Sends a copy to every channel: a clone and a short lock for each.
     pub fn broadcast(&self, message: &M) -> Broadcast
     where
         M: Clone,

@@ -76,8 +76,9 @@ impl Channel {
         self.0.closed()
     }
 
-    /// A sender of messages of type `M`, which is what the last stage that writes must take.
-    /// While it is in use, edits that would change that type fail.
+    /// A sender of messages of type `M`, which is what the last stage that writes must take
+    /// ([`Outgoing`](crate::Outgoing) when there is none). While it is in use, edits that would
+    /// change that type fail.
     ///
     /// # Errors
     /// [`LinkError::Mismatch`] naming both types.
@@ -93,7 +94,8 @@ impl Channel {
         self.0.put(Entry::Flush)
     }
 
-    /// Closes it after what was written has been sent. Closing a closed channel does nothing.
+    /// Closes it after what was written has been sent; [`closed`](Self::closed) says when that is
+    /// done. Closing a closed channel does nothing.
     pub fn close(&self) {
         self.close_with(CloseReason::Local);
     }
@@ -117,7 +119,8 @@ impl Channel {
         self.0.put(Entry::Shutdown)
     }
 
-    /// Sends a user event through the pipeline, from the head to the tail.
+    /// Sends a user event through the pipeline, from the head to the tail, to the handlers that
+    /// asked for its type. Nothing limits how many wait.
     ///
     /// # Errors
     /// When the channel is closed.
@@ -133,10 +136,11 @@ impl Channel {
         self.0.put(Entry::AutoRead(on))
     }
 
-    /// Runs `task` on the channel's loop with a context at the tail of its pipeline.
+    /// Runs `task` on the channel's loop with a context at the tail of its pipeline. It costs an
+    /// allocation, and nothing limits how many wait.
     ///
     /// # Errors
-    /// When the channel is closed.
+    /// When the channel is closed. A task that waits when it closes is dropped.
     pub fn execute(
         &self,
         task: impl FnOnce(&mut Ctx<'_, Never, Never>) + Send + 'static,
@@ -144,7 +148,7 @@ impl Channel {
         self.0.put(Entry::Run(Box::new(task)))
     }
 
-    /// Becomes ready when the channel is closed.
+    /// Becomes ready when the channel is closed, with the reason.
     pub fn closed(&self) -> impl Future<Output = CloseReason> + Send + 'static {
         let shared = Arc::clone(&self.0);
         poll_fn(move |cx| shared.poll_closed(cx.waker()))
@@ -169,7 +173,8 @@ impl Channel {
         self.0.attributes.lock().unwrap_or_else(PoisonError::into_inner).get().cloned()
     }
 
-    /// Sets the shared attribute of its type; answers the one before.
+    /// Sets the shared attribute of its type; answers the one before. Shared attributes are for
+    /// handles; handlers have their own, [`Ctx::attribute`].
     pub fn set_attribute<T: Send + 'static>(&self, value: T) -> Option<T> {
         self.0.attributes.lock().unwrap_or_else(PoisonError::into_inner).set(value)
     }

@@ -10,7 +10,8 @@ use crate::promise::{Promise, WriteFuture};
 
 /// Sends messages of type `M` into a channel from any thread: `Clone + Send`.
 ///
-/// Messages of all handles of a channel leave in the order in which they were sent.
+/// Messages of all handles of a channel leave in the order in which they were sent. Sending never
+/// blocks and, once warm, allocates nothing; the channel's loop is woken once for a batch.
 pub struct Sender<M> {
     shared: Arc<ChannelShared>,
     queue: Arc<TypedQueue<M>>,
@@ -44,7 +45,8 @@ impl<M: Send + 'static> Sender<M> {
     /// Sends a message, also above the high water mark (up to the channel's limit).
     ///
     /// # Errors
-    /// The message again, when the channel is closed or the mailbox full.
+    /// The message again, when the channel is closed or the mailbox full
+    /// ([`MAILBOX_ENTRIES_MAX`]).
     pub fn send(&self, message: M) -> Result<(), SendError<M>> {
         self.put(message, Promise::NONE)
     }
@@ -52,7 +54,7 @@ impl<M: Send + 'static> Sender<M> {
     /// Sends a message if the channel is below its high water mark.
     ///
     /// # Errors
-    /// The message again, when the channel is closed or not writable.
+    /// The message again, when the channel is closed, not writable, or the mailbox full.
     pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         if !self.shared.is_writable() {
             return Err(SendError { message, reason: SendFailure::Full });
@@ -73,8 +75,28 @@ impl<M: Send + 'static> Sender<M> {
     /// Waits until the channel is writable. Nothing is lost when this is dropped half-way: the
     /// message is not given away before the permit is there.
     ///
+    /// A permit says that there is room now; it keeps none free. Of many senders that wait, all go
+    /// on at once, and may take the channel above its high water mark by a message each.
+    ///
     /// # Errors
     /// When the channel is closed.
+    ///
+    /// # Example
+    /// ```
+    /// use fyke_core::embedded::EmbeddedChannel;
+    /// use fyke_core::{Outgoing, Sender};
+    ///
+    /// let mut channel = EmbeddedChannel::new(|ch| ch.pipeline());
+    /// let sender: Sender<Outgoing> = channel.channel().sender()?;
+    /// channel.event_loop().spawn(async move {
+    ///     if let Ok(permit) = sender.reserve().await {
+    ///         permit.send(Outgoing::from("hello")).expect("it is open");
+    ///     }
+    /// });
+    /// channel.run_pending();
+    /// assert_eq!(channel.read_outbound(), b"hello");
+    /// # Ok::<(), fyke_core::LinkError>(())
+    /// ```
     pub fn reserve(&self) -> impl Future<Output = Result<Permit<'_, M>>> + Send + '_ {
         poll_fn(|cx| {
             self.shared.poll_writable(cx.waker()).map(|writable| match writable {
@@ -131,7 +153,7 @@ impl<M: Send + 'static> Permit<'_, M> {
     /// Sends it.
     ///
     /// # Errors
-    /// The message again, when the channel has been closed meanwhile.
+    /// The message again, when the channel has been closed, or its mailbox filled, meanwhile.
     pub fn send(self, message: M) -> Result<(), SendError<M>> {
         self.0.send(message)
     }

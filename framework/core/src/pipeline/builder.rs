@@ -79,8 +79,11 @@ impl fmt::Debug for Stage {
     }
 }
 
-/// A pipeline that is being built: `R` is what flows inwards behind the last stage so far, `W`
-/// what the next stage must write.
+/// A pipeline that is being built, from the transport inwards: `R` is what flows inwards behind the
+/// last stage so far, `W` what the next stage must write.
+///
+/// Stages have names, for edits, logs and errors. Types that do not fit do not compile; a name that
+/// is used twice is an error when the channel is made.
 #[must_use = "hand it to the bootstrap"]
 pub struct PipelineBuilder<R = ByteBuf, W = Outgoing> {
     pipeline: Pipeline,

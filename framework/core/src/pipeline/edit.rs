@@ -30,7 +30,32 @@ enum Change {
     },
 }
 
-/// The edits of one transaction, in the order in which they are named.
+/// The edits of one transaction, in the order in which they are named. See [`Ctx::edit`].
+///
+/// ```
+/// use fyke_buffer::ByteBuf;
+/// use fyke_core::embedded::EmbeddedChannel;
+/// use fyke_core::handlers::read_fn;
+/// use fyke_core::{Ctx, Never, Outgoing, Result, Stage};
+///
+/// fn echo(cx: &mut Ctx<'_, Never, Outgoing>, msg: ByteBuf) -> Result<()> {
+///     cx.write(msg.into());
+///     Ok(())
+/// }
+/// fn login(cx: &mut Ctx<'_, Never, Outgoing>, _password: ByteBuf) -> Result<()> {
+///     cx.write("welcome, ".into());
+///     cx.edit(|e| {
+///         e.replace("login", "echo", Stage::inbound(read_fn(echo)));
+///     })?;
+///     Ok(())
+/// }
+/// let mut channel = EmbeddedChannel::new(|ch| ch.pipeline().inbound("login", read_fn(login)));
+/// channel.write_inbound(b"secret");
+/// channel.write_inbound(b"Ada");
+/// assert_eq!(channel.read_outbound(), b"welcome, Ada");
+/// ```
+///
+/// [`Ctx::edit`]: crate::Ctx::edit
 pub struct Edit {
     rows: Vec<Row>,
     changes: Vec<Change>,
