@@ -282,10 +282,7 @@ const SLACK_LINES: usize = 20;
 
 /// Files over the limit, and what they may have. Numbers only go down, lines only go away.
 const LONG_FILES: &[(&str, usize)] = &[
-    ("framework/core/src/channel/core.rs", 490),
     ("framework/core/src/embedded/mod.rs", 420),
-    ("framework/core/src/pipeline/context.rs", 470),
-    ("framework/core/src/pipeline/run.rs", 480),
 ];
 
 /// Functions over the limit, likewise.

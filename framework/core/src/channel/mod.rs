@@ -2,10 +2,11 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `core` | the state that contexts act on: reading, water marks |
+//! | `core` | the state that contexts act on |
 //! | `offload` | work that blocks, and its way back |
 //! | `turn` | what happens when a channel has its turn |
 //! | `read` | reading with a budget, in sizes that follow what arrives |
+//! | `write` | what is taken to be sent: limits, water marks |
 //! | `close` | how a channel ends |
 //! | `outbound` | what waits to be sent, and promises |
 //! | `mailbox`, `sender`, `handle` | the channel seen from other threads |
@@ -22,6 +23,7 @@ pub mod outbound;
 mod read;
 pub(crate) mod sender;
 pub(crate) mod turn;
+mod write;
 
 use std::any::Any;
 

@@ -70,6 +70,23 @@ impl<O, W> Fired<O, W> {
     }
 }
 
+/// Where a method runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) slot: u16,
+    /// The stage's id.
+    pub(crate) stage: u32,
+    /// What it writes goes straight to the channel's outbound queue.
+    pub(crate) direct: bool,
+    /// It is a `write`: what it writes is a message on its way, issued before.
+    pub(crate) passing: bool,
+}
+
+impl Place {
+    /// Behind the last stage.
+    pub(crate) const TAIL: Self = Self { slot: END, stage: 0, direct: false, passing: false };
+}
+
 /// Something that waits for a busy stage.
 pub(crate) enum Item<I, W> {
     Read(I),

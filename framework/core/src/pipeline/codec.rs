@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::event::{Notice, Signal};
 use crate::handler::Never;
 use crate::outgoing::Outgoing;
+use crate::pipeline::cell::Op;
 use crate::pipeline::context::Ctx;
 use crate::pipeline::stage::{Rest, Runs, pass};
 use crate::promise::Promise;
@@ -200,6 +201,41 @@ impl<E: Encoder<M>, M: 'static> Runs for EncoderStage<E, M> {
 
     fn notice(&mut self, cx: &mut Ctx<'_, Never, Outgoing>, notice: Notice) -> Result<()> {
         pass(cx, notice)
+    }
+}
+
+impl<O> Ctx<'_, O, Outgoing> {
+    /// Lets `encode` append bytes where the transport will read them, when this stage is next to
+    /// the transport; otherwise into a buffer that is written like any message.
+    ///
+    /// # Errors
+    /// Those of `encode`; nothing is sent then.
+    #[inline]
+    pub fn encode<E>(
+        &mut self,
+        encode: impl FnOnce(&mut ByteBuf) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.place.direct
+            && self.is_first()
+            && self.core.takes_direct_writes()
+            && self.drain_first().is_none()
+        {
+            return self.core.encode(self.state, encode);
+        }
+        let mut buf = self.state.pool.take(1024);
+        encode(&mut buf)?;
+        if !buf.is_empty() {
+            self.write(Outgoing::Buf(buf));
+        }
+        Ok(())
+    }
+
+    /// A promise for everything written so far.
+    #[inline]
+    pub fn promise_behind(&mut self, promise: Promise) {
+        if promise.is_observed() {
+            self.push(Op::Write(Outgoing::Buf(ByteBuf::new()), promise));
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 //! The operations that a method fires are kept in order and leave after it has returned. The first
 //! one lies here, on the stack; further ones spill into a queue of the stage.
 
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -18,15 +17,13 @@ use crate::channel::handle::Channel;
 use crate::channel::sender::Sender;
 use crate::driver::TransportId;
 use crate::env::Env;
-use crate::error::{CloseReason, Error, LinkError, Result};
-use crate::event::{Event, Notice, Signal};
+use crate::error::{CloseReason, LinkError, Result};
+use crate::event::Signal;
 use crate::event_loop::state::LoopState;
 use crate::event_loop::timers::Timer;
 use crate::options::ChannelOptions;
-use crate::outgoing::Outgoing;
-use crate::pipeline::cell::{Fired, FiredKind, Op, Spill};
+use crate::pipeline::cell::{Fired, FiredKind, Op, Place, Spill};
 use crate::pipeline::edit::Edit;
-use crate::pipeline::link::END;
 use crate::promise::{Promise, WriteFuture};
 use crate::transport::Membership;
 
@@ -36,28 +33,11 @@ use crate::transport::Membership;
 /// [`OutboundContext`](crate::handler::OutboundContext) and
 /// [`DuplexContext`](crate::handler::DuplexContext) for its names in handlers.
 pub struct Ctx<'a, O, W> {
-    fired: &'a mut Fired<O, W>,
+    pub(super) fired: &'a mut Fired<O, W>,
     spill: &'a mut Spill<O, W>,
-    core: &'a mut ChannelCore,
-    state: &'a mut LoopState,
-    place: Place,
-}
-
-/// Where a method runs.
-#[derive(Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) slot: u16,
-    /// The stage's id.
-    pub(crate) stage: u32,
-    /// What it writes goes straight to the channel's outbound queue.
-    pub(crate) direct: bool,
-    /// It is a `write`: what it writes is a message on its way, issued before.
-    pub(crate) passing: bool,
-}
-
-impl Place {
-    /// Behind the last stage.
-    pub(crate) const TAIL: Self = Self { slot: END, stage: 0, direct: false, passing: false };
+    pub(super) core: &'a mut ChannelCore,
+    pub(super) state: &'a mut LoopState,
+    pub(super) place: Place,
 }
 
 impl<'a, O, W> Ctx<'a, O, W> {
@@ -74,12 +54,12 @@ impl<'a, O, W> Ctx<'a, O, W> {
 
     /// The ticket up to which handles have to be heard before this method writes.
     #[inline]
-    fn drain_first(&self) -> Option<u64> {
+    pub(super) fn drain_first(&self) -> Option<u64> {
         if self.place.passing { None } else { self.core.mailbox_issued() }
     }
 
     #[inline]
-    fn is_first(&self) -> bool {
+    pub(super) fn is_first(&self) -> bool {
         self.fired.kind == FiredKind::Nothing
     }
 
@@ -98,7 +78,7 @@ impl<'a, O, W> Ctx<'a, O, W> {
         }
     }
 
-    fn push(&mut self, op: Op<O, W>) {
+    pub(super) fn push(&mut self, op: Op<O, W>) {
         if !self.is_first() {
             self.make_room();
         }
@@ -188,78 +168,6 @@ impl<'a, O, W> Ctx<'a, O, W> {
         self.core.abort_requested = true;
     }
 
-    // ---- signals, events, errors ----
-
-    #[inline]
-    fn signal(&mut self, signal: Signal) {
-        self.push(Op::Notice(Notice::Signal(signal), signal.is_outbound()));
-    }
-
-    pub(crate) fn pass_signal(&mut self, signal: Signal) {
-        self.signal(signal);
-    }
-
-    /// Passes `registered` on.
-    pub fn fire_registered(&mut self) {
-        self.signal(Signal::Registered);
-    }
-
-    /// Passes `active` on.
-    pub fn fire_active(&mut self) {
-        self.signal(Signal::Active);
-    }
-
-    /// Passes `inactive` on.
-    pub fn fire_inactive(&mut self) {
-        self.signal(Signal::Inactive);
-    }
-
-    /// Passes `unregistered` on.
-    pub fn fire_unregistered(&mut self) {
-        self.signal(Signal::Unregistered);
-    }
-
-    /// Passes `read_complete` on.
-    pub fn fire_read_complete(&mut self) {
-        self.signal(Signal::ReadComplete);
-    }
-
-    /// Passes `read_closed` on.
-    pub fn fire_read_closed(&mut self) {
-        self.signal(Signal::ReadClosed);
-    }
-
-    /// Passes `writability_changed` on.
-    pub fn fire_writability_changed(&mut self) {
-        self.signal(Signal::WritabilityChanged);
-    }
-
-    /// Passes `shutting_down` on.
-    pub fn fire_shutting_down(&mut self) {
-        self.signal(Signal::ShuttingDown);
-    }
-
-    /// Passes an error on towards the tail.
-    pub fn fire_error(&mut self, error: Error) {
-        self.push(Op::Notice(Notice::Error(error), false));
-    }
-
-    /// Sends a user event to the handlers behind this one that asked for its type.
-    pub fn fire_event<E: Any>(&mut self, event: E) {
-        self.pass_event(Event::new(Box::new(event), false));
-    }
-
-    /// Sends a user event to the handlers in front of this one that asked for its type.
-    pub fn fire_event_outbound<E: Any>(&mut self, event: E) {
-        self.pass_event(Event::new(Box::new(event), true));
-    }
-
-    /// Passes an event on in its direction.
-    pub fn pass_event(&mut self, event: Event) {
-        let outbound = event.outbound;
-        self.push(Op::Notice(Notice::Event(event), outbound));
-    }
-
     // ---- the pipeline ----
 
     /// Changes the pipeline: several edits, one transaction. They are checked here, against the
@@ -345,8 +253,8 @@ impl<'a, O, W> Ctx<'a, O, W> {
         self.state.timers.reschedule(timer, deadline)
     }
 
-    /// Runs work that blocks on another thread. This stage's input waits, in order, until
-    /// `offloaded` has been called with the result.
+    /// Runs work that blocks on another thread; [`Offloaded`](crate::Offloaded) has an example.
+    /// This stage's input waits, in order, until `offloaded` has been called with the result.
     pub fn offload<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) {
         self.core.offload(self.state, self.place.slot, self.place.stage, move || Box::new(work()));
         self.push(Op::Wait);
@@ -421,56 +329,10 @@ impl<'a, O, W> Ctx<'a, O, W> {
     }
 }
 
-/// A context that is dropped only when its method panics: what was fired is dropped with it, so that
-/// nobody waits for its promise.
-pub(super) struct Unwinding<'a, O, W>(pub(super) Ctx<'a, O, W>);
-
-impl<O, W> Drop for Unwinding<'_, O, W> {
-    #[cold]
-    fn drop(&mut self) {
-        *self.0.fired = Fired::nothing();
-    }
-}
-
 /// Puts a message where none is, which the compiler need not find out to drop it.
 #[inline(always)]
 fn put<T>(place: &mut Option<T>, msg: T) {
     std::mem::forget(place.replace(msg));
-}
-
-impl<O> Ctx<'_, O, Outgoing> {
-    /// Lets `encode` append bytes where the transport will read them, when this stage is next to
-    /// the transport; otherwise into a buffer that is written like any message.
-    ///
-    /// # Errors
-    /// Those of `encode`; nothing is sent then.
-    #[inline]
-    pub fn encode<E>(
-        &mut self,
-        encode: impl FnOnce(&mut ByteBuf) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if self.place.direct
-            && self.is_first()
-            && self.core.takes_direct_writes()
-            && self.drain_first().is_none()
-        {
-            return self.core.encode(self.state, encode);
-        }
-        let mut buf = self.state.pool.take(1024);
-        encode(&mut buf)?;
-        if !buf.is_empty() {
-            self.write(Outgoing::Buf(buf));
-        }
-        Ok(())
-    }
-
-    /// A promise for everything written so far.
-    #[inline]
-    pub fn promise_behind(&mut self, promise: Promise) {
-        if promise.is_observed() {
-            self.push(Op::Write(Outgoing::Buf(ByteBuf::new()), promise));
-        }
-    }
 }
 
 impl<O, W> fmt::Debug for Ctx<'_, O, W> {

@@ -13,8 +13,10 @@
 //! | `stage`   | handlers in one internal form |
 //! | `codec`   | the same form for decoders and encoders, whose messages are pulled |
 //! | `cell`    | a stage in its slot, with what it has fired and what waits for it |
-//! | `run`     | how a stage runs: deliver, return, let leave, pull |
-//! | `context` | what a handler can do |
+//! | `run`     | how a stage runs: deliver, return, let leave |
+//! | `pull`    | how messages are pulled out of a decoder |
+//! | `inbox`   | what waits for a busy stage |
+//! | `context`, `signals` | what a handler can do |
 //! | `edit`    | transactions of changes |
 //! | `slot`    | the order of stages |
 
@@ -23,9 +25,12 @@ pub(crate) mod cell;
 pub(crate) mod codec;
 pub mod context;
 pub(crate) mod edit;
+mod inbox;
 pub(crate) mod link;
+mod pull;
 mod run;
 pub(crate) mod shape;
+mod signals;
 pub(crate) mod slot;
 pub(crate) mod stage;
 

@@ -7,22 +7,21 @@
 use std::mem::ManuallyDrop;
 
 use crate::channel::LocalChannel;
-use crate::error::{CloseReason, Error, Result};
+use crate::error::{Error, Result};
 use crate::event::Notice;
 use crate::event_loop::state::LoopState;
-use crate::pipeline::cell::{Fired, FiredKind, Item, Op, cell_of};
-use crate::pipeline::context::{Ctx, Place, Unwinding};
+use crate::pipeline::cell::{Fired, FiredKind, Item, Op, Place, cell_of};
+use crate::pipeline::context::Ctx;
+
+use crate::pipeline::inbox::{enqueue, enqueue_first, next_item};
 use crate::pipeline::link::{END, ReadLink, WriteLink};
-use crate::pipeline::slot::{BUSY, DEAD, INBOX, OFFLOADED, PULLING, REST};
+use crate::pipeline::pull::pull_all;
+use crate::pipeline::slot::{BUSY, DEAD, OFFLOADED, PULLING};
 use crate::pipeline::stage::Runs;
 use crate::promise::Promise;
 
 /// How deep stages may bounce messages and events before one waits in an inbox instead.
 pub(super) const DEPTH_MAX: u16 = 32;
-
-/// So many things may wait for one stage; the channel is cut beyond that. Input is paused while a
-/// stage waits for offloaded work, so this is for writers that do not look at the water marks.
-const INBOX_ITEMS_MAX: usize = 65_536;
 
 pub(super) fn deliver_read<H: Runs>(
     ch: &mut LocalChannel,
@@ -100,40 +99,21 @@ pub(super) fn deliver_notice<H: Runs>(
     }
 }
 
-#[cold]
-fn enqueue<H: Runs>(ch: &mut LocalChannel, slot: u16, item: Item<H::In, H::WriteIn>) {
-    let s = &mut ch.pipeline.slots[slot as usize];
-    if s.is_dead() {
-        return;
-    }
-    let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return };
-    let inbox = cell.inbox.get_or_insert_default();
-    if inbox.len() < INBOX_ITEMS_MAX {
-        inbox.push_back(item);
-        s.flags |= INBOX;
-    } else if !ch.core.abort_requested {
-        tracing::warn!(stage = s.name, limit = INBOX_ITEMS_MAX, "too much waits for a stage");
-        ch.core.abort_with(CloseReason::Limit);
-    }
-}
-
-/// Lets something wait in front of what waits already.
-#[cold]
-fn enqueue_first<H: Runs>(ch: &mut LocalChannel, slot: u16, item: Item<H::In, H::WriteIn>) {
-    let s = &mut ch.pipeline.slots[slot as usize];
-    if s.is_dead() {
-        return;
-    }
-    if let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) {
-        cell.inbox.get_or_insert_default().push_front(item);
-        s.flags |= INBOX;
-    }
-}
-
 /// What a stage's method left behind.
-struct Left<H: Runs> {
-    fired: Fired<H::Out, H::WriteOut>,
-    result: Result<()>,
+pub(super) struct Left<H: Runs> {
+    pub(super) fired: Fired<H::Out, H::WriteOut>,
+    pub(super) result: Result<()>,
+}
+
+/// A context that is dropped only when its method panics: what was fired is dropped with it, so that
+/// nobody waits for its promise.
+struct Unwinding<'a, O, W>(Ctx<'a, O, W>);
+
+impl<O, W> Drop for Unwinding<'_, O, W> {
+    #[cold]
+    fn drop(&mut self) {
+        *self.0.fired = Fired::nothing();
+    }
 }
 
 /// Calls a method of the stage and lets what it fired leave; then pulls, unless this was a message
@@ -329,7 +309,7 @@ fn call<H: Runs>(
 
 /// Lets everything that was fired leave, in order. The stage counts as busy until then.
 /// `false` when the stage itself is gone afterwards, or must wait for an edit.
-fn leave<H: Runs>(
+pub(super) fn leave<H: Runs>(
     ch: &mut LocalChannel,
     lp: &mut LoopState,
     slot: u16,
@@ -372,90 +352,6 @@ fn leave<H: Runs>(
             }
         }
     }
-}
-
-/// Pulls messages until there are none, or the channel is paused. `false` when the stage is gone.
-fn pull_all<H: Runs>(
-    ch: &mut LocalChannel,
-    lp: &mut LoopState,
-    slot: u16,
-    id: u32,
-    left: &mut Left<H>,
-) -> bool {
-    if ch.pipeline.slots[slot as usize].flags & PULLING != 0 {
-        // This is a write that came back while a pull is further up the stack.
-        return true;
-    }
-    ch.pipeline.slots[slot as usize].flags |= PULLING;
-    loop {
-        let s = &mut ch.pipeline.slots[slot as usize];
-        let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return false };
-        if !ch.core.may_pull() {
-            cell.stage.settle();
-            if cell.stage.has_rest() {
-                s.flags |= REST;
-                ch.core.has_rests = true;
-            }
-            break;
-        }
-        ch.core.running = slot;
-        let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing: false };
-        // With a message nothing else is fired, so there is nothing to drop either.
-        let mut fired = ManuallyDrop::new(Fired::nothing());
-        let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
-        let mut pulled = cell.stage.pull(&mut cx);
-        lp.stall.check(s.name);
-        match &mut pulled {
-            Ok(msg) if msg.is_some() => {
-                if cell.last_puller {
-                    ch.core.demand_met();
-                }
-                match cell.next_read {
-                    Some(link) => (link.deliver)(ch, lp, link.slot, msg),
-                    None => ch.tail_read(msg.take()),
-                }
-                if ch.pipeline.slots[slot as usize].id != id {
-                    return false;
-                }
-            }
-            Ok(_) => {
-                cell.stage.settle();
-                s.flags &= !REST;
-                let last = fired.take();
-                if !leave::<H>(ch, lp, slot, id, last) {
-                    return false;
-                }
-                break;
-            }
-            Err(_) => {
-                left.fired = ManuallyDrop::into_inner(fired);
-                left.result = pulled.map(drop);
-                break;
-            }
-        }
-    }
-    ch.pipeline.slots[slot as usize].flags &= !PULLING;
-    true
-}
-
-/// The next thing that waits for this stage, if it may run now.
-fn next_item<H: Runs>(ch: &mut LocalChannel, slot: u16) -> Option<Item<H::In, H::WriteIn>> {
-    let s = &mut ch.pipeline.slots[slot as usize];
-    if s.flags & INBOX == 0 || s.flags & (BUSY | PULLING | DEAD) != 0 {
-        return None;
-    }
-    let cell = s.stage.as_deref_mut().and_then(cell_of::<H>)?;
-    let inbox = cell.inbox.as_mut()?;
-    let is_result = matches!(inbox.front(), Some(Item::Notice(Notice::Offloaded(_))));
-    if s.flags & OFFLOADED != 0 && !is_result {
-        return None;
-    }
-    let item = inbox.pop_front();
-    if inbox.is_empty() {
-        cell.inbox = None;
-        s.flags &= !INBOX;
-    }
-    item
 }
 
 /// Goes on with what a stage holds: what it fired behind an edit that had to wait, its inbox, and
