@@ -5,6 +5,7 @@
 mod support;
 
 mod close;
+mod datagrams;
 mod edit;
 mod errors;
 mod events;
