@@ -189,6 +189,44 @@ macro_rules! outbound_methods {
 }
 
 /// Handles what comes in.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use fyke_buffer::ByteBuf;
+/// use fyke_core::embedded::EmbeddedChannel;
+/// use fyke_core::{Context, InboundHandler, Never, Outgoing, Result};
+///
+/// /// Echoes, and says every second that it is still there.
+/// struct Ticking;
+///
+/// impl InboundHandler for Ticking {
+///     type In = ByteBuf;
+///     type Out = Never;
+///     type Write = Outgoing;
+///
+///     fn active(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
+///         cx.schedule(Duration::from_secs(1), 0);
+///         Ok(())
+///     }
+///
+///     fn read(&mut self, cx: &mut Context<'_, Self>, msg: ByteBuf) -> Result<()> {
+///         cx.write(msg.into());
+///         Ok(())
+///     }
+///
+///     fn timer(&mut self, cx: &mut Context<'_, Self>, _tag: u64) -> Result<()> {
+///         cx.write("tick ".into());
+///         cx.schedule(Duration::from_secs(1), 0);
+///         Ok(())
+///     }
+/// }
+///
+/// let mut channel = EmbeddedChannel::new(|ch| ch.pipeline().inbound("ticking", Ticking));
+/// channel.advance(Duration::from_secs(2));
+/// channel.write_inbound(b"hello");
+/// assert_eq!(channel.read_outbound(), b"tick tick hello");
+/// ```
 pub trait InboundHandler: Sized + 'static {
     /// What arrives from the transport's side.
     type In: 'static;

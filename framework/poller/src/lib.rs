@@ -1,7 +1,7 @@
 //! Readiness from the operating system: epoll, poll, select, mio (part of fyke).
 //!
-//! This is the one crate of fyke that talks to the operating system, and [`sys`] the one place of it
-//! with unsafe code. Linux is the platform.
+//! This is the one crate of fyke that makes unsafe system calls, and [`sys`] the one place of it
+//! with unsafe code; transports take the safe ones from rustix and socket2. Linux is the platform.
 //!
 //! A [`Poller`] watches descriptors through one of several system calls, chosen by [`Backend`]:
 //!

@@ -174,7 +174,7 @@ impl<'a, O, W> Ctx<'a, O, W> {
     /// pipeline as all edits before will leave it, and applied when this method has returned and
     /// what it fired before has left. Edits of several stages are applied in the order in which
     /// they were asked for. What the stage fires after an edit that removes the stage itself is
-    /// dropped.
+    /// dropped. [`Edit`] has an example.
     ///
     /// # Errors
     /// When the pipeline would not fit together; nothing is changed then.
