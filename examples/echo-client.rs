@@ -100,8 +100,7 @@ impl Verify {
 
     fn count(&mut self, complete: u64) {
         let now = self.clock.now();
-        let mut latencies =
-            self.totals.latencies_us.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latencies = self.totals.latencies_us.lock().unwrap_or_else(PoisonError::into_inner);
         for began in self.began.drain(..(complete as usize).min(self.began.len())) {
             let took = now.saturating_duration_since(began);
             latencies.saturating_record(took.as_micros() as u64);
@@ -277,7 +276,11 @@ fn collect(
     let at = |q| latencies.value_at_quantile(q);
     println!(
         "latency in us: p50 {}, p90 {}, p99 {}, p99.9 {}, max {}",
-        at(0.5), at(0.9), at(0.99), at(0.999), latencies.max(),
+        at(0.5),
+        at(0.9),
+        at(0.99),
+        at(0.999),
+        latencies.max(),
     );
     match failures.as_slice() {
         [] => Ok(()),

@@ -9,7 +9,9 @@ use std::task::{Context, Poll, Waker};
 
 use fyke_core::event_loop::{ChannelInit, ChannelSpec};
 use fyke_core::transport::{Threading, TransportFactory};
-use fyke_core::{Address, Channel, ChannelOptions, Error, IntoStages, LoopHandle, Result};
+use fyke_core::{
+    Address, Channel, ChannelOptions, Error, ErrorKind, IntoStages, LoopHandle, Result,
+};
 use fyke_transport::Kernel;
 
 use crate::group::EventLoopGroup;
@@ -124,7 +126,7 @@ impl Bootstrap<Handler> {
     /// one is taken.
     pub fn connect(&self, address: impl ToAddresses) -> Connect {
         let connect = Connect(Arc::default());
-        let told = connect.0.clone();
+        let told = Teller(Some(Arc::clone(&connect.0)));
         let address = match address.to_addresses().map(|list| list.into_iter().next()) {
             Ok(Some(address)) => address,
             Ok(None) => {
@@ -144,8 +146,8 @@ impl Bootstrap<Handler> {
         }
         let (factory, spec) = (Arc::clone(&self.transport), self.spec());
         let home = self.home.as_ref().unwrap_or_else(|| self.group.next());
-        let lost = told.clone();
-        let sent = home.execute(move |core| {
+        // A loop that has ended drops the task, and with it the teller, which says so.
+        let _ = home.execute(move |core| {
             core.with_transport(factory, move |core, transport| match transport {
                 Ok(transport) => {
                     core.connect(transport, &address, &spec, move |result| told.finish(result));
@@ -153,9 +155,6 @@ impl Bootstrap<Handler> {
                 Err(error) => told.finish(Err(error.into())),
             });
         });
-        if let Err(error) = sent {
-            lost.finish(Err(Error::from(io::Error::other(error))));
-        }
         connect
     }
 
@@ -200,7 +199,7 @@ impl Bootstrap<Handler> {
 
 fn into_io(error: Error) -> io::Error {
     match error.into_kind() {
-        fyke_core::ErrorKind::Io(error) => error,
+        ErrorKind::Io(error) => error,
         other => io::Error::other(Error::from(other)),
     }
 }
@@ -225,6 +224,25 @@ pub struct Connect(Arc<Outcome>);
 struct Outcome {
     state: Mutex<(Option<Result<Channel>>, Option<Waker>)>,
     done: Condvar,
+}
+
+/// Tells what became of a connect: dropped without a word, that it can come to nothing any more.
+struct Teller(Option<Arc<Outcome>>);
+
+impl Teller {
+    fn finish(mut self, result: Result<Channel>) {
+        if let Some(outcome) = self.0.take() {
+            outcome.finish(result);
+        }
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.0.take() {
+            outcome.finish(Err(ErrorKind::Closed.into()));
+        }
+    }
 }
 
 impl Outcome {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -140,12 +140,19 @@ impl GroupBuilder {
         let mut loops = Vec::with_capacity(self.threads);
         let mut threads = Vec::with_capacity(self.threads + 1);
         for id in 0..self.threads {
-            let mut options = LoopOptions::new(id as u32, seed.wrapping_add(id as u64));
+            let mut options = LoopOptions::new(next_loop_id(), seed.wrapping_add(id as u64));
             options.offload = Arc::new(offload.clone());
             options.busy_poll = self.busy_poll;
-            let (handle, thread) = start_loop(&self, id, options)?;
-            loops.push(handle);
-            threads.push(thread);
+            match start_loop(&self, id, options) {
+                Ok((handle, thread)) => {
+                    loops.push(handle);
+                    threads.push(thread);
+                }
+                Err(error) => {
+                    loops.iter().for_each(end_at_once);
+                    return Err(error);
+                }
+            }
         }
         let ticker = Arc::new(Ticker::default());
         if !self.stall_tick.is_zero() {
@@ -167,6 +174,18 @@ impl GroupBuilder {
             channel_threads,
         })))
     }
+}
+
+/// A number that no other loop of this process has had: channels of all groups differ by it.
+pub(crate) fn next_loop_id() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Ends a loop that nobody will use.
+fn end_at_once(event_loop: &LoopHandle) {
+    // One that has ended already is what is wanted.
+    let _ = event_loop.execute(|core| core.shutdown(Duration::ZERO, |_| {}));
 }
 
 fn start_loop(

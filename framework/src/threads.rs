@@ -14,6 +14,8 @@ use fyke_core::{Address, Channel, EventLoop, LoopHandle, LoopOptions, Offload, R
 use fyke_poller::SystemClock;
 use fyke_transport::{BlockingDriver, BlockingListener};
 
+use crate::group::next_loop_id;
+
 /// Stack of a channel's thread: enough for deep pipelines, little enough for thousands.
 const STACK_BYTES: usize = 256 * 1024;
 /// How long a listener rests that has no descriptor or thread left for a connection.
@@ -179,8 +181,7 @@ impl ChannelThreads {
 
     fn run(&self, number: u32, begin: impl FnOnce(&mut Loop) -> io::Result<()>) -> io::Result<()> {
         let seed = self.0.seed.wrapping_add(u64::from(number));
-        // Far away from the numbers of the group's loops, so that channels' names differ.
-        let mut options = LoopOptions::new(number | 1 << 31, seed);
+        let mut options = LoopOptions::new(next_loop_id(), seed);
         options.offload = Arc::clone(&self.0.offload);
         let mut event_loop = EventLoop::new(BlockingDriver::new(), SystemClock::new(), options);
         {

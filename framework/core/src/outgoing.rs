@@ -9,8 +9,9 @@ use fyke_buffer::ByteBuf;
 
 use crate::address::Address;
 
-/// What leaves a stream channel's pipeline.
-#[derive(Debug)]
+/// What leaves a stream channel's pipeline. A clone of `Bytes` or of a file's piece is cheap; one of
+/// `Buf` copies the bytes.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outgoing {
     /// Bytes in a buffer of ours.

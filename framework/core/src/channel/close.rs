@@ -269,6 +269,9 @@ impl LocalChannel {
             self.fire(state, Signal::Inactive);
         }
         self.fire(state, Signal::Unregistered);
+        for timer in std::mem::take(&mut self.core.timers) {
+            state.timers.cancel(timer);
+        }
     }
 
     /// A handler panicked: its stage is dead, the others hear of the error and of the end.

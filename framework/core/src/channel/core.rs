@@ -76,6 +76,8 @@ pub(crate) struct ChannelCore {
     pub(crate) close_timer: Option<TimerKey>,
     /// What waited to be sent when that timer began: less now means that the peer still reads.
     pub(crate) close_pending: u64,
+    /// Timers of its handlers, some of which may have expired.
+    pub(crate) timers: Vec<TimerKey>,
     /// Who waits for the connect.
     pub(crate) on_connect: Option<OnConnect>,
 
@@ -160,6 +162,7 @@ impl ChannelCore {
             reason: None,
             close_timer: None,
             close_pending: 0,
+            timers: Vec::new(),
             on_connect: None,
             outbound: Outbound::default(),
             datagrams: VecDeque::new(),
@@ -257,6 +260,17 @@ impl ChannelCore {
             State::Lingering => !self.input_ended,
             _ => false,
         }
+    }
+
+    // ---- timers ----
+
+    /// Remembers a handler's timer, so that it does not outlive the channel.
+    pub(crate) fn keep_timer(&mut self, state: &LoopState, timer: TimerKey) {
+        if self.timers.len() == self.timers.capacity() {
+            // Before it grows: many of them have expired by now.
+            self.timers.retain(|&key| state.timers.get(key).is_some());
+        }
+        self.timers.push(timer);
     }
 
     // ---- handles ----

@@ -9,7 +9,7 @@ use crate::error::CloseReason;
 use crate::event::{Notice, Offloaded, Signal};
 use crate::event_loop::state::LoopState;
 use crate::handler::Never;
-use crate::pipeline::cell::{Place, Fired, Op};
+use crate::pipeline::cell::{Fired, Op, Place};
 use crate::pipeline::context::Ctx;
 use crate::pipeline::link::{END, Head};
 use crate::pipeline::slot::{INBOX, REST};

@@ -11,8 +11,8 @@ use fyke_clock::{Clock, Instant};
 use crate::channel::core::panic_text;
 use crate::channel::turn::Work;
 use crate::driver::{Driver, Readiness, Token};
-use crate::event_loop::{EventLoop, LoopCore};
 use crate::event_loop::timers::Timer;
+use crate::event_loop::{EventLoop, LoopCore};
 use crate::transport::TransportEvent;
 
 /// Over what time the load is measured.

@@ -40,6 +40,9 @@ pub struct Ctx<'a, O, W> {
     pub(super) place: Place,
 }
 
+/// With so many operations of one method waiting to leave, the channel counts as not writable.
+const FIRED_MAX: usize = 32;
+
 impl<'a, O, W> Ctx<'a, O, W> {
     #[inline]
     pub(crate) fn new(
@@ -74,7 +77,10 @@ impl<'a, O, W> Ctx<'a, O, W> {
     #[allow(improper_ctypes_definitions, reason = "it is called from Rust only")]
     extern "C" fn make_room(&mut self) {
         if let Some(op) = self.fired.take() {
-            self.spill.get_or_insert_default().push_back(op);
+            let spill = self.spill.get_or_insert_default();
+            spill.push_back(op);
+            // See `is_writable`.
+            self.core.edge |= spill.len() >= FIRED_MAX;
         }
     }
 
@@ -178,7 +184,7 @@ impl<'a, O, W> Ctx<'a, O, W> {
     ///
     /// # Errors
     /// When the pipeline would not fit together; nothing is changed then.
-    pub fn edit(&mut self, edit: impl FnOnce(&mut Edit)) -> Result<(), LinkError> {
+    pub fn edit<R>(&mut self, edit: impl FnOnce(&mut Edit) -> R) -> Result<(), LinkError> {
         let ticket = Edit::plan(self.core, &mut self.state.shapes, edit)?;
         self.push(Op::Edit(ticket));
         Ok(())
@@ -200,9 +206,14 @@ impl<'a, O, W> Ctx<'a, O, W> {
     // ---- writing ----
 
     /// Whether the channel is below its water marks.
+    ///
+    /// What this method has written counts only after it has returned, so after some dozens of
+    /// writes the answer is no, and `writability_changed` follows: a handler may well write while
+    /// this says yes, and go on when it is told.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        self.core.is_writable()
+        let fired = self.spill.as_ref().map_or(0, |spill| spill.len());
+        fired < FIRED_MAX && self.core.is_writable()
     }
 
     /// Bytes that wait to be sent, those that handlers hold included.
@@ -230,7 +241,8 @@ impl<'a, O, W> Ctx<'a, O, W> {
         self.state.pool.take(capacity)
     }
 
-    /// Calls this handler's `timer` with `tag` after `delay`. Costs no allocation.
+    /// Calls this handler's `timer` with `tag` after `delay`, unless the channel has ended by then.
+    /// Costs no allocation once warm.
     pub fn schedule(&mut self, delay: Duration, tag: u64) -> TimerKey {
         let deadline = self.state.env.now() + delay;
         let timer = Timer::Stage {
@@ -239,7 +251,9 @@ impl<'a, O, W> Ctx<'a, O, W> {
             stage: self.place.stage,
             tag,
         };
-        self.state.timers.schedule(deadline, timer)
+        let key = self.state.timers.schedule(deadline, timer);
+        self.core.keep_timer(self.state, key);
+        key
     }
 
     /// Cancels a timer of [`schedule`](Self::schedule); `false` when it has expired already.

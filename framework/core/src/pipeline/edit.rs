@@ -95,10 +95,10 @@ impl Plans {
 
 impl Edit {
     /// Checks an edit and puts it in line; the answer is its ticket.
-    pub(crate) fn plan(
+    pub(crate) fn plan<R>(
         core: &mut ChannelCore,
         shapes: &mut Shapes,
-        edit: impl FnOnce(&mut Self),
+        edit: impl FnOnce(&mut Self) -> R,
     ) -> Result<u64, LinkError> {
         let rows = core.shape.as_ref().map_or_else(Vec::new, |shape| shape.rows.to_vec());
         let mut this = Self { rows, changes: Vec::new(), error: None };

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use fyke_buffer::ByteBuf;
 use fyke_core::embedded::EmbeddedChannel;
-use fyke_core::{Context, Ctx, InboundHandler, Never, Result, Stage};
+use fyke_core::{Context, Ctx, InboundHandler, Never, Outgoing, Result, Stage};
 
 use crate::support::{Letters, Log, on_read};
 
@@ -191,4 +192,32 @@ fn futures_need_not_be_send() {
     channel.channel().abort();
     channel.run_pending();
     assert_eq!(channel.channel().attribute::<Vec<u8>>().unwrap(), b"b-");
+}
+
+/// A channel takes its handlers' timers with it: peers that come and go leave nothing behind.
+#[test]
+fn timers_do_not_outlive_their_channel() {
+    struct Long;
+    impl InboundHandler for Long {
+        type In = ByteBuf;
+        type Out = Never;
+        type Write = Outgoing;
+        fn active(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
+            for hours in 1..20 {
+                cx.schedule(Duration::from_secs(3600 * hours), hours);
+            }
+            Ok(())
+        }
+        fn read(&mut self, cx: &mut Context<'_, Self>, _: ByteBuf) -> Result<()> {
+            cx.abort();
+            Ok(())
+        }
+    }
+    let mut channel = EmbeddedChannel::new(|ch| ch.pipeline().inbound("long", Long));
+    channel.advance(Duration::from_secs(3600 * 2));
+    assert_eq!(channel.event_loop().stats().timers, 2);
+    channel.write_inbound("end");
+    assert!(!channel.is_open());
+    channel.advance(Duration::from_secs(3600 * 100));
+    assert_eq!(channel.event_loop().stats().timers, 2, "nothing was left to expire");
 }

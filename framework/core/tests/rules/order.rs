@@ -3,8 +3,8 @@
 use fyke_buffer::ByteBuf;
 use fyke_core::embedded::{EmbeddedChannel, MessageChannel};
 use fyke_core::{
-    ChannelOptions, Ctx, DuplexContext, DuplexHandler, Event, EventFilter, Never, Outgoing,
-    Promise, Result, Sender,
+    ChannelOptions, Context, Ctx, DuplexContext, DuplexHandler, Event, EventFilter, InboundHandler,
+    Never, Outgoing, Promise, Result, Sender,
 };
 
 use crate::support::{Letters, Log, Watch, both, on_read, on_write};
@@ -340,4 +340,43 @@ fn rule_03_there_and_back_is_one_edge() {
     assert_eq!(channel.read_outbound(), b"0123456789");
     assert_eq!(log.text(), "read_complete writability_changed");
     assert!(channel.is_writable());
+}
+
+/// 3 and 4: a handler that writes as long as it may ends, is told when it may go on, and fills no
+/// memory beyond the marks.
+#[test]
+fn rule_03_writing_while_writable_ends() {
+    struct Fill {
+        left: u32,
+    }
+    impl Fill {
+        fn fill(&mut self, cx: &mut Context<'_, Self>) {
+            while self.left > 0 && cx.is_writable() {
+                self.left -= 1;
+                cx.write(Outgoing::from("x"));
+            }
+        }
+    }
+    impl InboundHandler for Fill {
+        type In = ByteBuf;
+        type Out = Never;
+        type Write = Outgoing;
+        fn read(&mut self, cx: &mut Context<'_, Self>, _: ByteBuf) -> Result<()> {
+            self.fill(cx);
+            Ok(())
+        }
+        fn writability_changed(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
+            self.fill(cx);
+            Ok(())
+        }
+    }
+    let options = ChannelOptions::new().water_marks(100, 200);
+    let mut channel = EmbeddedChannel::with_options(options, |ch| {
+        ch.pipeline().inbound("fill", Fill { left: 10_000 })
+    });
+    channel.set_room(Some(0));
+    channel.write_inbound("go");
+    assert!(channel.pending_bytes() < 200 + 40, "{} bytes wait", channel.pending_bytes());
+    channel.set_room(None);
+    assert_eq!(channel.read_outbound().len(), 10_000);
 }
