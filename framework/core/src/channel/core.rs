@@ -1,7 +1,7 @@
 //! The state of a channel that is not its pipeline: what handlers' contexts act on.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
@@ -90,6 +90,9 @@ pub(crate) struct ChannelCore {
     pub(crate) unwritable: bool,
     /// The water marks were crossed and handlers have not been told.
     pub(crate) edge: bool,
+    /// A handler asked whether it may write on in the same breath, was told no, and waits to be
+    /// told otherwise.
+    pub(crate) told_to_wait: Cell<bool>,
     /// The transport is full and will report when it is not.
     pub(crate) write_blocked: bool,
     /// The transport works on a write and will report when it is done.
@@ -171,6 +174,7 @@ impl ChannelCore {
             accounted: 0,
             unwritable: false,
             edge: false,
+            told_to_wait: Cell::new(false),
             write_blocked: false,
             in_flight: false,
             flush_requested: false,

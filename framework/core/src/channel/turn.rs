@@ -157,8 +157,9 @@ impl LocalChannel {
             if self.has_output() && self.may_flush() {
                 self.flush(state);
             }
-            if self.core.edge {
+            if self.core.edge || self.core.told_to_wait.get() {
                 self.core.edge = false;
+                self.core.told_to_wait.set(false);
                 if self.core.state != State::Closed {
                     self.fire(state, Signal::WritabilityChanged);
                 }

@@ -77,10 +77,7 @@ impl<'a, O, W> Ctx<'a, O, W> {
     #[allow(improper_ctypes_definitions, reason = "it is called from Rust only")]
     extern "C" fn make_room(&mut self) {
         if let Some(op) = self.fired.take() {
-            let spill = self.spill.get_or_insert_default();
-            spill.push_back(op);
-            // See `is_writable`.
-            self.core.edge |= spill.len() >= FIRED_MAX;
+            self.spill.get_or_insert_default().push_back(op);
         }
     }
 
@@ -212,8 +209,11 @@ impl<'a, O, W> Ctx<'a, O, W> {
     /// this says yes, and go on when it is told.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        let fired = self.spill.as_ref().map_or(0, |spill| spill.len());
-        fired < FIRED_MAX && self.core.is_writable()
+        if self.spill.as_ref().is_some_and(|spill| spill.len() >= FIRED_MAX) {
+            self.core.told_to_wait.set(true);
+            return false;
+        }
+        self.core.is_writable()
     }
 
     /// Bytes that wait to be sent, those that handlers hold included.
