@@ -196,15 +196,16 @@ fn perform<H: Runs>(
     true
 }
 
-/// What handles wrote first goes first, through this very stage if it stands in the way: so it is
-/// free for that time, and what it has fired itself is kept aside.
+/// What handles wrote first goes first, through this very stage if it stands in the way: so writes
+/// pass it for that time, and what it has fired itself is kept aside. What comes inwards (an event
+/// of a handle) waits: what the stage would fire in answer must not overtake what is kept.
 #[cold]
 fn drain<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, up_to: u64) {
     let s = &mut ch.pipeline.slots[slot as usize];
-    let (id, busy) = (s.id, s.flags & BUSY);
+    let (id, state) = (s.id, s.flags & (BUSY | PULLING));
     let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return };
     let kept = cell.spill.take();
-    s.flags &= !BUSY;
+    s.flags = (s.flags & !BUSY) | PULLING;
     ch.drain_mailbox(lp, up_to);
     let s = &mut ch.pipeline.slots[slot as usize];
     if s.id == id
@@ -217,7 +218,7 @@ fn drain<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, up_to: u
             }
             (kept, behind) => kept.or(behind),
         };
-        s.flags |= busy;
+        s.flags = (s.flags & !(BUSY | PULLING)) | state;
     }
 }
 

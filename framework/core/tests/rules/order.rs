@@ -380,3 +380,34 @@ fn rule_03_writing_while_writable_ends() {
     channel.set_room(None);
     assert_eq!(channel.read_outbound().len(), 10_000);
 }
+
+/// 1 and 2: a handle's event that was asked for before a write reaches the writing handler behind
+/// what it has fired already, so its answer does not overtake.
+#[test]
+fn rule_02_an_event_of_a_handle_waits_for_what_was_fired() {
+    struct Answer;
+    struct Go;
+    impl InboundHandler for Answer {
+        type In = ByteBuf;
+        type Out = Never;
+        type Write = Outgoing;
+        fn read(&mut self, cx: &mut Context<'_, Self>, _: ByteBuf) -> Result<()> {
+            cx.channel().fire_event(Go)?;
+            for letter in ["a", "b", "c"] {
+                cx.write(Outgoing::from(letter));
+            }
+            Ok(())
+        }
+        fn events(&self) -> EventFilter {
+            EventFilter::of::<Go>()
+        }
+        fn event(&mut self, cx: &mut Context<'_, Self>, _: Event) -> Result<()> {
+            cx.write(Outgoing::from("x"));
+            cx.close();
+            Ok(())
+        }
+    }
+    let mut channel = EmbeddedChannel::new(|ch| ch.pipeline().inbound("answer", Answer));
+    channel.write_inbound("go");
+    assert_eq!(channel.read_outbound(), b"abcx");
+}
