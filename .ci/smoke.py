@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.environ.get("EXAMPLES", os.path.join(ROOT, "target/release/examples"))
@@ -85,6 +86,38 @@ def echo_frames(*flags):
         assert exchange(bad, b"\xff\xff\xff\xff") == b""
         again = socket.create_connection(("127.0.0.1", server.port), 5)
         assert exchange(again, frames) == frames
+
+
+def source_and_sink(*flags):
+    with Server("echo", "--source", *flags) as server:
+        connection = socket.create_connection(("127.0.0.1", server.port), 5)
+        connection.settimeout(20)
+        left = 10_000_000
+        while left > 0:
+            chunk = connection.recv(65536)
+            assert chunk, "the source ended"
+            left -= len(chunk)
+        connection.close()
+    with Server("echo", "--sink", *flags) as server:
+        connection = socket.create_connection(("127.0.0.1", server.port), 5)
+        assert exchange(connection, bytes(5_000_000)) == b"", "the sink answered"
+
+
+def second_signal():
+    """What is still being sent is waited for, unless the signal comes twice."""
+    stubborn = Server("echo", "--source")
+    reader = socket.create_connection(("127.0.0.1", stubborn.port), 5)
+    assert reader.recv(1)
+    time.sleep(0.5)  # until every buffer on the way is full
+    stubborn.process.send_signal(signal.SIGINT)
+    try:
+        # The peer takes nothing, so the channel ends at the deadline of five seconds only.
+        raise AssertionError(f"it ended at once with code {stubborn.process.wait(0.5)}")
+    except subprocess.TimeoutExpired:
+        stubborn.process.send_signal(signal.SIGINT)
+    code = stubborn.process.wait(3)
+    assert code == 130, f"exit code {code}"
+    reader.close()
 
 
 def echo_unix(*flags):
@@ -167,7 +200,8 @@ def main():
     cases = [(check, mode) for check in (echo, echo_frames, echo_client, http, chat) for mode in MODES]
     cases += [(echo_unix, mode) for mode in (POLLERS[0], MODES[-1])]
     cases += [(echo_udp, mode) for mode in POLLERS]
-    cases += [(wrong_calls, [])]
+    cases += [(source_and_sink, mode) for mode in MODES]
+    cases += [(second_signal, []), (wrong_calls, [])]
     if not shutil.which("curl"):
         print("skipped: curl is not installed")
         cases = [(check, mode) for check, mode in cases if check not in (http, chat)]
