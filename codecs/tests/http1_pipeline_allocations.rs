@@ -1,4 +1,5 @@
 //! A `GET /plaintext` through the whole pipeline allocates nothing once the channel is warm.
+#![cfg(feature = "pipeline")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

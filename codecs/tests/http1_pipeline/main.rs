@@ -1,4 +1,5 @@
 //! HTTP/1.1 through a whole pipeline, on an embedded channel.
+#![cfg(feature = "pipeline")]
 
 mod aggregator;
 mod connection;
