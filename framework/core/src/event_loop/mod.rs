@@ -1,4 +1,5 @@
-//! The event loop: wait, I/O, timers, tasks, flush; each with a budget.
+//! The event loop: wait, I/O, timers, tasks; each with a budget. What a channel wrote is sent at the
+//! end of its own turn.
 //!
 //! | file | idea |
 //! |---|---|

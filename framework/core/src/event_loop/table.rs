@@ -192,10 +192,7 @@ impl LoopCore {
         }
     }
 
-    /// Connects. `told` learns what became of it.
-    ///
-    /// # Errors
-    /// Never: what fails at once is told, too.
+    /// Connects. `told` learns what became of it, also when it fails at once.
     pub fn connect(
         &mut self,
         transport: TransportId,

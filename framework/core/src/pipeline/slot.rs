@@ -7,7 +7,8 @@ use crate::pipeline::link::{END, Vtable};
 
 /// Something that the stage fired has not left yet.
 pub(crate) const BUSY: u8 = 1;
-/// Messages are being pulled out of it: reads wait, writes pass.
+/// Messages are being pulled out of it, or what handles wrote passes it before its own next write:
+/// reads wait, writes pass.
 pub(crate) const PULLING: u8 = 2;
 /// Its inbox is not empty, so everything goes through the inbox.
 pub(crate) const INBOX: u8 = 4;
