@@ -1,0 +1,10 @@
+//! TCP (RFC 9293) as a pure state machine: segments in, segments out, time as an argument.
+//!
+//! No address and no byte of a header is known here, so that a connection can be fuzzed and checked
+//! alone; the interface turns headers into [`Segment`]s and back.
+
+mod segment;
+mod seq;
+
+pub use segment::{Ecn, Flags, Options, SackBlocks, Segment, Timestamp};
+pub use seq::SeqNum;
