@@ -1,1 +1,32 @@
 //! How every protocol looks on the wire: views over bytes, values to emit, checksums.
+//!
+//! Each protocol is there twice:
+//!
+//! * a **view** over `&[u8]` (`Packet`, `Frame`). Its `parse` checks every length once, so that no
+//!   accessor can fail; the payload ends where the header's length field says, not where the frame's
+//!   padding does. Checksums are not looked at until `checksum_is_valid` is asked, because a device
+//!   may have looked already.
+//! * a **value** (`Header`, `Message`) that implements [`Emit`]: the header alone. The payload stays
+//!   where it is, and what is to be done about the checksum is said apart, by a [`ChecksumIntent`].
+//!
+//! Numbers are plain integers, addresses those of [`core::net`]. Nothing in here knows any other
+//! module of the crate.
+
+pub mod checksum;
+mod emit;
+mod error;
+pub mod icmpv4;
+pub mod icmpv6;
+pub mod ipv4;
+pub mod ipv6;
+mod mac;
+mod option_bytes;
+mod protocol;
+pub mod tcp;
+pub mod udp;
+
+pub use checksum::{ChecksumIntent, PseudoHeader, Sum};
+pub use emit::Emit;
+pub use error::Error;
+pub use mac::MacAddress;
+pub use protocol::IpProtocol;
