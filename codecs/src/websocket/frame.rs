@@ -29,22 +29,12 @@ impl Header {
     /// Reads the header at the start of `bytes` and how long it is; `None` until all of it is there.
     #[inline]
     pub(crate) fn parse(bytes: &[u8], role: Role) -> Result<Option<(Self, usize)>, WebSocketError> {
-        let [first, second, ..] = *bytes else { return Ok(None) };
-        if first & 0x70 != 0 {
-            return Err(WebSocketError::protocol("reserved bit set without an extension"));
-        }
-        let Some(opcode) = OpCode::from_bits(first & 0x0f) else {
-            return Err(WebSocketError::protocol("reserved opcode"));
-        };
-        let fin = first & 0x80 != 0;
+        let Some(&first) = bytes.first() else { return Ok(None) };
+        let (fin, opcode) = first_byte(first)?;
+        let Some(&second) = bytes.get(1) else { return Ok(None) };
         let short = second & 0x7f;
-        if opcode.is_control() {
-            if !fin {
-                return Err(WebSocketError::protocol("fragmented control frame"));
-            }
-            if u64::from(short) > CONTROL_BYTES_MAX {
-                return Err(WebSocketError::protocol("control frame over 125 bytes"));
-            }
+        if opcode.is_control() && u64::from(short) > CONTROL_BYTES_MAX {
+            return Err(WebSocketError::protocol("control frame over 125 bytes"));
         }
         let masked = second & 0x80 != 0;
         match role {
@@ -90,6 +80,22 @@ impl Header {
         }
         dst.write_slice(&text[..end]);
     }
+}
+
+/// FIN and opcode; what is wrong with them is told before anything else has come.
+#[inline]
+fn first_byte(first: u8) -> Result<(bool, OpCode), WebSocketError> {
+    if first & 0x70 != 0 {
+        return Err(WebSocketError::protocol("reserved bit set without an extension"));
+    }
+    let Some(opcode) = OpCode::from_bits(first & 0x0f) else {
+        return Err(WebSocketError::protocol("reserved opcode"));
+    };
+    let fin = first & 0x80 != 0;
+    if !fin && opcode.is_control() {
+        return Err(WebSocketError::protocol("fragmented control frame"));
+    }
+    Ok((fin, opcode))
 }
 
 /// The payload's length and what stands behind it; refuses a longer form than needed.

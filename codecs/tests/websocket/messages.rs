@@ -1,7 +1,63 @@
 //! Whole messages: limits, ends of streams, what is copied and what is not.
 
 use crate::support::{BINARY, CLOSE, CONT, FIN, PING, TEXT, client, decode_with, feed, header};
+use crate::table::Expect::{Fails, Messages};
+use crate::table::{Case, check};
 use fyke_codecs::websocket::{Limits, Message, Role};
+
+/// Rows about limits; the same limits for all.
+pub(crate) fn cases() -> Vec<Case> {
+    let limits = Limits::new().message_bytes_max(10).fragments_max(3);
+    let ten = || Message::text("0123456789");
+    let case = |name: &str, input, expect| Case::new("10.4", name, input, expect).limits(limits);
+    let big = |name: &str, before, input| case(name, input, Fails(before, 1009));
+    let good = |name: &str, input, messages| case(name, input, Messages(messages));
+    vec![
+        good("ten bytes", client(&[(FIN | TEXT, b"0123456789")]), vec![ten()]),
+        big("eleven bytes", 0, client(&[(FIN | TEXT, b"0123456789a")])),
+        big("eleven bytes of binary", 0, client(&[(FIN | BINARY, b"0123456789a")])),
+        big("eleven bytes declared", 0, header(true, FIN | BINARY, 0, 11)),
+        big("126 bytes declared", 0, header(true, FIN | BINARY, 2, 126)),
+        big("64 KiB declared", 0, header(true, FIN | BINARY, 8, 65_536)),
+        big("an exbibyte declared", 0, header(true, FIN | BINARY, 8, 1 << 60)),
+        big("2^63-1 declared", 0, header(true, FIN | BINARY, 8, i64::MAX as u64)),
+        good("ten in two", client(&[(TEXT, b"01234"), (FIN | CONT, b"56789")]), vec![ten()]),
+        big("eleven in two", 0, client(&[(TEXT, b"01234"), (FIN | CONT, b"56789a")])),
+        big(
+            "eleven in three",
+            0,
+            client(&[(TEXT, b"01234"), (CONT, b"56789"), (FIN | CONT, b"a")]),
+        ),
+        big("one byte behind ten, open", 0, client(&[(TEXT, b"0123456789"), (CONT, b"a")])),
+        big(
+            "declared lengths do not wrap around",
+            0,
+            [client(&[(TEXT, b"0")]), header(true, CONT, 8, i64::MAX as u64)].concat(),
+        ),
+        good(
+            "each message has ten",
+            client(&[(FIN | TEXT, b"0123456789"), (FIN | TEXT, b"0123456789")]),
+            vec![ten(), ten()],
+        ),
+        good(
+            "control frames do not count",
+            client(&[(TEXT, b"01234"), (PING, b"0123456"), (FIN | CONT, b"56789")]),
+            vec![Message::Ping("0123456".into()), ten()],
+        ),
+        good(
+            "three fragments",
+            client(&[(TEXT, b""), (CONT, b""), (FIN | CONT, b"")]),
+            vec![Message::text("")],
+        ),
+        big("four fragments", 0, client(&[(TEXT, b""), (CONT, b""), (CONT, b""), (CONT, b"")])),
+        big("a good one first", 1, client(&[(FIN | TEXT, b"a"), (FIN | TEXT, b"0123456789a")])),
+    ]
+}
+
+#[test]
+fn limits_10_4() {
+    check(&cases());
+}
 
 #[test]
 fn message_limit_counts_all_fragments() {

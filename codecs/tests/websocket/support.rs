@@ -77,6 +77,12 @@ impl Outcome {
     }
 }
 
+/// A decoder of this end, for what was agreed to.
+fn decoder(role: Role, limits: Limits, agreed: Option<&str>) -> MessageDecoder {
+    assert_eq!(agreed, None, "compression is not there yet");
+    MessageDecoder::new(role, limits)
+}
+
 /// Feeds the pieces one after the other, pulling after each; `eof` says the input ends there.
 pub(crate) fn feed<'a>(
     role: Role,
@@ -84,7 +90,17 @@ pub(crate) fn feed<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
     eof: bool,
 ) -> Outcome {
-    let mut decoder = MessageDecoder::new(role, limits);
+    feed_agreed(role, limits, None, pieces, eof)
+}
+
+pub(crate) fn feed_agreed<'a>(
+    role: Role,
+    limits: Limits,
+    agreed: Option<&str>,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    eof: bool,
+) -> Outcome {
+    let mut decoder = decoder(role, limits, agreed);
     let mut src = ByteBuf::new();
     let mut outcome = Outcome::default();
     let mut note = |decoded| match decoded {
@@ -118,9 +134,18 @@ pub(crate) fn decode(input: &[u8]) -> Outcome {
 }
 
 pub(crate) fn decode_with(role: Role, limits: Limits, input: &[u8]) -> Outcome {
-    let checked = every_split(|| MessageDecoder::new(role, limits), input);
+    decode_agreed(role, limits, None, input)
+}
+
+pub(crate) fn decode_agreed(
+    role: Role,
+    limits: Limits,
+    agreed: Option<&str>,
+    input: &[u8],
+) -> Outcome {
+    let checked = every_split(|| decoder(role, limits, agreed), input);
     let checked = checked.unwrap_or_else(|violation| panic!("{violation} in {input:02x?}"));
-    let whole = feed(role, limits, [input], false);
+    let whole = feed_agreed(role, limits, agreed, [input], false);
     assert_eq!(checked.items, whole.messages);
     whole
 }
