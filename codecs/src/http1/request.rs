@@ -226,7 +226,7 @@ impl fmt::Debug for RequestHead {
 /// The header fields of a head, in order.
 #[derive(Clone)]
 pub struct Headers<'a> {
-    rest: &'a [u8],
+    pub(crate) rest: &'a [u8],
 }
 
 /// One header field: its name as it was sent, and its value without white space around it.
@@ -264,7 +264,7 @@ impl fmt::Debug for Header<'_> {
 
 /// The first field of that name: its value, and the lines behind it.
 #[inline]
-fn find<'a>(mut lines: &'a [u8], name: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+pub(crate) fn find<'a>(mut lines: &'a [u8], name: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     loop {
         let line_len = memchr(b'\n', lines)?;
         let (line, rest) = lines.split_at(line_len + 1);
