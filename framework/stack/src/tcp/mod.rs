@@ -4,6 +4,7 @@
 //! alone; the interface turns headers into [`Segment`]s and back.
 
 pub mod assembler;
+pub mod congestion;
 pub mod rtt;
 mod segment;
 pub mod send_buffer;

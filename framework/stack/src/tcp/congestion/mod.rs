@@ -1,0 +1,503 @@
+//! Congestion control: how much may be in flight, as a value that is told what happened.
+//!
+//! ```text
+//!                    loss                        all of it acknowledged
+//!   slow start ---------------> recovery --------------------------------> congestion avoidance
+//!       |    ^                     | time-out                                   |  |  ^
+//!       |    '--- loss <-----------+--------------------------------------------'  |  |
+//!       '----------- ssthresh reached, or HyStart++ says so ------------------------'  undo
+//! ```
+//! [`Controller`] is the whole of it; [`Prr`], HyStart++ and CUBIC's arithmetic are files of their
+//! own. Everything is in bytes and integers, so the same calls give the same windows everywhere.
+//!
+//! Reading list: RFC 5681, 3465 (byte counting), 6928 (initial window), 9438 (CUBIC), 9406
+//! (HyStart++), 9937 (PRR), 2861 and 7661 (after idle), 3168 (ECN).
+
+mod cubic;
+mod hystart;
+mod prr;
+mod reno;
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use fyke_clock::Instant;
+
+use super::SeqNum;
+pub use cubic::Cubic;
+pub use hystart::HyStart;
+pub use prr::Prr;
+use reno::Reno;
+
+/// Which growth and reduction of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// RFC 5681: the first ACK of new data ends a recovery.
+    Reno,
+    /// RFC 6582: a recovery lasts until all is acknowledged that was outstanding when it began.
+    NewReno,
+    /// RFC 9438.
+    #[default]
+    Cubic,
+}
+
+/// What happens to the window while nothing is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum IdlePolicy {
+    /// After one time-out it is the initial window again (RFC 5681, section 4.1).
+    Restart,
+    /// It is halved for each time-out, down to the initial window (RFC 2861, section 3.1).
+    #[default]
+    Decay,
+    /// It is kept for five minutes, then halved (RFC 7661, section 4.4).
+    Preserve,
+}
+
+/// What can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CongestionConfig {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// Segments in the initial window (RFC 6928).
+    pub initial_window_segments: u32,
+    /// Bytes in the initial window, unless two segments are more (RFC 6928).
+    pub initial_window_bytes: u32,
+    /// By how many segments one ACK can grow the window in slow start (L of RFC 3465 and 9406;
+    /// 8 is what the latter says for a sender without pacing).
+    pub ack_segments_max: u32,
+    /// Whether HyStart++ may end the first slow start before there is loss.
+    pub hystart: bool,
+    /// What happens to the window while nothing is sent.
+    pub idle: IdlePolicy,
+    /// The largest window.
+    pub window_bytes_max: u32,
+}
+
+impl Default for CongestionConfig {
+    fn default() -> Self {
+        Self {
+            algorithm: Algorithm::Cubic,
+            initial_window_segments: 10,
+            initial_window_bytes: 14_600,
+            ack_segments_max: 8,
+            hystart: true,
+            idle: IdlePolicy::Decay,
+            window_bytes_max: 1 << 30,
+        }
+    }
+}
+
+/// Where in its life the window is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Exponential growth up to ssthresh.
+    SlowStart,
+    /// Slow growth beyond ssthresh.
+    CongestionAvoidance,
+    /// Fast recovery: PRR leads the flight to ssthresh.
+    Recovery,
+    /// After a retransmission time-out, until what was outstanding is acknowledged.
+    Loss,
+}
+
+/// What one ACK told.
+#[derive(Debug, Clone, Copy)]
+pub struct AckSample {
+    /// When it came.
+    pub now: Instant,
+    /// SND.UNA with it.
+    pub una: SeqNum,
+    /// SND.NXT.
+    pub nxt: SeqNum,
+    /// Bytes it newly acknowledged, cumulatively or selectively.
+    pub delivered: u32,
+    /// Bytes believed to be in the network after it (RFC 6675's pipe).
+    pub pipe: u32,
+    /// It advanced SND.UNA and told of no further loss (RFC 9937, section 6).
+    pub safe: bool,
+    /// The round-trip time it measured.
+    pub rtt: Option<Duration>,
+    /// The smoothed round-trip time.
+    pub srtt: Duration,
+    /// The window, and not the application or the peer, limited the flight before it (see
+    /// [`Controller::is_limiting`]). The window grows by such ACKs only (RFC 7661, section 1).
+    pub limited: bool,
+}
+
+/// A state for a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    /// The phase.
+    pub phase: Phase,
+    /// The congestion window in bytes.
+    pub window: u32,
+    /// The slow start threshold in bytes; `u32::MAX` until there was congestion.
+    pub ssthresh: u32,
+    /// Whether slow start is HyStart++'s conservative one.
+    pub conservative: bool,
+    /// CUBIC's W_max in bytes, 0 for others.
+    pub w_max: u32,
+}
+
+#[derive(Debug, Clone)]
+enum Growth {
+    Reno(Reno),
+    Cubic(Cubic),
+}
+
+/// What a reduction of the window can be taken back to (RFC 4015, RFC 9438 section 4.9).
+#[derive(Debug, Clone)]
+struct Prior {
+    window: u32,
+    ssthresh: u32,
+    growth: Growth,
+}
+
+/// The congestion window of one connection, and all that moves it.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    window: u32,
+    ssthresh: u32,
+    mss: u32,
+    initial_window: u32,
+    window_max: u32,
+    ack_segments_max: u32,
+    phase: Phase,
+    algorithm: Algorithm,
+    idle: IdlePolicy,
+    growth: Growth,
+    hystart: Option<HyStart>,
+    /// SND.NXT when the window was last reduced for ECN: one reduction a window of data.
+    reduced_until: Option<SeqNum>,
+    prr: Option<Prr>,
+    prior: Option<Box<Prior>>,
+}
+
+impl Controller {
+    /// With the initial window for segments of `mss` bytes; `nxt` is SND.NXT.
+    #[must_use]
+    pub fn new(config: &CongestionConfig, mss: u32, nxt: SeqNum) -> Self {
+        let mss = mss.max(1);
+        let window_max = config.window_bytes_max.clamp(mss, 1 << 30);
+        let initial_window = initial_window(config, mss).min(window_max);
+        Self {
+            window: initial_window,
+            ssthresh: u32::MAX,
+            mss,
+            initial_window,
+            window_max,
+            ack_segments_max: config.ack_segments_max.max(1),
+            phase: Phase::SlowStart,
+            algorithm: config.algorithm,
+            idle: config.idle,
+            growth: match config.algorithm {
+                Algorithm::Cubic => Growth::Cubic(Cubic::default()),
+                Algorithm::Reno | Algorithm::NewReno => Growth::Reno(Reno::default()),
+            },
+            hystart: config.hystart.then(|| HyStart::new(nxt)),
+            reduced_until: None,
+            prr: None,
+            prior: None,
+        }
+    }
+
+    /// The congestion window in bytes.
+    #[must_use]
+    #[inline]
+    pub fn window(&self) -> u32 {
+        self.window
+    }
+
+    /// The slow start threshold in bytes; `u32::MAX` until there was congestion.
+    #[must_use]
+    pub fn ssthresh(&self) -> u32 {
+        self.ssthresh
+    }
+
+    /// The phase.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The algorithm.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Whether a partial ACK ends a recovery, as in Reno.
+    #[must_use]
+    pub fn ends_with_partial_ack(&self) -> bool {
+        self.algorithm == Algorithm::Reno
+    }
+
+    /// The state for a trace.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        Trace {
+            phase: self.phase,
+            window: self.window,
+            ssthresh: self.ssthresh,
+            conservative: self.hystart.as_ref().is_some_and(HyStart::is_conservative),
+            w_max: match &self.growth {
+                Growth::Cubic(cubic) => cubic.w_max(),
+                Growth::Reno(_) => 0,
+            },
+        }
+    }
+
+    /// Whether `flight` bytes in flight are as many as the window lets out. In slow start half of it
+    /// is enough, because the window is about to double (RFC 7661, section 4.2).
+    #[must_use]
+    pub fn is_limiting(&self, flight: u32) -> bool {
+        match self.phase {
+            Phase::SlowStart | Phase::Loss => flight >= self.window / 2,
+            _ => flight.saturating_add(self.mss) > self.window,
+        }
+    }
+
+    /// Segments are of another size from now on; `untouched` when no data has been sent yet, so that
+    /// the initial window is counted anew.
+    pub fn set_mss(&mut self, mss: u32, config: &CongestionConfig, untouched: bool) {
+        self.mss = mss.max(1);
+        self.initial_window = initial_window(config, self.mss).min(self.window_max);
+        if untouched && self.phase == Phase::SlowStart {
+            self.window = self.initial_window;
+        }
+        self.window = self.window.max(self.mss);
+    }
+
+    /// The SYN or its answer had to be sent again: the initial window is one segment (RFC 5681,
+    /// section 3.1).
+    pub fn syn_was_lost(&mut self) {
+        self.window = self.mss;
+    }
+
+    /// Takes in one ACK.
+    pub fn on_ack(&mut self, ack: &AckSample) {
+        if let Some(hystart) = &mut self.hystart
+            && hystart.on_ack(ack.una, ack.nxt, ack.rtt)
+        {
+            self.end_slow_start();
+        }
+        if self.phase == Phase::Recovery {
+            if let Some(prr) = &mut self.prr {
+                self.window = prr.on_ack(ack.delivered, ack.pipe, ack.safe, self.mss);
+            }
+            return;
+        }
+        if ack.delivered > 0 {
+            let rest = self.slow_start(ack);
+            self.avoid(ack, rest);
+            self.window = self.window.min(self.window_max);
+        }
+    }
+
+    /// Grows below ssthresh and returns the acknowledged bytes that were not used up by that.
+    fn slow_start(&mut self, ack: &AckSample) -> u32 {
+        if self.window >= self.ssthresh {
+            return ack.delivered;
+        }
+        if !ack.limited {
+            return 0;
+        }
+        // After a time-out one ACK may stand for much that left the network long ago, so it counts
+        // for one segment only (RFC 3465, section 2.3).
+        let segments = if self.phase == Phase::Loss { 1 } else { self.ack_segments_max };
+        let counted = ack.delivered.min(self.mss.saturating_mul(segments));
+        let growth = match &self.hystart {
+            Some(hystart) => hystart.growth(counted),
+            None => counted,
+        };
+        let room = self.ssthresh - self.window;
+        self.window = self.window.saturating_add(growth.min(room));
+        let rest = growth.saturating_sub(room);
+        if self.window >= self.ssthresh && self.phase == Phase::SlowStart {
+            self.phase = Phase::CongestionAvoidance;
+        }
+        rest
+    }
+
+    fn avoid(&mut self, ack: &AckSample, acked: u32) {
+        if self.window < self.ssthresh {
+            return;
+        }
+        match &mut self.growth {
+            Growth::Reno(reno) if ack.limited => {
+                self.window = reno.grow(self.window, self.mss, acked);
+            }
+            Growth::Reno(_) => {}
+            Growth::Cubic(cubic) if ack.limited => {
+                self.window = cubic.grow(ack.now, self.window, self.mss, acked, ack.srtt);
+            }
+            Growth::Cubic(cubic) => cubic.pause(ack.now),
+        }
+    }
+
+    /// HyStart++ saw the queue grow: on with congestion avoidance (RFC 9406, section 4.2).
+    fn end_slow_start(&mut self) {
+        self.hystart = None;
+        if self.phase == Phase::SlowStart {
+            self.ssthresh = self.window;
+            self.phase = Phase::CongestionAvoidance;
+        }
+    }
+
+    /// Loss was detected while none was being repaired: recovery begins.
+    ///
+    /// `flight` is what was outstanding, SND.NXT - SND.UNA; `recover_fs` what PRR counts by, see
+    /// [`Prr::new`].
+    pub fn on_loss(&mut self, flight: u32, recover_fs: u32) {
+        if self.phase != Phase::Loss {
+            self.remember();
+        }
+        self.reduce(flight);
+        self.prr = Some(Prr::new(self.ssthresh, recover_fs));
+        self.phase = Phase::Recovery;
+    }
+
+    /// The peer echoed congestion (RFC 3168, section 6.1.2). Tells whether the window was reduced
+    /// for it, which happens once a window of data and not in a recovery; then CWR is to be sent.
+    pub fn on_ecn(&mut self, flight: u32, una: SeqNum, nxt: SeqNum) -> bool {
+        let reduced = self.reduced_until.is_some_and(|until| una.is_before(until));
+        if reduced || matches!(self.phase, Phase::Recovery | Phase::Loss) {
+            return false;
+        }
+        self.reduce(flight);
+        self.window = self.ssthresh;
+        self.phase = Phase::CongestionAvoidance;
+        self.reduced_until = Some(nxt);
+        true
+    }
+
+    /// The retransmission timer ran out (RFC 5681, section 3.1). `first` when no time-out came
+    /// before it for the same data: only that one lowers ssthresh.
+    pub fn on_rto(&mut self, flight: u32, first: bool) {
+        if first {
+            if self.phase != Phase::Recovery {
+                self.remember();
+            }
+            self.reduce(flight);
+            if let Growth::Cubic(cubic) = &mut self.growth {
+                cubic.on_timeout();
+            }
+        }
+        self.prr = None;
+        self.window = self.mss;
+        self.phase = Phase::Loss;
+    }
+
+    /// A probe repaired a loss that would else have gone unnoticed: the window is reduced as for a
+    /// loss, without a recovery (RFC 8985, section 7.4.2).
+    pub fn on_probe_repaired(&mut self, flight: u32) {
+        if matches!(self.phase, Phase::SlowStart | Phase::CongestionAvoidance) {
+            self.reduce(flight);
+            self.window = self.window.min(self.ssthresh);
+            self.phase = Phase::CongestionAvoidance;
+        }
+    }
+
+    /// What was lost is repaired: recovery or loss ends.
+    pub fn on_recovered(&mut self) {
+        match self.phase {
+            Phase::Recovery => {
+                self.window = self.ssthresh;
+                self.phase = Phase::CongestionAvoidance;
+            }
+            Phase::Loss => self.phase = self.phase_by_window(),
+            Phase::SlowStart | Phase::CongestionAvoidance => {}
+        }
+        self.prr = None;
+    }
+
+    /// The last loss or time-out was none: everything as before it, but no smaller than now.
+    pub fn undo(&mut self) {
+        if let Some(prior) = self.prior.take() {
+            self.window = self.window.max(prior.window);
+            self.ssthresh = self.ssthresh.max(prior.ssthresh);
+            self.growth = prior.growth;
+            self.prr = None;
+            self.phase = self.phase_by_window();
+        }
+    }
+
+    /// Whether [`undo`](Self::undo) would do anything.
+    #[must_use]
+    pub fn can_undo(&self) -> bool {
+        self.prior.is_some()
+    }
+
+    /// The last reduction is final: what undoing would need is given up.
+    pub fn forget_undo(&mut self) {
+        self.prior = None;
+    }
+
+    /// Bytes were sent, new or again.
+    #[inline]
+    pub fn on_sent(&mut self, bytes: u32) {
+        if let Some(prr) = &mut self.prr {
+            prr.on_sent(bytes);
+        }
+    }
+
+    /// Data is about to be sent after nothing was sent for `idle`, and nothing is in flight.
+    pub fn after_idle(&mut self, now: Instant, idle: Duration, rto: Duration) {
+        if let Growth::Cubic(cubic) = &mut self.growth {
+            cubic.pause(now);
+        }
+        let (step, halvings_max) = match self.idle {
+            IdlePolicy::Restart | IdlePolicy::Decay => (rto, u32::MAX),
+            IdlePolicy::Preserve => (Duration::from_secs(300), 1),
+        };
+        let steps = idle.as_nanos() / step.as_nanos().max(1);
+        if steps == 0 || self.window <= self.initial_window {
+            return;
+        }
+        // What was reached is remembered as the place to slow down at (RFC 2861, section 3.1).
+        self.ssthresh = self.ssthresh.max(self.window / 4 * 3);
+        let halvings = u32::try_from(steps).unwrap_or(u32::MAX).min(halvings_max);
+        let halved = self.window.checked_shr(halvings).unwrap_or(0);
+        self.window = match self.idle {
+            IdlePolicy::Restart => self.initial_window,
+            IdlePolicy::Decay | IdlePolicy::Preserve => halved.max(self.initial_window),
+        };
+        if self.phase == Phase::CongestionAvoidance {
+            self.phase = self.phase_by_window();
+        }
+    }
+
+    fn phase_by_window(&self) -> Phase {
+        if self.window < self.ssthresh { Phase::SlowStart } else { Phase::CongestionAvoidance }
+    }
+
+    fn remember(&mut self) {
+        self.prior = Some(Box::new(Prior {
+            window: self.window,
+            ssthresh: self.ssthresh,
+            growth: self.growth.clone(),
+        }));
+    }
+
+    /// Lowers ssthresh for congestion found with `flight` bytes outstanding.
+    fn reduce(&mut self, flight: u32) {
+        self.hystart = None;
+        // More than the window can be outstanding by limited transmit (RFC 3042); that is no reason
+        // to come out higher.
+        let flight = flight.min(self.window);
+        let reduced = match &mut self.growth {
+            Growth::Reno(reno) => reno.reduce(flight),
+            Growth::Cubic(cubic) => cubic.reduce(flight, self.window),
+        };
+        self.ssthresh = reduced.max(self.mss.saturating_mul(2));
+    }
+}
+
+/// RFC 6928, section 2.
+fn initial_window(config: &CongestionConfig, mss: u32) -> u32 {
+    let segments = mss.saturating_mul(config.initial_window_segments.max(1));
+    segments.min(config.initial_window_bytes.max(mss.saturating_mul(2)))
+}
