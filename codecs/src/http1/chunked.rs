@@ -1,9 +1,10 @@
 //! The chunked transfer coding of a request's body (RFC 9112 section 7.1).
 //!
-//! Extensions and trailer fields are checked and dropped. Every line ends in CRLF, exactly.
+//! Extensions are checked and dropped, trailer fields are kept. Every line ends in CRLF, exactly.
 
 use super::chars::token_len;
 use super::head::field_line;
+use super::trailers::{Trailers, may_trail};
 use super::{HttpError, Limits, Status};
 use fyke_buffer::ByteBuf;
 use memchr::memchr;
@@ -35,7 +36,7 @@ pub(crate) enum Piece {
 }
 
 /// The reader of one chunked body.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Chunked {
     at: At,
     /// Bytes of the current line that have been searched for its end.
@@ -43,11 +44,26 @@ pub(crate) struct Chunked {
     overhead: u32,
     trailer_bytes: u32,
     trailer_fields: u16,
+    /// The lines of the trailer section that mean something.
+    trailers: ByteBuf,
 }
 
 impl Chunked {
     pub(crate) const fn new() -> Self {
-        Self { at: At::Size, searched: 0, overhead: 0, trailer_bytes: 0, trailer_fields: 0 }
+        Self {
+            at: At::Size,
+            searched: 0,
+            overhead: 0,
+            trailer_bytes: 0,
+            trailer_fields: 0,
+            trailers: ByteBuf::new(),
+        }
+    }
+
+    /// The trailer fields, once the end has come, if there are any.
+    pub(crate) fn take_trailers(&mut self) -> Option<Trailers> {
+        let lines = core::mem::take(&mut self.trailers);
+        (!lines.is_empty()).then(|| Trailers::new(lines))
     }
 
     /// Whether content is the next thing to come.
@@ -141,14 +157,19 @@ impl Chunked {
         Ok(())
     }
 
-    /// RFC 9110 section 6.5: a field like any other, dropped here.
+    /// RFC 9110 section 6.5: a field like any other.
     fn trailer(&mut self, line: &[u8], limits: &Limits) -> Result<(), HttpError> {
         self.trailer_fields += 1;
         self.trailer_bytes = self.trailer_bytes.saturating_add(line.len() as u32 + 2);
         if self.trailer_fields > limits.trailer_fields_max {
             return Err(too_long_trailers());
         }
-        field_line(line).map(|_| ())
+        let (name, _) = field_line(line)?;
+        if may_trail(name) {
+            self.trailers.write_slice(line);
+            self.trailers.write_slice(b"\r\n");
+        }
+        Ok(())
     }
 }
 

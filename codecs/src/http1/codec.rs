@@ -161,6 +161,7 @@ impl ServerCodec {
             ResponsePart::Body(body) => self.encoder.body(body, dst, copy_bytes_max),
             #[cfg(feature = "pipeline")]
             ResponsePart::File(_) => Err(unencodable("a file's region among bytes")),
+            ResponsePart::Trailers(trailers) => self.encoder.trailers(trailers).map(|()| None),
             ResponsePart::End => {
                 self.encoder.end(dst)?;
                 self.answered();

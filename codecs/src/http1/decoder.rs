@@ -194,7 +194,13 @@ impl RequestDecoder {
                 // With no room left only the frame around the content may still come.
                 match chunked.next(src, room, &self.limits)? {
                     Some(Piece::Data(piece)) => piece,
-                    Some(Piece::End) => return Ok(Some(self.end())),
+                    Some(Piece::End) => {
+                        let Some(trailers) = chunked.take_trailers() else {
+                            return Ok(Some(self.end()));
+                        };
+                        self.state = State::End;
+                        return Ok(Some(RequestPart::Trailers(trailers)));
+                    }
                     None if room == 0 && chunked.in_data() && !src.is_empty() => {
                         return Err(too_large());
                     }

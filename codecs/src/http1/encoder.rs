@@ -5,7 +5,7 @@
 
 use super::chars::Digits;
 use super::date::DateText;
-use super::{RequestHead, ResponseHead, Status, Version};
+use super::{HeaderBlock, RequestHead, ResponseHead, Status, Version};
 use crate::http1::Method;
 use crate::payload::Payload;
 use fyke_buffer::ByteBuf;
@@ -74,6 +74,7 @@ pub struct Gather {
 pub(crate) struct ResponseEncoder {
     /// Set between the head of a response and its end.
     body: Option<Framing>,
+    trailers: Option<HeaderBlock>,
     date: Option<DateText>,
     /// The response being sent is the last one.
     last: bool,
@@ -244,6 +245,16 @@ impl ResponseEncoder {
         Ok(Some(behind))
     }
 
+    /// What goes out with the end (RFC 9112 section 7.1.2).
+    pub(crate) fn trailers(&mut self, trailers: HeaderBlock) -> Result<(), CodecError> {
+        match self.body {
+            None => return Err(unencodable("trailers without a head")),
+            Some(Framing::Chunked) => self.trailers = Some(trailers),
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
     /// The end of a response sent in parts.
     pub(crate) fn end(&mut self, dst: &mut ByteBuf) -> Result<(), CodecError> {
         match self.body {
@@ -252,9 +263,13 @@ impl ResponseEncoder {
                 return Err(unencodable("body shorter than its Content-Length"));
             }
             Some(Framing::Chunked) => {
-                const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-                room(dst, LAST_CHUNK.len())?;
+                const LAST_CHUNK: &[u8] = b"0\r\n";
+                let trailers = self.trailers.take().unwrap_or_default();
+                let trailers = trailers.as_slice();
+                room(dst, trailers.len().saturating_add(LAST_CHUNK.len() + CRLF.len()))?;
                 dst.write_slice(LAST_CHUNK);
+                dst.write_slice(trailers);
+                dst.write_slice(CRLF);
             }
             Some(_) => {}
         }

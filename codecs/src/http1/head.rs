@@ -7,7 +7,9 @@
 //! Stricter than the letter of the RFC wherever two parsers on one path could disagree: a repeated
 //! Content-Length is refused even when both agree, and so is any Transfer-Encoding but `chunked`.
 
-use super::chars::{decimal, field_value_len, is_field_value, is_token, list, token_len, trim};
+use super::chars::{
+    TOKEN, decimal, field_value_len, is_field_value, is_token, list, token_len, trim,
+};
 use super::request_line::{RequestLine, RequestLineSplit};
 use super::target::check_authority;
 use super::{BodyLength, HttpError, Limits, Status, Version};
@@ -88,7 +90,7 @@ impl HeadParser {
                 Some(len) => len,
                 None => match self.any_line(window, limits)? {
                     Some(len) => len,
-                    None if bytes.len() >= max => return Err(self.too_large()),
+                    None if bytes.len() >= max => return Err(self.too_large(window)),
                     None => return Ok(None),
                 },
             };
@@ -143,6 +145,10 @@ impl HeadParser {
 
     /// Reads the next line, whatever is in it; `None` until its end is there.
     fn any_line(&mut self, window: &[u8], limits: &Limits) -> Result<Option<usize>, HttpError> {
+        // What can never become a request is refused before its line ends, if it ever does.
+        if self.line.is_none() && window.first().is_some_and(|&b| !TOKEN[usize::from(b)]) {
+            return Err(HttpError::bad("request line without a method"));
+        }
         let Some(at) = window.get(self.searched..).and_then(|rest| memchr(b'\n', rest)) else {
             self.searched = self.searched.max(window.len());
             return Ok(None);
@@ -172,8 +178,10 @@ impl HeadParser {
     }
 
     #[cold]
-    fn too_large(&self) -> HttpError {
+    fn too_large(&self, window: &[u8]) -> HttpError {
         match self.line {
+            // Nothing but a method, and longer than any: noise. It has no target to call too long.
+            None if is_token(window) => HttpError::bad("request line without a target"),
             None => HttpError::new(Status::URI_TOO_LONG, "request line over the limit"),
             Some(_) => {
                 HttpError::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE, "head over the limit")

@@ -43,6 +43,7 @@ mod request_line;
 mod response;
 mod status;
 mod target;
+mod trailers;
 
 pub use codec::ServerCodec;
 pub use date::DateText;
@@ -56,3 +57,4 @@ pub use method::{Method, Version};
 pub use request::{BodyLength, Header, Headers, RequestHead, RequestPart};
 pub use response::{HeaderBlock, HeaderError, Response, ResponseHead, ResponsePart};
 pub use status::Status;
+pub use trailers::Trailers;

@@ -4,13 +4,14 @@ use super::chars::{list, trim};
 use super::head::{Flags, Parsed};
 use super::request_line::RequestLine;
 use super::target::authority_start;
-use super::{Method, Version};
+use super::{Method, Trailers, Version};
 use core::fmt;
 use core::str;
 use fyke_buffer::ByteBuf;
 use memchr::memchr;
 
-/// One part of a request. A request is one `Head`, any number of `Body`, one `End`.
+/// One part of a request. A request is one `Head`, any number of `Body`, perhaps `Trailers`, one
+/// `End`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RequestPart {
@@ -18,6 +19,8 @@ pub enum RequestPart {
     Head(RequestHead),
     /// A piece of the body as it arrived, never empty; its cuts mean nothing.
     Body(ByteBuf),
+    /// The fields behind a chunked body, if there were any; the `End` follows.
+    Trailers(Trailers),
     /// The request is complete.
     End,
 }

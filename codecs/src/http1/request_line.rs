@@ -2,7 +2,7 @@
 
 use super::chars::token_len;
 use super::head::CRLF;
-use super::target::{path_start, target_len};
+use super::target::{is_target, path_start, target_len};
 use super::{HttpError, Method, Status, Version};
 use memchr::memchr;
 
@@ -60,6 +60,9 @@ impl RequestLineSplit {
         if len == 0 {
             return Err(HttpError::bad("request line without a target"));
         }
+        if len == rest.len() {
+            return Err(no_version(rest));
+        }
         let version = version_of(&rest[len..])?;
         let target_end = method_len + 1 + len;
         let line_len = line.len() + CRLF.len();
@@ -70,14 +73,14 @@ impl RequestLineSplit {
     #[inline]
     pub(crate) fn check_meaning(&self, line: &[u8]) -> Result<RequestLine, HttpError> {
         let Some(method) = Method::parse(&line[..self.method_len]) else {
-            return Err(HttpError::new(Status::NOT_IMPLEMENTED, "unknown method"));
+            return Err(unknown_method());
         };
         if matches!(method, Method::Connect | Method::Trace) {
             return Err(HttpError::new(Status::METHOD_NOT_ALLOWED, "method not allowed"));
         }
         let start = self.method_len + 1;
         let target = &line[start..self.target_end];
-        if !self.is_clean && target_len(target) != target.len() {
+        if !self.is_clean && !is_target(target) {
             return Err(HttpError::bad("forbidden character in the request target"));
         }
         let path_start = path_start(method, target)?;
@@ -91,6 +94,28 @@ impl RequestLineSplit {
     }
 }
 
+/// The line ends where the version should begin: HTTP/0.9 perhaps, if what is there is a target.
+#[cold]
+fn no_version(target: &[u8]) -> HttpError {
+    if target.starts_with(b"HTTP/") {
+        return HttpError::bad("request line without a target");
+    }
+    if !is_target(target) {
+        return HttpError::bad("forbidden character in the request target");
+    }
+    unknown_version()
+}
+
+#[cold]
+const fn unknown_version() -> HttpError {
+    HttpError::new(Status::HTTP_VERSION_NOT_SUPPORTED, "version not supported")
+}
+
+#[cold]
+const fn unknown_method() -> HttpError {
+    HttpError::new(Status::NOT_IMPLEMENTED, "unknown method")
+}
+
 /// Reads the version behind the target, its leading space included (RFC 9112 section 2.3).
 #[inline]
 fn version_of(text: &[u8]) -> Result<Version, HttpError> {
@@ -99,8 +124,8 @@ fn version_of(text: &[u8]) -> Result<Version, HttpError> {
         b" HTTP/1.0" => Ok(Version::Http10),
         // RFC 9110 section 2.5: a higher minor version is served as the highest known.
         [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => Ok(Version::Http11),
-        [] | [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
-            Err(HttpError::new(Status::HTTP_VERSION_NOT_SUPPORTED, "version not supported"))
+        [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
+            Err(unknown_version())
         }
         _ => Err(HttpError::bad("malformed version")),
     }

@@ -9,7 +9,7 @@ use fyke_buffer::ByteBuf;
 
 /// One part of a response.
 ///
-/// Either one `Full`, or one `Head`, any number of `Body` and one `End`. An interim response (1xx)
+/// Either one `Full`, or one `Head`, any number of `Body`, perhaps `Trailers`, and one `End`. An interim response (1xx)
 /// and the answer to an upgrade (101) are a `Head` alone.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -22,6 +22,9 @@ pub enum ResponsePart {
     /// codec alone cannot.
     #[cfg(feature = "pipeline")]
     File(fyke_core::FileRegion),
+    /// Fields that go behind the body, when it is sent in chunks; otherwise they are dropped, as
+    /// there is no place for them (RFC 9110 section 6.5.1). The `End` follows.
+    Trailers(HeaderBlock),
     /// The response is complete.
     End,
     /// All of a response in one message.

@@ -6,12 +6,12 @@ use core::net::Ipv6Addr;
 /// What may stand in a target: visible ASCII but what no client may send unescaped.
 ///
 /// Browsers send `|`, `{` and the like as they are; `"`, `<`, `>` they always escape, and `#` starts
-/// a fragment, which never belongs into a request.
+/// a fragment, which never belongs into a request. `\` is for [`is_target`].
 static TARGET: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0x21;
     while byte < 0x7f {
-        table[byte] = !matches!(byte as u8, b'"' | b'#' | b'<' | b'>');
+        table[byte] = !matches!(byte as u8, b'"' | b'#' | b'<' | b'>' | b'\\');
         byte += 1;
     }
     table
@@ -21,6 +21,16 @@ static TARGET: [bool; 256] = {
 #[inline]
 pub(crate) fn target_len(bytes: &[u8]) -> usize {
     bytes.iter().position(|&b| !TARGET[usize::from(b)]).unwrap_or(bytes.len())
+}
+
+/// Whether all of `bytes` may be a target, `\` included where it can do no harm: in a query, where
+/// browsers send it as it is. In a path some would take it for a slash.
+pub(crate) fn is_target(bytes: &[u8]) -> bool {
+    let mut in_query = false;
+    bytes.iter().all(|&b| {
+        in_query |= b == b'?';
+        TARGET[usize::from(b)] || (in_query && b == b'\\')
+    })
 }
 
 /// Checks the form of a target, whose characters have been checked, and finds its path: the offset
@@ -134,7 +144,8 @@ mod tests {
 
     #[test]
     fn characters() {
-        assert_eq!(target_len(b"/a?b=c|{}^`\\[]~ HTTP"), 15);
+        assert_eq!(target_len(b"/a?b=c|{}^`[]~ HTTP"), 14);
+        assert!(is_target(b"/a?b\\c") && !is_target(b"/a\\c") && !is_target(b"/a?b\\ c"));
         for bad in [b'#', b'"', b'<', b'>', b' ', b'\t', b'\r', 0, 0x7f, 0x80, 0xff] {
             assert_eq!(target_len(&[b'/', bad, b'/']), 1, "{bad:#x}");
         }

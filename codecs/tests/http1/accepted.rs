@@ -45,6 +45,30 @@ const ACCEPTED: &[(&str, &str, &[&str])] = &[
     ("9112-7.1.2 trailers", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nA: b\r\nC: d\r\n\r\n", &["hi"]),
     ("9112-7.1.2 framing in a trailer", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 9\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", &["", ""]),
     ("9112-9.3.2 pipelining", "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhiGET /3 HTTP/1.1\r\nHost: a\r\n\r\n", &["", "hi", ""]),
+    ("9112-2.2 four empty lines before", "\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", &[""]),
+    ("9112-2.2 an empty line between requests", "GET / HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", &["", ""]),
+    ("9112-3.2 Host that differs from the target", "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", &[""]),
+    ("9112-3.2 percent-encoding", "GET /%41%2f%00?%zz HTTP/1.1\r\nHost: a\r\n\r\n", &[""]),
+    ("9112-3.2.4 OPTIONS with a path", "OPTIONS /a HTTP/1.1\r\nHost: a\r\n\r\n", &[""]),
+    ("9112-6.1 a tab before chunked", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\tchunked \t\r\n\r\n0\r\n\r\n", &[""]),
+    ("9112-6.2 spaces around the length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \t 5 \r\n\r\nhello", &["hello"]),
+    ("9112-6.2 two zeros", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 00\r\n\r\n", &[""]),
+    ("9112-6.2 zeros that are no octal number", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 010\r\n\r\n0123456789", &["0123456789"]),
+    ("9112-6.2 thirty zeros", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 000000000000000000000000000002\r\n\r\nhi", &["hi"]),
+    ("9112-6.2 a request as a body stays a body", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 28\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", &["GET /x HTTP/1.1\r\nHost: a\r\n\r\n", ""]),
+    ("9112-6.2 body of a HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", &["ab"]),
+    ("9112-6.2 body of OPTIONS", "OPTIONS / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", &["ab"]),
+    ("9112-6.2 body of DELETE", "DELETE / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", &["ab"]),
+    ("9112-6.3 names that only look like framing", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent_Length: 9\r\nTransfer_Encoding: chunked\r\nX-Transfer-Encoding: chunked\r\n\r\nhi", &["hi"]),
+    ("9112-7.1 hexadecimal in both cases", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nA\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n", &["01234567890123456789"]),
+    ("9112-7.1 16 digits", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0000000000000002\r\nhi\r\n0000000000000000\r\n\r\n", &["hi"]),
+    ("9112-7.1 a chunked GET", "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", &["hi"]),
+    ("9112-7.1.1 white space around extensions", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2 ;a\t=\t\"b\"\r\nhi\r\n0\r\n\r\n", &["hi"]),
+    ("9112-7.1.1 a semicolon inside quotes", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;a=\";b=\\\"c\"\r\nhi\r\n0\r\n\r\n", &["hi"]),
+    ("9112-9.3 keep-alive and close", "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, close\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", &[""]),
+    ("9112-9.3 close in other letters", "GET / HTTP/1.1\r\nHost: a\r\nConnection: CLOSE\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", &[""]),
+    ("9112-9.3 close in HTTP/1.0 beside keep-alive", "GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: close\r\n\r\nGET / HTTP/1.0\r\n\r\n", &[""]),
+    ("9110-10.1.1 an expectation without a body", "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", &[""]),
     ("9112-9.3 nothing behind close", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", &[""]),
     ("9112-9.3 nothing behind HTTP/1.0", "GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n", &[""]),
     ("9112-9.3 keep-alive in HTTP/1.0", "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\nGET / HTTP/1.0\r\n\r\n", &["", ""]),
@@ -61,6 +85,46 @@ fn requests_are_accepted_however_they_are_cut() {
         assert_eq!(read, expected, "{clause}");
         assert!(outcome.requests.iter().all(|request| request.ended), "{clause}");
     }
+}
+
+// RFC 9110 section 6.5.1.
+#[test]
+fn trailers_come_apart_from_the_head_and_without_what_could_mislead() {
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n";
+    for (sent, seen) in [
+        ("", ""),
+        ("Digest: x\r\nX-A:  b \r\n", "Digest: x\r\nX-A:  b \r\n"),
+        ("Content-Length: 50\r\nX: y\r\n", "X: y\r\n"),
+        ("host: evil\r\nTransfer-Encoding: chunked\r\n", ""),
+        ("Authorization: Bearer evil\r\nContent-Type: text/evil\r\n", ""),
+        ("Cookie: a=b\r\nSet-Cookie: a=b\r\nConnection: close\r\nTrailer: X\r\n", ""),
+        ("If-Match: *\r\nIF-X: y\r\nIf: z\r\n", "If: z\r\n"),
+    ] {
+        let outcome = decode(format!("{post}{sent}\r\n").as_bytes());
+        assert_eq!(outcome.error, None, "{sent:?}");
+        let [request] = &outcome.requests[..] else { panic!("{outcome:?}") };
+        assert_eq!(request.trailers, seen.as_bytes(), "{sent:?}");
+        assert!(request.ended && request.keep_alive && request.body == b"hi", "{sent:?}");
+    }
+}
+
+#[test]
+fn trailers_are_found_by_name() {
+    let mut src = ByteBuf::from(
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: 1\r\nb: 2\r\n\r\n",
+    );
+    let mut decoder = RequestDecoder::default();
+    let mut parts = Vec::new();
+    while let Ok(Some(part)) = decoder.decode(&mut src) {
+        parts.push(part);
+    }
+    let [RequestPart::Head(_), RequestPart::Trailers(trailers), RequestPart::End] = &parts[..]
+    else {
+        panic!("{parts:?}")
+    };
+    assert_eq!((trailers.get("a"), trailers.get("B")), (Some(&b"1"[..]), Some(&b"2"[..])));
+    assert_eq!(trailers.get("c"), None);
+    assert_eq!(trailers.iter().map(|field| field.name).collect::<Vec<_>>(), ["A", "b"]);
 }
 
 #[test]

@@ -20,8 +20,12 @@ fn request_line() {
     assert_eq!(status(least, &request(8000)), None);
     assert_eq!(status(least, &request(8001)), Some(414));
     // Refused as soon as it cannot fit any more, not when its end arrives.
+    let endless = format!("GET /{}", "x".repeat(8100));
+    assert_eq!(status(least, &endless[..8001]), None);
+    assert_eq!(status(least, &endless[..8002]), Some(414));
+    // Nothing but a method is no request with a long target.
     assert_eq!(status(least, &"x".repeat(8001)), None);
-    assert_eq!(status(least, &"x".repeat(8002)), Some(414));
+    assert_eq!(status(least, &"x".repeat(8002)), Some(400));
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod refused;
 mod responses;
 mod server;
 mod support;
+mod table;

@@ -99,6 +99,30 @@ fn streamed_responses() {
     }
 }
 
+// RFC 9112 section 7.1.2: only chunks have a place for trailers.
+#[test]
+fn trailers_go_behind_the_chunks_and_nowhere_else() {
+    let trailers = || HeaderBlock::new(&[("Digest", "x"), ("X", "y")]).expect("good fields");
+    for (request, head, expected) in [
+        (GET, ResponseHead::new(Status::OK), "2\r\nhi\r\n0\r\nDigest: x\r\nX: y\r\n\r\n"),
+        (GET, ResponseHead::new(Status::OK).content_length(2), "Content-Length: 2\r\n\r\nhi"),
+        (HEAD, ResponseHead::new(Status::OK), "Transfer-Encoding: chunked\r\n\r\n"),
+        (OLD, ResponseHead::new(Status::OK), "Connection: close\r\n\r\nhi"),
+    ] {
+        let mut codec = after(request);
+        let parts = vec![
+            ResponsePart::Head(head),
+            ResponsePart::Body("hi".into()),
+            ResponsePart::Trailers(trailers()),
+            ResponsePart::End,
+        ];
+        let text = encode(&mut codec, parts).expect("a good response");
+        assert!(text.ends_with(expected), "{text}");
+    }
+    assert!(encode(&mut after(GET), vec![ResponsePart::Trailers(trailers())]).is_err());
+    assert!(HeaderBlock::new(&[("Content-Length", "1")]).is_err(), "no framing behind the body");
+}
+
 #[test]
 fn a_response_cannot_be_split() {
     // RFC 9112 section 11.1.

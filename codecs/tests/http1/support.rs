@@ -10,6 +10,7 @@ use fyke_codecs::http1::{HttpError, Limits, RequestDecoder, RequestPart};
 pub(crate) struct Request {
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Vec<u8>,
     pub(crate) ended: bool,
     pub(crate) keep_alive: bool,
     pub(crate) expects_continue: bool,
@@ -51,6 +52,7 @@ fn join(requests: &mut Vec<Request>, part: RequestPart) {
             assert!(!piece.is_empty(), "a piece of a body is never empty");
             last.body.extend_from_slice(&piece);
         }
+        RequestPart::Trailers(trailers) => last.trailers = trailers.as_bytes().to_vec(),
         RequestPart::End => last.ended = true,
         other => panic!("unknown part {other:?}"),
     }

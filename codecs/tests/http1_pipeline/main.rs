@@ -4,6 +4,9 @@
 mod aggregator;
 mod connection;
 mod files;
+mod refusals;
 mod service;
 mod splits;
 mod support;
+#[path = "../http1/table/mod.rs"]
+mod table;

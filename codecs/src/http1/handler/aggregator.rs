@@ -6,7 +6,7 @@ use fyke_buffer::ByteBuf;
 use fyke_core::{Context, InboundHandler, Result};
 
 use crate::http1::{
-    BodyLength, HttpError, RequestHead, RequestPart, ResponseHead, ResponsePart, Status,
+    BodyLength, HttpError, RequestHead, RequestPart, ResponseHead, ResponsePart, Status, Trailers,
 };
 use crate::payload::Payload;
 
@@ -17,6 +17,8 @@ pub struct Request {
     pub head: RequestHead,
     /// The content.
     pub body: Payload,
+    /// The fields behind a chunked body.
+    pub trailers: Option<Box<Trailers>>,
 }
 
 /// Collects a request's parts, and hands it on when it has arrived whole.
@@ -40,6 +42,7 @@ enum State {
 struct Partial {
     head: RequestHead,
     body: ByteBuf,
+    trailers: Option<Box<Trailers>>,
 }
 
 type Cx<'a> = Context<'a, HttpObjectAggregator>;
@@ -56,7 +59,7 @@ impl HttpObjectAggregator {
         if !head.has_body() {
             // Its end says nothing new.
             self.state = State::Dropping;
-            cx.fire_read(Request { head, body: Payload::new() });
+            cx.fire_read(Request { head, body: Payload::new(), trailers: None });
             return;
         }
         if head.expects_continue() {
@@ -71,7 +74,8 @@ impl HttpObjectAggregator {
             cx.write(ResponseHead::new(Status::CONTINUE).into());
         }
         head.compact();
-        self.state = State::Collecting(Box::new(Partial { head, body: ByteBuf::new() }));
+        self.state =
+            State::Collecting(Box::new(Partial { head, body: ByteBuf::new(), trailers: None }));
     }
 
     fn append(&mut self, cx: &mut Cx<'_>, piece: ByteBuf) {
@@ -105,11 +109,16 @@ impl InboundHandler for HttpObjectAggregator {
         match part {
             RequestPart::Head(head) => self.begin(cx, head),
             RequestPart::Body(piece) => self.append(cx, piece),
+            RequestPart::Trailers(trailers) => {
+                if let State::Collecting(partial) = &mut self.state {
+                    partial.trailers = Some(Box::new(trailers));
+                }
+            }
             RequestPart::End => {
                 if let State::Collecting(partial) = std::mem::replace(&mut self.state, State::Idle)
                 {
-                    let Partial { head, body } = *partial;
-                    cx.fire_read(Request { head, body: body.into() });
+                    let Partial { head, body, trailers } = *partial;
+                    cx.fire_read(Request { head, body: body.into(), trailers });
                 }
             }
         }

@@ -260,7 +260,7 @@ impl DuplexHandler for HttpResponseEncoder {
     fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
         match part {
             RequestPart::Head(_) => self.receiving = true,
-            RequestPart::Body(_) => {}
+            RequestPart::Body(_) | RequestPart::Trailers(_) => {}
             RequestPart::End => {
                 self.receiving = false;
                 if self.codec.borrow().is_blocked() {
