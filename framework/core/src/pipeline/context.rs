@@ -194,6 +194,13 @@ impl<'a, O, W> Ctx<'a, O, W> {
         self.core.set_auto_read(on);
     }
 
+    /// Whether messages are taken in at present: not while reading is switched off, the channel is
+    /// not writable, or work is offloaded. Who waits for a peer to send has to wait for this first.
+    #[must_use]
+    pub fn is_reading(&self) -> bool {
+        self.core.may_pull()
+    }
+
     /// With auto-read off: asks for one more message. Bytes that make no whole message do not
     /// count, so the request stands until a message arrives.
     pub fn request_read(&mut self) {
