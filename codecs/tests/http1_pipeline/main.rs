@@ -10,3 +10,4 @@ mod splits;
 mod support;
 #[path = "../http1/table/mod.rs"]
 mod table;
+mod timeouts;

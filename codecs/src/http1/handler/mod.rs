@@ -7,6 +7,7 @@
 //! | what | where |
 //! |---|---|
 //! | [`server`]: the first two stages, which speak [`RequestPart`](super::RequestPart) and [`ResponsePart`](super::ResponsePart) | `server` |
+//! | [`ServerOptions`], [`Timeouts`]: how much a client may send, and how long it may take | `options`, `watch` |
 //! | [`HttpObjectAggregator`]: whole [`Request`]s of a bounded size | `aggregator` |
 //! | [`HttpServerHandler`]: a function from requests to replies, the last stage | `service` |
 //! | [`StaticFiles`]: the files below a directory | `files` |
@@ -14,12 +15,15 @@
 mod aggregator;
 #[cfg(unix)]
 mod files;
+mod options;
 mod server;
 mod service;
+mod watch;
 
 pub use aggregator::{HttpObjectAggregator, Request};
 #[cfg(unix)]
 pub use files::StaticFiles;
+pub use options::{ServerOptions, Timeouts};
 pub use server::{
     HttpRequestDecoder, HttpResponseEncoder, REQUEST_STAGE, RESPONSE_STAGE, server, server_stages,
 };

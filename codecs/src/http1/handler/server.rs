@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use fyke_buffer::ByteBuf;
 use fyke_codec::Decoder;
@@ -15,9 +16,9 @@ use fyke_core::{
     PipelineBuilder, Promise, Result,
 };
 
-use crate::http1::{
-    Gather, HttpError, Limits, RequestPart, Response, ResponsePart, ServerCodec, Status,
-};
+use super::options::{ServerOptions, Timeouts};
+use super::watch::{Verdict, Watch};
+use crate::http1::{Gather, HttpError, RequestPart, Response, ResponsePart, ServerCodec, Status};
 use crate::payload::Payload;
 
 /// The name of the stage that [`server`] puts first: the [`HttpRequestDecoder`].
@@ -43,7 +44,8 @@ type Shared = Rc<RefCell<ServerCodec>>;
 /// * the connection is closed behind its last answer, and not before a peer that has sent its end
 ///   has got all answers;
 /// * reading is paused while too many answers are due, and while it is open whether an upgrade takes
-///   place.
+///   place;
+/// * who takes too long is answered 408 or left, by the [`Timeouts`] of the options.
 ///
 /// ```
 /// use fyke_codecs::http1::{
@@ -64,21 +66,27 @@ type Shared = Rc<RefCell<ServerCodec>>;
 /// ```
 pub fn server(
     pipeline: PipelineBuilder,
-    limits: Limits,
+    options: impl Into<ServerOptions>,
 ) -> PipelineBuilder<RequestPart, ResponsePart> {
-    let (decoder, encoder) = server_stages(ServerCodec::new(limits));
+    let options = options.into();
+    let (decoder, encoder) = server_stages(ServerCodec::new(options.limits), options.timeouts);
     pipeline.decoder(REQUEST_STAGE, decoder).duplex(RESPONSE_STAGE, encoder)
 }
 
 /// The two stages of [`server`], to be put side by side.
 #[must_use]
-pub fn server_stages(codec: ServerCodec) -> (HttpRequestDecoder, HttpResponseEncoder) {
+pub fn server_stages(
+    codec: ServerCodec,
+    timeouts: Timeouts,
+) -> (HttpRequestDecoder, HttpResponseEncoder) {
     let codec = Rc::new(RefCell::new(codec));
     let encoder = HttpResponseEncoder {
         codec: Rc::clone(&codec),
+        requests: 0,
         receiving: false,
         paused: false,
         ending: Ending::Open,
+        watch: Watch::new(timeouts),
     };
     (HttpRequestDecoder(codec), encoder)
 }
@@ -116,11 +124,14 @@ fn too_much_ahead(size: usize) -> CodecError {
 /// Encodes responses, and looks after the connection. See [`server`].
 pub struct HttpResponseEncoder {
     codec: Shared,
+    /// Requests that have begun.
+    requests: u32,
     /// A request has begun and its end has not come.
     receiving: bool,
     /// Reading is paused by this stage.
     paused: bool,
     ending: Ending,
+    watch: Watch,
 }
 
 /// Why no further request comes, and what is to be done once the answers due have been given.
@@ -160,14 +171,20 @@ impl HttpResponseEncoder {
             Ending::Refused(error) if codec.pending() == 1 && !codec.in_response() => {
                 self.ending = Ending::Silent;
                 send(&mut codec, cx, error.response().into())?;
-                cx.close_with(CloseReason::Protocol);
+                cx.close_with(reason(error));
             }
             // Its answer is out already, or has begun and cannot be taken back.
-            Ending::Refused(_) if codec.pending() <= 1 => cx.close_with(CloseReason::Protocol),
+            Ending::Refused(error) if codec.pending() <= 1 => cx.close_with(reason(error)),
             Ending::Silent if codec.pending() == 0 => cx.close_with(CloseReason::Protocol),
             _ => {}
         }
         Ok(())
+    }
+
+    fn arm(&mut self, cx: &mut Cx<'_>, delay: Duration) {
+        let now = cx.env().now();
+        let key = cx.schedule(delay, 0);
+        self.watch.armed(key, now, delay);
     }
 
     /// Requests wait for an answer: so many that no more are taken in, or the last one of them
@@ -197,6 +214,14 @@ impl HttpResponseEncoder {
         }
         promise.fail(error.into());
         Ok(())
+    }
+}
+
+/// Why a connection ends on which this was answered.
+const fn reason(error: HttpError) -> CloseReason {
+    match error.status() {
+        Status::REQUEST_TIMEOUT => CloseReason::TimedOut,
+        _ => CloseReason::Protocol,
     }
 }
 
@@ -259,7 +284,10 @@ impl DuplexHandler for HttpResponseEncoder {
     #[inline]
     fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
         match part {
-            RequestPart::Head(_) => self.receiving = true,
+            RequestPart::Head(_) => {
+                self.receiving = true;
+                self.requests = self.requests.wrapping_add(1);
+            }
             RequestPart::Body(_) | RequestPart::Trailers(_) => {}
             RequestPart::End => {
                 self.receiving = false;
@@ -278,12 +306,67 @@ impl DuplexHandler for HttpResponseEncoder {
         let sent = send(&mut codec, cx, part);
         let finished = codec.is_finished();
         drop(codec);
+        self.watch.written(cx.env().now());
         if let Err(error) = sent {
             return self.unsendable(cx, error, promise);
         }
         cx.promise_behind(promise);
         if finished || self.paused || !matches!(self.ending, Ending::Open) {
             return self.follow(cx);
+        }
+        Ok(())
+    }
+
+    fn added(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        let now = cx.env().now();
+        if let Some(delay) = self.watch.begin(now) {
+            self.arm(cx, delay);
+        }
+        Ok(())
+    }
+
+    fn read_complete(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        let now = cx.env().now();
+        let late = self.watch.read(&self.codec.borrow(), self.requests, now);
+        if let Some((timer, delay)) = late {
+            match timer {
+                Some(key) if cx.reschedule(key, delay) => self.watch.armed(key, now, delay),
+                _ => self.arm(cx, delay),
+            }
+        }
+        cx.fire_read_complete();
+        Ok(())
+    }
+
+    fn timer(&mut self, cx: &mut Cx<'_>, _: u64) -> Result<()> {
+        if !matches!(self.ending, Ending::Open | Ending::PeerClosed) {
+            return Ok(());
+        }
+        let mut codec = self.codec.borrow_mut();
+        if codec.is_upgraded() || codec.is_finished() {
+            return Ok(());
+        }
+        let (now, unsent) = (cx.env().now(), cx.pending_bytes());
+        match self.watch.expired(&codec, now, cx.is_reading(), unsent) {
+            None => {}
+            Some(Verdict::Later(delay)) => {
+                drop(codec);
+                self.arm(cx, delay);
+            }
+            Some(Verdict::Slow(what)) => {
+                codec.give_up();
+                drop(codec);
+                tracing::info!(what, "a request is given up");
+                self.ending = Ending::Refused(HttpError::new(Status::REQUEST_TIMEOUT, what));
+                self.follow(cx)?;
+            }
+            Some(Verdict::Idle) => {
+                cx.close_with(CloseReason::TimedOut);
+                // What the peer has not taken all that time, it will not take in the end either.
+                if unsent > 0 {
+                    cx.abort();
+                }
+            }
         }
         Ok(())
     }
