@@ -12,9 +12,11 @@
 //! Numbers are plain integers, addresses those of [`core::net`]. Nothing in here knows any other
 //! module of the crate.
 
+pub mod arp;
 pub mod checksum;
 mod emit;
 mod error;
+pub mod ethernet;
 pub mod icmpv4;
 pub mod icmpv6;
 pub mod ipv4;
@@ -22,11 +24,14 @@ pub mod ipv6;
 mod mac;
 mod option_bytes;
 mod protocol;
+mod quoted;
 pub mod tcp;
 pub mod udp;
+pub mod virtio_net;
 
 pub use checksum::{ChecksumIntent, PseudoHeader, Sum};
 pub use emit::Emit;
 pub use error::Error;
 pub use mac::MacAddress;
 pub use protocol::IpProtocol;
+pub use quoted::Quoted;

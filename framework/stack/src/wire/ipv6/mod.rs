@@ -1,6 +1,16 @@
-//! IPv6 (RFC 8200): the fixed header.
+//! IPv6 (RFC 8200): the fixed header; extension headers are in the files beside it.
+
+mod extension;
+mod fragment;
+mod options;
 
 use core::net::Ipv6Addr;
+
+pub use extension::{EXTENSION_HEADERS_MAX, Extension, Extensions, Fragment, Routing, UpperLayer};
+pub use fragment::{FRAGMENT_HEADER_LEN, FragmentHeader};
+pub use options::{
+    Action, Ipv6Option, OPTIONS_MAX, OptionsHeader, OptionsIter, OptionsView, Refused,
+};
 
 use super::emit::{Emit, fixed};
 use super::{Error, IpProtocol};
