@@ -3,12 +3,24 @@
 //! No address and no byte of a header is known here, so that a connection can be fuzzed and checked
 //! alone; the interface turns headers into [`Segment`]s and back.
 
+mod answer;
 pub mod assembler;
+mod config;
 pub mod congestion;
+mod connection;
+mod handshake;
 pub mod rtt;
 mod segment;
 pub mod send_buffer;
 mod seq;
+mod sink;
 
+pub use answer::{ListenAnswer, listen, reset_for};
+pub use config::{Config, EcnMode, KeepAlive};
+pub use connection::{
+    CloseReason, Connection, ConnectionOption, Event, IcmpError, IcmpKind, Info, State,
+};
+pub use handshake::{Handshake, Initial};
 pub use segment::{Ecn, Flags, Options, SackBlocks, Segment, Timestamp};
 pub use seq::SeqNum;
+pub use sink::{Payload, SegmentSink};

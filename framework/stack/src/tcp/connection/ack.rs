@@ -1,0 +1,100 @@
+//! Acknowledgements and the peer's window (RFC 9293, section 3.10.7.4, fifth step; RFC 5961,
+//! section 5).
+
+use core::time::Duration;
+
+use fyke_clock::Instant;
+
+use super::{Connection, State};
+use crate::tcp::handshake::timestamp_clock;
+use crate::tcp::{Flags, Segment};
+
+impl Connection {
+    /// Takes the acknowledgement of a segment. `false` when it is unacceptable: then the whole
+    /// segment is.
+    pub(super) fn take_acknowledgement(&mut self, now: Instant, segment: &Segment) -> bool {
+        let ack = segment.ack;
+        let send = &self.send;
+        // Of something never sent (an optimistic receiver, or an attacker), or older than any
+        // window could explain.
+        if ack.is_after(send.nxt) || ack.is_before(send.una - send.wnd_max) {
+            self.challenge(now);
+            return false;
+        }
+        let window_changed = self.take_window(segment);
+        if ack.is_at_least(self.send.una) {
+            self.recover_with(now, segment, window_changed);
+        }
+        if self.send.fin_sent() && self.send.una == self.send.nxt {
+            self.fin_acknowledged(now);
+        }
+        self.tell_writable();
+        self.state != State::Closed
+    }
+
+    /// The peer's window, when this segment is newer than the one that told it last. An
+    /// acknowledgement of new data is newer in any case: after losses the numbers need not be.
+    fn take_window(&mut self, segment: &Segment) -> bool {
+        let window = self.scaled(segment.window);
+        let send = &mut self.send;
+        if segment.ack.is_before(send.una) {
+            return false;
+        }
+        let newer = segment.ack.is_after(send.una)
+            || segment.seq.is_after(send.wl1)
+            || (segment.seq == send.wl1 && (segment.ack.is_after(send.wl2) || window > send.wnd));
+        if !newer {
+            return segment.seq == send.wl1 && window != send.wnd && {
+                // The same numbers with less room: the receiver took its buffer back, which it
+                // should not (RFC 9293, section 3.8.6), but may.
+                send.wnd = window;
+                true
+            };
+        }
+        let changed = window != send.wnd;
+        send.wnd = window;
+        send.wnd_max = send.wnd_max.max(window);
+        send.wl1 = segment.seq;
+        send.wl2 = segment.ack;
+        changed
+    }
+
+    /// The receiver's half of ECN: marks are echoed until the sender says that it slowed down
+    /// (RFC 3168, section 6.1.3).
+    pub(super) fn take_congestion_mark(&mut self, segment: &Segment) {
+        if !self.agreed.ecn {
+            return;
+        }
+        if segment.flags.contains(Flags::CWR) && !segment.payload.is_empty() {
+            self.receive.congestion_seen = false;
+        }
+        if segment.ecn == crate::tcp::Ecn::Congestion {
+            if !self.receive.congestion_seen {
+                self.acknowledge_now();
+            }
+            self.receive.congestion_seen = true;
+        }
+    }
+
+    /// The round trip that an echoed timestamp tells, in our clock's milliseconds.
+    pub(super) fn echoed_rtt(&self, now: Instant, segment: &Segment) -> Option<Duration> {
+        let echo = segment.options.timestamp.filter(|_| self.agreed.timestamps)?.echo;
+        let elapsed = timestamp_clock(now, self.times.offset).wrapping_sub(echo);
+        // Half the clock's circle is no round trip but a peer that echoes nonsense.
+        (elapsed < 1 << 31).then(|| Duration::from_millis(u64::from(elapsed.max(1))))
+    }
+
+    /// After a refused write: room again, once it is worth waking somebody.
+    pub(super) fn tell_writable(&mut self) {
+        let send = &mut self.send;
+        if !send.blocked || send.fin || !self.state.may_write() {
+            return;
+        }
+        let (free, used) = (send.buffer.free(), send.buffer.len());
+        let unsent = send.buffer.end().saturating_distance_from(send.nxt);
+        if free * 2 >= used && free > 0 && unsent <= self.config.not_sent_low_water_bytes {
+            send.blocked = false;
+            self.events.writable = true;
+        }
+    }
+}

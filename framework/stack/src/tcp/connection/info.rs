@@ -1,0 +1,164 @@
+//! What can be seen of a connection, as `tcp_info` has it.
+
+use core::time::Duration;
+
+use super::transmit::Text;
+use super::{Connection, State};
+use crate::tcp::congestion::Phase;
+use crate::tcp::{Segment, SeqNum};
+
+/// What is counted over a connection's life.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stats {
+    pub(super) segments_in: u64,
+    pub(super) segments_out: u64,
+    pub(super) bytes_received: u64,
+    pub(super) bytes_sent: u64,
+    pub(super) bytes_sent_again: u64,
+    pub(super) old_timestamps: u32,
+    pub(super) challenges: u32,
+    pub(super) probes_sent: u32,
+    pub(super) timeouts: u32,
+    pub(super) recoveries: u32,
+    pub(super) undone: u32,
+}
+
+impl Stats {
+    pub(super) fn note_sent(&mut self, segment: &Segment, text: Text) {
+        let size = u32::from(segment.gso_size);
+        let segments = if size == 0 { 1 } else { text.len.div_ceil(size).max(1) };
+        self.segments_out += u64::from(segments);
+        if text.again {
+            self.bytes_sent_again += u64::from(text.len);
+        } else {
+            self.bytes_sent += u64::from(text.len);
+        }
+    }
+}
+
+/// A connection at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// The state.
+    pub state: State,
+    /// Where the congestion window is in its life.
+    pub phase: Phase,
+    /// The congestion window in bytes.
+    pub congestion_window: u32,
+    /// The slow start threshold in bytes; `u32::MAX` until there was congestion.
+    pub slow_start_threshold: u32,
+    /// The smoothed round-trip time, once measured.
+    pub rtt: Option<Duration>,
+    /// Its variation.
+    pub rtt_variation: Option<Duration>,
+    /// The smallest of the last minutes.
+    pub rtt_min: Option<Duration>,
+    /// The retransmission time-out, with back-off.
+    pub rto: Duration,
+    /// Time-outs in a row.
+    pub back_offs: u8,
+    /// The payload of a full segment we send.
+    pub send_mss: u32,
+    /// The payload of a full segment the peer sends, as observed.
+    pub receive_mss: u32,
+    /// SND.UNA.
+    pub snd_una: SeqNum,
+    /// SND.NXT.
+    pub snd_nxt: SeqNum,
+    /// SND.WND.
+    pub snd_wnd: u32,
+    /// RCV.NXT.
+    pub rcv_nxt: SeqNum,
+    /// RCV.WND, as offered.
+    pub rcv_wnd: u32,
+    /// The shift of the peer's windows and of ours, when agreed.
+    pub window_scales: Option<(u8, u8)>,
+    /// Whether selective acknowledgements are agreed.
+    pub sack: bool,
+    /// Whether timestamps are agreed.
+    pub timestamps: bool,
+    /// Whether ECN is agreed.
+    pub ecn: bool,
+    /// Bytes written and not sent.
+    pub unsent: u32,
+    /// Bytes sent and not acknowledged.
+    pub unacknowledged: u32,
+    /// Bytes received and not read.
+    pub unread: usize,
+    /// Bytes received out of order.
+    pub out_of_order: u32,
+    /// The receive buffer's size.
+    pub receive_buffer: u32,
+    /// The send buffer's size.
+    pub send_buffer: usize,
+    /// Segments received.
+    pub segments_in: u64,
+    /// Segments sent.
+    pub segments_out: u64,
+    /// Bytes received in order.
+    pub bytes_received: u64,
+    /// Bytes sent for the first time.
+    pub bytes_sent: u64,
+    /// Bytes sent again.
+    pub bytes_sent_again: u64,
+    /// Segments dropped for an old timestamp (PAWS).
+    pub old_timestamps: u32,
+    /// Challenge acknowledgements sent (RFC 5961).
+    pub challenges: u32,
+    /// Window and keep-alive probes sent.
+    pub probes_sent: u32,
+    /// Retransmission time-outs.
+    pub timeouts: u32,
+    /// Fast recoveries.
+    pub recoveries: u32,
+    /// Reductions of the window that were taken back.
+    pub undone: u32,
+}
+
+impl Connection {
+    /// The connection at this moment.
+    #[must_use]
+    pub fn info(&self) -> Info {
+        let (send, receive, stats) = (&self.send, &self.receive, &self.stats);
+        Info {
+            state: self.state,
+            phase: self.congestion.phase(),
+            congestion_window: self.congestion.window(),
+            slow_start_threshold: self.congestion.ssthresh(),
+            rtt: self.rtt.srtt(),
+            rtt_variation: self.rtt.rttvar(),
+            rtt_min: self.rtt.min_rtt(),
+            rto: self.rto(),
+            back_offs: send.attempts,
+            send_mss: self.plain_mss(),
+            receive_mss: u32::from(receive.segment),
+            snd_una: send.una,
+            snd_nxt: send.nxt,
+            snd_wnd: send.wnd,
+            rcv_nxt: receive.assembler.next(),
+            rcv_wnd: receive.window(),
+            window_scales: self.agreed.scaling.then_some((send.scale, receive.scale)),
+            sack: self.agreed.sack,
+            timestamps: self.agreed.timestamps,
+            ecn: self.agreed.ecn,
+            unsent: self.unsent(),
+            unacknowledged: self.outstanding(),
+            unread: receive.inbox.len(),
+            out_of_order: receive.assembler.queued(),
+            receive_buffer: receive.buffer,
+            send_buffer: send.buffer.capacity(),
+            segments_in: stats.segments_in,
+            segments_out: stats.segments_out,
+            bytes_received: stats.bytes_received,
+            bytes_sent: stats.bytes_sent,
+            bytes_sent_again: stats.bytes_sent_again,
+            old_timestamps: stats.old_timestamps,
+            challenges: stats.challenges,
+            probes_sent: stats.probes_sent,
+            timeouts: stats.timeouts,
+            recoveries: stats.recoveries,
+            undone: stats.undone,
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What goes out, and in which order: a reset, the SYN, probes, retransmissions, new data, and an
+//! acknowledgement when nothing else carried it.
+
+use fyke_clock::Instant;
+
+use super::{Connection, Reset, State};
+use crate::tcp::config::EcnMode;
+use crate::tcp::handshake::{Handshake, first_window, own_mss, own_window_scale, timestamp_clock};
+use crate::tcp::{
+    Ecn, Flags, Options, Payload, SackBlocks, Segment, SegmentSink, SeqNum, Timestamp,
+};
+
+/// SACK blocks that fit beside a timestamp (RFC 2018, section 3).
+const SACK_BLOCKS_WITH_TIMESTAMP: usize = 3;
+
+/// What a segment with data carries.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text {
+    pub(super) seq: SeqNum,
+    pub(super) len: u32,
+    pub(super) fin: bool,
+    pub(super) again: bool,
+}
+
+impl Text {
+    /// The number after the last one it takes.
+    pub(super) fn end(self) -> SeqNum {
+        self.seq + self.len + u32::from(self.fin)
+    }
+}
+
+impl Connection {
+    /// Sends what is due and what may be sent, as long as `out` has room. Returns whether it
+    /// stopped for want of room: then poll again when there is some.
+    pub fn poll(&mut self, now: Instant, out: &mut impl SegmentSink) -> bool {
+        loop {
+            if !out.has_room() {
+                return true;
+            }
+            if !self.emit_next(now, out) {
+                break;
+            }
+        }
+        self.watch_unsent(now);
+        false
+    }
+
+    fn emit_next(&mut self, now: Instant, out: &mut impl SegmentSink) -> bool {
+        if let Some(reset) = self.due.reset.take() {
+            self.emit_reset(now, reset, out);
+            return true;
+        }
+        match self.state {
+            State::Closed => false,
+            State::SynSent | State::SynReceived => self.emit_opening(now, out),
+            _ => {
+                self.emit_probe(now, out)
+                    || self.emit_text(now, out)
+                    || self.emit_acknowledgement(now, out)
+            }
+        }
+    }
+
+    fn emit_reset(&mut self, now: Instant, reset: Reset, out: &mut impl SegmentSink) {
+        let mut segment = Segment { seq: reset.seq, flags: Flags::RST, ..Segment::default() };
+        if let Some(ack) = reset.ack {
+            segment.flags |= Flags::ACK;
+            segment.ack = ack;
+            segment.options.timestamp = self.timestamp(now);
+        }
+        self.hand_over(&segment, Payload::default(), out);
+    }
+
+    fn emit_opening(&mut self, now: Instant, out: &mut impl SegmentSink) -> bool {
+        if core::mem::take(&mut self.due.syn) {
+            let segment = self.opening(now);
+            if !self.send.syn_resent {
+                self.send.syn_sent = now;
+            }
+            self.send.nxt = self.send.iss + 1;
+            if self.state == State::SynReceived {
+                self.acknowledged();
+            }
+            self.arm_retransmit(now);
+            self.hand_over(&segment, Payload::default(), out);
+            return true;
+        }
+        self.state == State::SynReceived && self.emit_acknowledgement(now, out)
+    }
+
+    /// Our SYN, or SYN-ACK.
+    fn opening(&self, now: Instant) -> Segment {
+        let config = &self.config;
+        if self.state == State::SynReceived {
+            let handshake = Handshake {
+                iss: self.send.iss,
+                irs: self.receive.irs,
+                window: 0,
+                peer_mss: self.send.peer_mss,
+                window_scale: self.agreed.scaling.then_some(self.send.scale),
+                sack: self.agreed.sack,
+                timestamp: self.agreed.timestamps.then_some(self.times.recent),
+                timestamp_offset: self.times.offset,
+                ecn: self.agreed.ecn,
+            };
+            let mut answer = handshake.syn_ack(config, self.send.path_mss, now);
+            // Data that came with the peer's SYN is acknowledged with it.
+            answer.ack = self.receive.assembler.next();
+            return answer;
+        }
+        let mut flags = Flags::SYN;
+        // A lost SYN may have been lost for its ECN flags (RFC 3168, section 6.1.1.1).
+        if config.ecn == EcnMode::Active && self.agreed.ecn && self.send.attempts == 0 {
+            flags |= Flags::ECE | Flags::CWR;
+        }
+        Segment {
+            seq: self.send.iss,
+            flags,
+            window: first_window(config),
+            options: Options {
+                mss: Some(own_mss(config, self.send.path_mss)),
+                window_scale: config.window_scaling.then(|| own_window_scale(config)),
+                sack_permitted: config.sack,
+                timestamp: config
+                    .timestamps
+                    .then(|| Timestamp { value: timestamp_clock(now, self.times.offset), echo: 0 }),
+                ..Options::default()
+            },
+            ..Segment::default()
+        }
+    }
+
+    /// A segment without text before SND.UNA: unacceptable, so the peer answers it (RFC 9293,
+    /// section 3.8.4).
+    fn emit_probe(&mut self, now: Instant, out: &mut impl SegmentSink) -> bool {
+        if !core::mem::take(&mut self.due.probe) {
+            return false;
+        }
+        let mut segment = self.bare(now);
+        segment.seq = self.send.una - 1;
+        self.stats.probes_sent = self.stats.probes_sent.saturating_add(1);
+        self.acknowledged();
+        self.hand_over(&segment, Payload::default(), out);
+        true
+    }
+
+    fn emit_text(&mut self, now: Instant, out: &mut impl SegmentSink) -> bool {
+        if !self.state.may_transmit() {
+            return false;
+        }
+        let Some(text) = self.next_retransmission(now).or_else(|| self.next_new(now)) else {
+            return false;
+        };
+        let mut segment = self.bare(now);
+        segment.seq = text.seq;
+        if text.fin {
+            segment.flags |= Flags::FIN;
+        }
+        // The peer's application should have it now: nothing follows.
+        if text.len > 0 && text.seq + text.len == self.send.buffer.end() {
+            segment.flags |= Flags::PSH;
+        }
+        let mss = self.mss();
+        if text.len > mss {
+            segment.gso_size = u16::try_from(mss).unwrap_or(u16::MAX);
+        }
+        self.mark_ecn(&mut segment, text);
+        self.note_sent(now, text);
+        self.acknowledged();
+        self.receive.quick = 0;
+        let chunks = self.send.buffer.chunks(text.seq, text.len as usize);
+        self.stats.note_sent(&segment, text);
+        out.send(&segment, Payload::new(chunks, text.len as usize));
+        true
+    }
+
+    /// New data is sent as ECN-capable, retransmissions are not (RFC 3168, section 6.1.5).
+    fn mark_ecn(&mut self, segment: &mut Segment, text: Text) {
+        if !self.agreed.ecn || text.again || text.len == 0 {
+            return;
+        }
+        segment.ecn = Ecn::Capable0;
+        if core::mem::take(&mut self.due.cwr) {
+            segment.flags |= Flags::CWR;
+        }
+    }
+
+    fn emit_acknowledgement(&mut self, now: Instant, out: &mut impl SegmentSink) -> bool {
+        if !self.due.ack {
+            return false;
+        }
+        let segment = self.bare(now);
+        let more = self.due.duplicates.saturating_sub(1);
+        self.acknowledged();
+        if more > 0 {
+            self.due.ack = true;
+            self.due.duplicates = more;
+        }
+        self.hand_over(&segment, Payload::default(), out);
+        true
+    }
+
+    /// An acknowledgement at SND.NXT, with what every segment carries.
+    fn bare(&mut self, now: Instant) -> Segment {
+        let mss = u32::from(self.own_mss());
+        let mut flags = Flags::ACK;
+        if self.receive.congestion_seen {
+            flags |= Flags::ECE;
+        }
+        let timestamp = self.timestamp(now);
+        Segment {
+            seq: self.send.nxt,
+            ack: self.receive.assembler.next(),
+            flags,
+            window: self.receive.offer(mss),
+            options: Options { timestamp, sack: self.sack_blocks(), ..Options::default() },
+            ..Segment::default()
+        }
+    }
+
+    fn timestamp(&self, now: Instant) -> Option<Timestamp> {
+        self.agreed.timestamps.then(|| Timestamp {
+            value: timestamp_clock(now, self.times.offset),
+            echo: self.times.recent,
+        })
+    }
+
+    fn sack_blocks(&mut self) -> SackBlocks {
+        if !self.agreed.sack {
+            return SackBlocks::EMPTY;
+        }
+        let most =
+            if self.agreed.timestamps { SACK_BLOCKS_WITH_TIMESTAMP } else { SackBlocks::MAX };
+        self.receive.assembler.sack_blocks(most)
+    }
+
+    /// The segment that goes out now acknowledges all that was received.
+    fn acknowledged(&mut self) {
+        self.due.ack = false;
+        self.due.duplicates = 0;
+        self.receive.acked = self.receive.assembler.next();
+        self.receive.unacked_segments = 0;
+        self.timers.ack.clear();
+    }
+
+    fn hand_over(&mut self, segment: &Segment, payload: Payload<'_>, out: &mut impl SegmentSink) {
+        self.stats.segments_out += 1;
+        out.send(segment, payload);
+    }
+}

@@ -1,0 +1,126 @@
+//! The window we offer: what it is, when its growth is worth telling, and how the buffer behind it
+//! grows (RFC 9293, section 3.8.6.2.2; RFC 7323, section 2).
+
+use core::time::Duration;
+
+use bytes::Bytes;
+use fyke_clock::Instant;
+
+use super::{Connection, Receive, State};
+use crate::tcp::SeqNum;
+
+/// How the receive buffer finds its size: bytes read in a round trip, as the receiver sees it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tuning {
+    /// When the current measurement began.
+    since: Instant,
+    /// What had been read by then.
+    from: SeqNum,
+    /// The most read in one round trip.
+    most: u32,
+}
+
+impl Receive {
+    /// RCV.WND: what is left of the window that was offered.
+    pub(super) fn window(&self) -> u32 {
+        self.edge.saturating_distance_from(self.assembler.next())
+    }
+
+    /// Room in the buffer. Bytes out of order lie within the offered window and are counted by it.
+    fn room(&self) -> u32 {
+        self.buffer.saturating_sub(u32::try_from(self.inbox.len()).unwrap_or(u32::MAX))
+    }
+
+    /// The right edge that may be offered now: never left of what was, and not a little right of
+    /// it (silly windows).
+    fn next_edge(&self, mss: u32) -> SeqNum {
+        let largest = u32::from(u16::MAX) << self.scale;
+        let possible = self.assembler.next() + self.room().min(largest);
+        let growth = possible.saturating_distance_from(self.edge);
+        if growth >= mss.min(self.buffer / 2).max(1) { possible } else { self.edge }
+    }
+
+    /// The window field of a segment that goes out now, and the edge moves to what it says.
+    pub(super) fn offer(&mut self, mss: u32) -> u16 {
+        let next = self.assembler.next();
+        let old = self.window();
+        let window = self.next_edge(mss).saturating_distance_from(next);
+        let unit = 1u32 << self.scale;
+        // The field has no bits for the remainder. It is rounded up where rounding down would take
+        // back what was offered.
+        let mut field = window >> self.scale;
+        if field << self.scale < old {
+            field = old.div_ceil(unit);
+        }
+        let field = u16::try_from(field).unwrap_or(u16::MAX);
+        self.edge = self.edge.max(next + (u32::from(field) << self.scale));
+        field
+    }
+}
+
+impl Connection {
+    /// Takes at most `max` received bytes, as they lie together; `None` when there are none.
+    pub fn read(&mut self, max: usize, now: Instant) -> Option<Bytes> {
+        let bytes = self.receive.inbox.pop(max)?;
+        if self.state.may_receive() {
+            self.tune_buffer(now);
+            self.update_window();
+        }
+        Some(bytes)
+    }
+
+    /// How many bytes can be read.
+    #[must_use]
+    pub fn readable(&self) -> usize {
+        self.receive.inbox.len()
+    }
+
+    /// Whether everything the peer ever sent has been read: its FIN came and nothing is left.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.receive.inbox.is_empty() && (self.receive.finished || self.state == State::Closed)
+    }
+
+    /// Tells the peer of new room when it is worth a segment: when the peer may be waiting for it,
+    /// or when it is a good part of the buffer.
+    pub(super) fn update_window(&mut self) {
+        let mss = u32::from(self.own_mss());
+        let receive = &self.receive;
+        let growth = receive.next_edge(mss).saturating_distance_from(receive.edge);
+        let left = receive.window();
+        let worth = growth >= receive.buffer / 2
+            || (growth >= 2 * mss && growth >= receive.buffer / 4)
+            || (growth > 0 && left < 2 * mss);
+        if worth {
+            self.acknowledge_now();
+        }
+    }
+
+    /// Twice what the application reads in a round trip keeps the peer sending while the next
+    /// update is under way, and lets it grow its own window.
+    fn tune_buffer(&mut self, now: Instant) {
+        let receive = &mut self.receive;
+        if receive.fixed || receive.buffer >= self.config.receive_buffer_bytes_max {
+            return;
+        }
+        let unread = u32::try_from(receive.inbox.len()).unwrap_or(u32::MAX);
+        let read_to = receive.assembler.next() - unread;
+        if receive.tuning.since == Instant::ZERO {
+            receive.tuning = Tuning { since: now, from: read_to, most: receive.buffer / 2 };
+            return;
+        }
+        let round = self.rtt.min_rtt().unwrap_or(Duration::from_millis(100));
+        if now.saturating_duration_since(receive.tuning.since) < round {
+            return;
+        }
+        let copied = read_to.saturating_distance_from(receive.tuning.from);
+        if copied > receive.tuning.most {
+            let slack = 16 * u32::from(receive.segment);
+            let wanted = copied.saturating_mul(2).saturating_add(slack);
+            receive.buffer = receive.buffer.max(wanted.min(self.config.receive_buffer_bytes_max));
+            receive.tuning.most = copied;
+        }
+        receive.tuning.since = now;
+        receive.tuning.from = read_to;
+    }
+}
