@@ -28,6 +28,7 @@
 
 mod chars;
 mod chunked;
+pub mod client;
 mod codec;
 mod date;
 mod decoder;
@@ -45,6 +46,8 @@ mod status;
 mod target;
 mod trailers;
 
+#[cfg(feature = "pipeline")]
+pub use client::client;
 pub use codec::ServerCodec;
 pub use date::DateText;
 pub use decoder::RequestDecoder;
