@@ -68,7 +68,7 @@ pub enum Message {
         /// The request's.
         sequence: u16,
     },
-    /// The destination is not reachable; see [`unreachable`].
+    /// The destination is not reachable; see [`mod@unreachable`].
     Unreachable {
         /// Why.
         code: u8,

@@ -58,7 +58,7 @@ const ECHO_REPLY: u8 = 129;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Message {
-    /// The destination is not reachable; see [`unreachable`].
+    /// The destination is not reachable; see [`mod@unreachable`].
     Unreachable {
         /// Why.
         code: u8,
