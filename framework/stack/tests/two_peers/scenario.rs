@@ -1,0 +1,236 @@
+//! What a seed stands for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fyke_clock::Instant;
+use fyke_stack::tcp::congestion::Algorithm;
+use fyke_stack::tcp::{
+    CloseReason, Config, Connection, EcnMode, Flags, Initial, KeepAlive, Segment, SeqNum,
+};
+
+use crate::end::{End, Program};
+use crate::link::{Link, LinkConfig};
+use crate::rng::Rng;
+use crate::world::{HOURS, Sent, World};
+
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub seed: u64,
+    pub configs: [Config; 2],
+    pub links: [LinkConfig; 2],
+    pub programs: [Program; 2],
+    pub isses: [u32; 2],
+    pub path_mss: u16,
+    pub both_open: bool,
+}
+
+impl Scenario {
+    pub fn of_seed(seed: u64) -> Self {
+        let rng = &mut Rng::new(seed);
+        let links = [link(rng), link(rng)];
+        let path_mss = rng.pick(&[1460, 1440, 536, 1460, 8960]);
+        // A world takes as long as its slowest direction: little data over bad links.
+        let bad = links.iter().any(|link| link.loss > 0.1 || link.burst_goes_on > 0.5);
+        let most = if bad { 60_000 } else { 600_000 };
+        let mut programs = [program(rng, most), program(rng, most)];
+        if !programs.iter().any(|program| program.finishes_first) {
+            programs[0].finishes_first = true;
+        }
+        if rng.chance(0.05) {
+            programs[0].abort_at = Some(rng.below(programs[1].total.max(1)).max(1));
+        }
+        Self {
+            seed,
+            configs: [config(rng), config(rng)],
+            links,
+            programs,
+            isses: [iss(rng), iss(rng)],
+            path_mss,
+            both_open: rng.chance(0.1),
+        }
+    }
+}
+
+/// Numbers near the edges of their circle come often.
+fn iss(rng: &mut Rng) -> u32 {
+    match rng.below(4) {
+        0 => (rng.below(100_000) as u32).wrapping_neg(),
+        1 => 0x7fff_ffff - rng.below(100_000) as u32,
+        2 => rng.below(3) as u32,
+        _ => rng.next() as u32,
+    }
+}
+
+fn config(rng: &mut Rng) -> Config {
+    let mut config = if rng.chance(0.7) { Config::linux() } else { Config::freebsd() };
+    config.sack = rng.chance(0.8);
+    config.timestamps = rng.chance(0.7);
+    config.timestamps_required = rng.chance(0.3);
+    config.window_scaling = rng.chance(0.8);
+    config.ecn = rng.pick(&[EcnMode::Off, EcnMode::Passive, EcnMode::Active]);
+    config.nagle = rng.chance(0.5);
+    config.minshall = rng.chance(0.5);
+    config.congestion.algorithm =
+        rng.pick(&[Algorithm::Reno, Algorithm::NewReno, Algorithm::Cubic, Algorithm::Cubic]);
+    config.congestion.hystart = rng.chance(0.5);
+    config.gso_bytes_max = rng.pick(&[0, 0, 16_384, 65_535]);
+    config.receive_buffer_bytes = rng.magnitude(600..=200_000) as u32;
+    config.receive_buffer_bytes_max = rng.magnitude(600..=2_000_000) as u32;
+    config.send_buffer_bytes = rng.magnitude(500..=200_000) as u32;
+    config.out_of_order_ranges_max = rng.magnitude(1..=1000) as usize;
+    config.tail_loss_probe = rng.chance(0.8);
+    config.f_rto = rng.chance(0.8);
+    config.limited_transmit = rng.chance(0.8);
+    config.delayed_ack = Duration::from_millis(rng.pick(&[0, 40, 100, 500]));
+    config.quick_acks = rng.pick(&[0, 16]);
+    config.keep_alive = rng.chance(0.1).then(|| KeepAlive {
+        idle: Duration::from_secs(20),
+        interval: Duration::from_secs(10),
+        probes: 200,
+    });
+    // Losses are heavy in some of the worlds; giving up is tested elsewhere.
+    (config.retries, config.orphan_retries, config.orphan_probes) = (200, 200, 200);
+    (config.syn_retries, config.syn_ack_retries) = (200, 200);
+    config.rto_max = Duration::from_secs(rng.pick(&[10, 60, 120]));
+    config
+}
+
+fn link(rng: &mut Rng) -> LinkConfig {
+    let delay = Duration::from_nanos(rng.magnitude(10_000..=400_000_000));
+    let rate = if rng.chance(0.3) { 0 } else { rng.magnitude(20_000..=100_000_000) };
+    let mut link = LinkConfig::clean(delay, rate);
+    link.queue_bytes = rng.magnitude(20_000..=2_000_000);
+    if rng.chance(0.6) {
+        link.loss = rng.magnitude(1..=250) as f64 / 1000.0;
+    }
+    if rng.chance(0.2) {
+        link.burst_begin = rng.magnitude(1..=20) as f64 / 1000.0;
+        link.burst_goes_on = rng.below(900) as f64 / 1000.0;
+    }
+    if rng.chance(0.4) {
+        link.duplicate = rng.magnitude(1..=300) as f64 / 1000.0;
+    }
+    if rng.chance(0.4) {
+        link.reorder = rng.magnitude(1..=500) as f64 / 1000.0;
+        link.late = Duration::from_nanos(rng.magnitude(10_000..=500_000_000));
+    }
+    if rng.chance(0.2) {
+        link.corrupt = rng.magnitude(1..=50) as f64 / 1000.0;
+    }
+    if rng.chance(0.3) {
+        link.mark_bytes = link.queue_bytes / 3;
+    }
+    link
+}
+
+fn program(rng: &mut Rng, most: u64) -> Program {
+    Program {
+        total: if rng.chance(0.15) { 0 } else { rng.magnitude(1..=most) },
+        write_max: rng.magnitude(1..=100_000) as usize,
+        read_max: rng.magnitude(1..=100_000) as usize,
+        pause: if rng.chance(0.3) { rng.below(300) as f64 / 1000.0 } else { 0.0 },
+        pause_max: Duration::from_nanos(rng.magnitude(10_000..=3_000_000_000)),
+        finishes_first: rng.chance(0.6),
+        abort_at: None,
+    }
+}
+
+/// The world of a scenario, with both ends opening.
+pub fn world(scenario: &Scenario) -> World {
+    let now = Instant::from_nanos(1_000_000_000 + scenario.seed % 1000);
+    let mut rng = Rng::new(!scenario.seed);
+    let initial = |at: usize| Initial {
+        iss: SeqNum::new(scenario.isses[at]),
+        timestamp_offset: scenario.isses[1 - at].rotate_left(7),
+        path_mss: scenario.path_mss,
+    };
+    let config = |at: usize| Arc::new(scenario.configs[at].clone());
+    let first = Connection::connect(config(0), initial(0), now);
+    let second = if scenario.both_open {
+        Connection::connect(config(1), initial(1), now)
+    } else {
+        // The listener heard a SYN; that the first end's own comes again later is a test, too.
+        Connection::accept(config(1), &first_syn(scenario, initial(0), now), initial(1), now)
+    };
+    let end = |at: usize, connection| {
+        let (program, iss) = (scenario.programs[at].clone(), initial(at).iss);
+        End::new(at, connection, program, iss)
+    };
+    let mut ends = [end(0, first), end(1, second)];
+    if !scenario.both_open {
+        let syn = first_syn(scenario, initial(0), now);
+        ends[1].arrives(&syn, initial(0).iss);
+    }
+    rng.next();
+    let links = scenario.links.clone().map(Link::new);
+    World::new(ends, links, rng, usize::from(scenario.path_mss), now)
+}
+
+fn first_syn(scenario: &Scenario, initial: Initial, now: Instant) -> Segment {
+    let mut sent = Sent::default();
+    Connection::connect(Arc::new(scenario.configs[0].clone()), initial, now).poll(now, &mut sent);
+    let syn = sent.0.remove(0);
+    assert!(syn.flags.contains(Flags::SYN));
+    syn
+}
+
+/// Runs a scenario to its end and says what went wrong.
+pub fn run(scenario: &Scenario, tell: bool) -> Result<(), String> {
+    let mut world = world(scenario);
+    world.tell = tell;
+    let until = world.now + HOURS;
+    let aborts = scenario.programs.iter().any(|program| program.abort_at.is_some());
+    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        world.run(until, |world| world.ends.iter().all(End::is_done))
+    }));
+    if tell {
+        eprintln!("{}{scenario:#?}", world.story());
+    }
+    match ran {
+        Ok(outcome) => outcome.map_err(|why| format!("{why}; {}", state_of(&world)))?,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+    for at in 0..2 {
+        let (end, peer) = (&world.ends[at], &world.ends[1 - at]);
+        if aborts {
+            // A prefix was delivered, and it was the right one.
+            continue;
+        }
+        if peer.written != peer.program.total || end.read != peer.written {
+            return Err(format!("end {at} read {} of {}", end.read, peer.program.total));
+        }
+        // The last acknowledgement may be lost so often that the peer's TIME_WAIT is over.
+        let fine = [CloseReason::Finished, CloseReason::Reset];
+        if !end.closed.is_some_and(|reason| fine.contains(&reason)) {
+            return Err(format!("end {at} closed by {:?}", end.closed));
+        }
+    }
+    Ok(())
+}
+
+fn state_of(world: &World) -> String {
+    let of = |end: &End| {
+        let info = end.connection.info();
+        format!(
+            "[{} wrote {} of {}, read {}, unsent {}, unacknowledged {}, closed {:?}]",
+            info.state,
+            end.written,
+            end.program.total,
+            end.read,
+            info.unsent,
+            info.unacknowledged,
+            end.closed
+        )
+    };
+    format!("{} and {}, {} under way", of(&world.ends[0]), of(&world.ends[1]), world.under_way())
+}
+
+/// The story of a scenario, told twice the same.
+pub fn story(scenario: &Scenario) -> String {
+    let mut world = world(scenario);
+    world.tell = true;
+    let until = world.now + HOURS;
+    let ended = world.run(until, |world| world.ends.iter().all(End::is_done));
+    format!("{}{ended:?}", world.story())
+}
