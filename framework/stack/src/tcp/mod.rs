@@ -10,6 +10,7 @@ pub mod congestion;
 mod connection;
 mod handshake;
 pub mod rtt;
+pub mod scoreboard;
 mod segment;
 pub mod send_buffer;
 mod seq;
