@@ -68,6 +68,13 @@ impl Handshake {
         }
     }
 
+    /// What a connection's timestamps say at a time, with its offset: for what answers when there
+    /// is no connection any more, as in TIME-WAIT.
+    #[must_use]
+    pub fn timestamp_clock(now: Instant, offset: u32) -> u32 {
+        timestamp_clock(now, offset)
+    }
+
     /// The SYN-ACK for it.
     #[must_use]
     pub fn syn_ack(&self, config: &Config, path_mss: u16, now: Instant) -> Segment {

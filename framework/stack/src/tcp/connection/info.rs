@@ -161,4 +161,10 @@ impl Connection {
             undone: stats.undone,
         }
     }
+
+    /// The peer's last timestamp (TS.Recent of RFC 7323), when timestamps are agreed.
+    #[must_use]
+    pub fn recent_timestamp(&self) -> Option<u32> {
+        self.agreed.timestamps.then_some(self.times.recent)
+    }
 }
