@@ -1,6 +1,6 @@
 //! Bytes in, frames out; a large frame in parts, as it arrives.
 
-use super::frame::Header;
+use super::frame::{Header, RESERVED, RESERVED_DEFLATE};
 use super::mask::mask;
 use super::{Limits, OpCode, Role, WebSocketError};
 use fyke_buffer::ByteBuf;
@@ -13,6 +13,8 @@ pub struct FramePart {
     pub opcode: OpCode,
     /// Whether the frame is the last of its message.
     pub fin: bool,
+    /// Whether its message is compressed (RFC 7692 section 6).
+    pub compressed: bool,
     /// Whether this is the first part of the frame.
     pub first: bool,
     /// Whether this is the last part of the frame.
@@ -48,9 +50,13 @@ struct Current {
 pub struct FrameDecoder {
     role: Role,
     limits: Limits,
+    /// Bits that no frame may carry.
+    reserved: u8,
     current: Option<Current>,
     /// A fragmented message has begun.
     in_message: bool,
+    /// The message in progress, or the last one, is compressed.
+    compressed: bool,
     /// Declared bytes of the message so far.
     message_bytes: u64,
     fragments: u32,
@@ -64,12 +70,22 @@ impl FrameDecoder {
         Self {
             role,
             limits,
+            reserved: RESERVED,
             current: None,
             in_message: false,
+            compressed: false,
             message_bytes: 0,
             fragments: 0,
             closed: false,
         }
+    }
+
+    /// Lets messages be compressed: what is passed on is marked, and still compressed. The limit of
+    /// a message then leaves room for what compressing may add.
+    #[must_use]
+    pub const fn allow_compressed(mut self) -> Self {
+        self.reserved = RESERVED_DEFLATE;
+        self
     }
 
     /// Whether the peer's close frame has been read.
@@ -77,6 +93,14 @@ impl FrameDecoder {
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    pub(crate) const fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(crate) const fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Whether the stream may end here: between two messages, or behind a close frame.
@@ -101,7 +125,7 @@ impl FrameDecoder {
         let mut current = match self.current {
             Some(current) => current,
             None => {
-                let Some((header, len)) = Header::parse(src, self.role)? else {
+                let Some((header, len)) = Header::parse(src, self.role, self.reserved)? else {
                     return Ok(None);
                 };
                 // A control frame is handed over whole, so it may as well stay where it is.
@@ -132,7 +156,8 @@ impl FrameDecoder {
         if opcode == OpCode::Close {
             self.closed = true;
         }
-        Ok(Some(FramePart { opcode, fin, first, last, payload }))
+        let compressed = self.compressed && !opcode.is_control();
+        Ok(Some(FramePart { opcode, fin, compressed, first, last, payload }))
     }
 
     /// The rules of fragmentation (section 5.4).
@@ -159,11 +184,16 @@ impl FrameDecoder {
         if !self.in_message {
             self.message_bytes = 0;
             self.fragments = 0;
+            self.compressed = header.compressed;
         }
         self.message_bytes = self.message_bytes.saturating_add(header.len);
         self.fragments += 1;
         self.in_message = !header.fin;
-        if self.message_bytes > self.limits.message_bytes_max {
+        let bytes_max = match self.compressed {
+            false => self.limits.message_bytes_max,
+            true => self.limits.deflated_bytes_max(self.fragments),
+        };
+        if self.message_bytes > bytes_max {
             return Err(WebSocketError::too_big("message over the limit"));
         }
         if self.fragments > self.limits.fragments_max {

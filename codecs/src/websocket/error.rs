@@ -27,6 +27,12 @@ impl WebSocketError {
         Self { code: CloseCode::INVALID_PAYLOAD, what }
     }
 
+    /// 1007: what was compressed is no compressed data.
+    #[cold]
+    pub(crate) const fn deflate(what: &'static str) -> Self {
+        Self { code: CloseCode::INVALID_PAYLOAD, what }
+    }
+
     /// 1009.
     #[cold]
     pub(crate) const fn too_big(what: &'static str) -> Self {

@@ -1,5 +1,6 @@
 //! The opening handshake, the server's side (RFC 6455 section 4.2).
 
+use super::extension;
 use crate::http1::{Method, RequestHead, Response, Status, Version};
 use base64::Engine;
 use base64::alphabet;
@@ -11,6 +12,8 @@ use sha1::{Digest, Sha1};
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const KEY_CHARS: usize = 24;
 const ACCEPT_CHARS: usize = 28;
+/// Each is compared with all others.
+const PROTOCOLS_MAX: usize = 100;
 
 /// Clients are not held to zero bits behind the last character: nothing depends on them.
 const KEY_ENGINE: GeneralPurpose = GeneralPurpose::new(
@@ -44,6 +47,10 @@ pub enum HandshakeError {
     Key,
     /// The request has a body.
     Body,
+    /// A `Sec-WebSocket-Protocol` that is no list of names, or has one twice.
+    Protocols,
+    /// A `Sec-WebSocket-Extensions` that is no list of extensions.
+    Extensions,
 }
 
 impl HandshakeError {
@@ -53,7 +60,9 @@ impl HandshakeError {
         match self {
             Self::Method => Status::METHOD_NOT_ALLOWED,
             Self::NoUpgrade | Self::Version => Status::UPGRADE_REQUIRED,
-            Self::HttpVersion | Self::Key | Self::Body => Status::BAD_REQUEST,
+            Self::HttpVersion | Self::Key | Self::Body | Self::Protocols | Self::Extensions => {
+                Status::BAD_REQUEST
+            }
         }
     }
 
@@ -67,6 +76,8 @@ impl HandshakeError {
             Self::Version => "WebSocket version is not 13",
             Self::Key => "missing or malformed Sec-WebSocket-Key",
             Self::Body => "a WebSocket is opened without a body",
+            Self::Protocols => "malformed Sec-WebSocket-Protocol",
+            Self::Extensions => "malformed Sec-WebSocket-Extensions",
         }
     }
 
@@ -130,6 +141,10 @@ impl Handshake {
         if !is_key(key) {
             return Err(HandshakeError::Key);
         }
+        check_protocols(head)?;
+        if extension::parse(head.header_all("sec-websocket-extensions")).is_err() {
+            return Err(HandshakeError::Extensions);
+        }
         Ok(Self { accept: accept_key(key) })
     }
 
@@ -148,6 +163,28 @@ impl Handshake {
             None => response,
         }
     }
+}
+
+/// Subprotocols are tokens, each named once (section 4.1, 10).
+fn check_protocols(head: &RequestHead) -> Result<(), HandshakeError> {
+    let mut seen: Vec<&[u8]> = Vec::new();
+    for value in head.header_all("sec-websocket-protocol") {
+        let before = seen.len();
+        for name in value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
+            if name.is_empty() {
+                continue;
+            }
+            let is_token = name.iter().all(|byte| extension::is_token_byte(*byte));
+            if !is_token || seen.contains(&name) || seen.len() == PROTOCOLS_MAX {
+                return Err(HandshakeError::Protocols);
+            }
+            seen.push(name);
+        }
+        if seen.len() == before {
+            return Err(HandshakeError::Protocols);
+        }
+    }
+    Ok(())
 }
 
 /// The first subprotocol of the client's list that is among `supported` (section 4.2.2).

@@ -1,6 +1,6 @@
 //! Messages, as handlers see them.
 
-use super::CloseFrame;
+use super::{CloseFrame, PreparedMessage};
 use crate::payload::Payload;
 use bytes::Bytes;
 use core::fmt;
@@ -9,7 +9,8 @@ use fyke_buffer::ByteBuf;
 
 /// One message, put together from its fragments.
 ///
-/// To send one to many, call [`share`](Self::share) and clone the result: that copies nothing.
+/// To send one to many, clone a [`PreparedMessage`]: that copies nothing and encodes once. To keep
+/// one at hand that is cheap to clone, call [`share`](Self::share).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Message {
@@ -23,6 +24,27 @@ pub enum Message {
     Pong(Payload),
     /// The last message of one side; both sides send one.
     Close(Option<CloseFrame>),
+    /// A part of a text or binary message: what a decoder that streams passes on, and what sends a
+    /// message that is still being made.
+    Part(Part),
+    /// A text or binary message for many; see [`PreparedMessage`].
+    Prepared(PreparedMessage),
+}
+
+/// A part of a text or binary message; as it is sent, a fragment (RFC 6455 section 5.4).
+///
+/// The cuts mean nothing: they may be anywhere, inside a character too. Text has been checked to be
+/// UTF-8 as far as it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Whether it is a part of text.
+    pub text: bool,
+    /// Whether the message begins with it.
+    pub first: bool,
+    /// Whether the message ends with it.
+    pub last: bool,
+    /// The content.
+    pub payload: Payload,
 }
 
 impl Message {
@@ -46,7 +68,9 @@ impl Message {
             Self::Binary(payload) => Self::Binary(payload.share()),
             Self::Ping(payload) => Self::Ping(payload.share()),
             Self::Pong(payload) => Self::Pong(payload.share()),
+            Self::Part(part) => Self::Part(Part { payload: part.payload.share(), ..part }),
             close @ Self::Close(_) => close,
+            prepared @ Self::Prepared(_) => prepared,
         }
     }
 }
@@ -60,6 +84,11 @@ impl Text {
     #[inline]
     pub(crate) fn checked(payload: ByteBuf) -> Self {
         Self(Payload::Buf(payload))
+    }
+
+    /// The same, shared with others.
+    pub(crate) fn shared(bytes: Bytes) -> Self {
+        Self(Payload::Bytes(bytes))
     }
 
     /// The text.

@@ -1,4 +1,4 @@
-//! WebSocket (RFC 6455).
+//! WebSocket (RFC 6455), with permessage-deflate (RFC 7692).
 //!
 //! [`Handshake`] checks the request and makes the answer; from then on [`MessageCodec`] turns bytes
 //! into whole, checked messages and back. Who wants frames as they stream takes [`FrameDecoder`] and
@@ -28,7 +28,10 @@
 mod close;
 mod codec;
 mod decoder;
+mod deflate;
+mod encoder;
 mod error;
+mod extension;
 mod frame;
 #[cfg(feature = "pipeline")]
 mod handler;
@@ -36,14 +39,18 @@ mod handshake;
 mod limits;
 mod mask;
 mod message;
+mod message_decoder;
 mod opcode;
+mod prepared;
 mod utf8;
 
 pub use close::{CloseCode, CloseFrame};
-pub use codec::{MessageCodec, MessageDecoder};
+pub use codec::MessageCodec;
 pub use decoder::{FrameDecoder, FramePart};
+pub use deflate::{DeflateConfig, DeflateParams};
+pub use encoder::{Frame, FrameEncoder};
 pub use error::WebSocketError;
-pub use frame::{Frame, FrameEncoder};
+pub use extension::ExtensionError;
 #[cfg(feature = "pipeline")]
 pub use handler::{
     Opened, WebSocketHandler, WebSocketServerProtocolConfig, WebSocketServerProtocolHandler,
@@ -52,5 +59,7 @@ pub use handler::{
 pub use handshake::{Handshake, HandshakeError, accept_key, choose_protocol};
 pub use limits::{Limits, Role};
 pub use mask::{Masks, mask};
-pub use message::{Message, Text};
+pub use message::{Message, Part, Text};
+pub use message_decoder::MessageDecoder;
 pub use opcode::OpCode;
+pub use prepared::PreparedMessage;

@@ -46,6 +46,8 @@ fn requests_that_open() {
     for lines in [
         &["Upgrade: WebSocket\r\nConnection: keep-alive, upgrade\r\n", KEY, VERSION][..],
         &["Upgrade: h2c, websocket\r\nConnection: Upgrade\r\n", KEY, VERSION],
+        &[UPGRADE, KEY, VERSION, "Sec-WebSocket-Protocol: a, b,\r\n"],
+        &[UPGRADE, KEY, VERSION, "Sec-WebSocket-Extensions: unknown; a=\"b\", x\r\n"],
         &[UPGRADE, VERSION, KEY, "Origin: http://a\r\n", "Content-Length: 0\r\n"],
         &[UPGRADE, VERSION, "Sec-WebSocket-Key:   dGhlIHNhbXBsZSBub25jZR==  \r\n"],
     ] {
@@ -55,7 +57,9 @@ fn requests_that_open() {
 
 #[test]
 fn requests_that_do_not_open_4_2_1() {
-    use HandshakeError::{Body, HttpVersion, Key, Method, NoUpgrade, Version};
+    use HandshakeError::{
+        Body, Extensions, HttpVersion, Key, Method, NoUpgrade, Protocols, Version,
+    };
     let refused = |head: &RequestHead| Handshake::check(head).err();
     let table: &[(HandshakeError, u16, &[&str])] = &[
         (NoUpgrade, 426, &[KEY, VERSION]),
@@ -78,6 +82,13 @@ fn requests_that_do_not_open_4_2_1() {
         (Key, 400, &[UPGRADE, VERSION, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub2*jZQ==\r\n"]),
         (Body, 400, &[UPGRADE, VERSION, KEY, "Content-Length: 1\r\n"]),
         (Body, 400, &[UPGRADE, VERSION, KEY, "Transfer-Encoding: chunked\r\n"]),
+        (Protocols, 400, &[UPGRADE, VERSION, KEY, "Sec-WebSocket-Protocol:\r\n"]),
+        (Protocols, 400, &[UPGRADE, VERSION, KEY, "Sec-WebSocket-Protocol: a b\r\n"]),
+        (Protocols, 400, &[UPGRADE, VERSION, KEY, "Sec-WebSocket-Protocol: a, a\r\n"]),
+        (Protocols, 400, &[UPGRADE, VERSION, KEY, "Sec-WebSocket-Protocol: \"a\"\r\n"]),
+        (Extensions, 400, &[UPGRADE, VERSION, KEY, "Sec-WebSocket-Extensions:\r\n"]),
+        (Extensions, 400, &[UPGRADE, VERSION, KEY, "Sec-WebSocket-Extensions: a b\r\n"]),
+        (Extensions, 400, &[UPGRADE, VERSION, KEY, "Sec-WebSocket-Extensions: a; =b\r\n"]),
     ];
     for (error, status, lines) in table {
         assert_eq!(refused(&get(lines)), Some(*error), "{lines:?}");

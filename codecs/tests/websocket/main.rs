@@ -3,11 +3,15 @@
 //! What a decoder makes of bytes stands in tables, each row named by its clause.
 
 mod closes;
+mod deflate;
+mod deflate_params;
 mod frames;
 mod handshake;
 mod messages;
+mod prepared;
 mod properties;
 mod sending;
+mod streaming;
 mod support;
 mod table;
 mod text;
@@ -15,7 +19,8 @@ mod text;
 /// Rows are found by their clause and name; so no two are the same, and none gets lost.
 #[test]
 fn the_tables_are_whole() {
-    let tables = [frames::cases(), closes::cases(), messages::cases(), text::cases()];
+    let tables =
+        [frames::cases(), closes::cases(), messages::cases(), text::cases(), deflate::cases()];
     let mut names: Vec<String> = tables
         .iter()
         .flatten()

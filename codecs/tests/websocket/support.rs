@@ -3,7 +3,10 @@
 use fyke_buffer::ByteBuf;
 use fyke_codec::Decoder;
 use fyke_codec::check::every_split;
-use fyke_codecs::websocket::{Limits, Message, MessageDecoder, Role, WebSocketError};
+use fyke_codecs::websocket::{
+    DeflateConfig, DeflateParams, Limits, Message, MessageDecoder, Role, WebSocketError,
+};
+use std::sync::LazyLock;
 
 pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
@@ -79,8 +82,20 @@ impl Outcome {
 
 /// A decoder of this end, for what was agreed to.
 fn decoder(role: Role, limits: Limits, agreed: Option<&str>) -> MessageDecoder {
-    assert_eq!(agreed, None, "compression is not there yet");
-    MessageDecoder::new(role, limits)
+    let decoder = MessageDecoder::new(role, limits);
+    match agreed {
+        None => decoder,
+        Some(agreed) => decoder.deflate(&DEFLATE, params(agreed)),
+    }
+}
+
+/// One pool for all tests, as one server has.
+pub(crate) static DEFLATE: LazyLock<DeflateConfig> = LazyLock::new(DeflateConfig::new);
+
+/// What an answer agrees to.
+pub(crate) fn params(answer: &str) -> DeflateParams {
+    let agreed = DeflateConfig::new().accept([answer.as_bytes()]);
+    agreed.expect("good parameters").expect("permessage-deflate")
 }
 
 /// Feeds the pieces one after the other, pulling after each; `eof` says the input ends there.

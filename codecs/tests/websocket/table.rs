@@ -50,6 +50,11 @@ impl Case {
         self
     }
 
+    pub(crate) fn agreed(mut self, agreed: &'static str) -> Self {
+        self.agreed = Some(agreed);
+        self
+    }
+
     fn check(&self) {
         let what = format!("{} {} ({:?})", self.clause, self.name, self.role);
         let outcomes: Vec<Outcome> = if self.input.len() <= EVERY_SPLIT_BYTES_MAX {

@@ -4,6 +4,7 @@
 
 mod closing;
 mod control;
+mod extensions;
 mod splits;
 mod support;
 mod upgrade;

@@ -61,6 +61,11 @@ impl InboundHandler for App {
     fn read(&mut self, cx: &mut Context<'_, Self>, message: Message) -> Result<()> {
         let text = match &message {
             Message::Text(text) => text.as_str().to_owned(),
+            Message::Part(_) => {
+                self.log.note(format!("{message:?}"));
+                cx.write(message);
+                return Ok(());
+            }
             other => format!("{other:?}"),
         };
         self.log.note(text.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http1::RequestHead;
-use crate::websocket::Limits;
+use crate::websocket::{DeflateConfig, DeflateParams, Limits};
 
 type OriginCheck = dyn Fn(&RequestHead) -> bool + Send + Sync;
 
@@ -17,7 +17,10 @@ pub struct WebSocketServerProtocolConfig(Arc<Options>);
 
 #[derive(Clone)]
 pub(super) struct Options {
-    pub(super) path: String,
+    /// All paths, when there is none.
+    pub(super) path: Option<String>,
+    pub(super) deflate: Option<DeflateConfig>,
+    pub(super) streaming: bool,
     pub(super) protocols: Vec<&'static str>,
     pub(super) limits: Limits,
     pub(super) origin: Arc<OriginCheck>,
@@ -44,8 +47,19 @@ impl ControlOptions {
 impl WebSocketServerProtocolConfig {
     /// WebSockets at `path`, which is compared with the request's path as it was sent.
     pub fn new(path: impl Into<String>) -> Self {
+        Self::at(Some(path.into()))
+    }
+
+    /// WebSockets at every path: all requests are for the handler then.
+    pub fn any_path() -> Self {
+        Self::at(None)
+    }
+
+    fn at(path: Option<String>) -> Self {
         Self(Arc::new(Options {
-            path: path.into(),
+            path,
+            deflate: None,
+            streaming: false,
             protocols: Vec::new(),
             limits: Limits::new(),
             origin: Arc::new(same_origin),
@@ -63,6 +77,19 @@ impl WebSocketServerProtocolConfig {
     /// them is agreed to. None by default.
     pub fn protocols(self, names: &[&'static str]) -> Self {
         self.with(|options| options.protocols = names.to_vec())
+    }
+
+    /// Compresses, with clients that offer it (permessage-deflate). Off by default.
+    pub fn deflate(self, config: DeflateConfig) -> Self {
+        self.with(|options| options.deflate = Some(config))
+    }
+
+    /// Passes text and binary messages on in parts, as they arrive ([`Message::Part`]), instead of
+    /// whole. Off by default.
+    ///
+    /// [`Message::Part`]: crate::websocket::Message::Part
+    pub fn streaming(self, on: bool) -> Self {
+        self.with(|options| options.streaming = on)
     }
 
     /// How much a client may send.
@@ -106,6 +133,10 @@ impl WebSocketServerProtocolConfig {
     pub(super) fn options(&self) -> &Options {
         &self.0
     }
+
+    pub(super) fn is_for(&self, path: &str) -> bool {
+        self.0.path.as_deref().is_none_or(|ours| ours == path)
+    }
 }
 
 impl fmt::Debug for WebSocketServerProtocolConfig {
@@ -114,6 +145,8 @@ impl fmt::Debug for WebSocketServerProtocolConfig {
             .field("path", &self.0.path)
             .field("protocols", &self.0.protocols)
             .field("limits", &self.0.limits)
+            .field("deflate", &self.0.deflate)
+            .field("streaming", &self.0.streaming)
             .field("control", &self.0.control)
             .finish_non_exhaustive()
     }
@@ -149,4 +182,6 @@ pub struct Opened<'a> {
     pub head: &'a RequestHead,
     /// The subprotocol that was agreed to.
     pub protocol: Option<&'static str>,
+    /// How messages are compressed, if they are.
+    pub deflate: Option<DeflateParams>,
 }

@@ -16,7 +16,10 @@ use fyke_core::{
 
 use super::config::ControlOptions;
 use crate::payload::Payload;
-use crate::websocket::{CloseCode, CloseFrame, FrameEncoder, Message, WebSocketError};
+use crate::websocket::encoder::Sink;
+use crate::websocket::{
+    CloseCode, CloseFrame, DeflateConfig, DeflateParams, FrameEncoder, Message, WebSocketError,
+};
 
 type Cx<'a> = DuplexContext<'a, WebSocketHandler>;
 
@@ -63,7 +66,14 @@ impl WebSocketHandler {
     /// The server's end, with default options.
     #[must_use]
     pub fn server() -> Self {
-        Self::with_options(ControlOptions::DEFAULT)
+        Self::new(FrameEncoder::server(), ControlOptions::DEFAULT)
+    }
+
+    /// Compresses messages as both sides have agreed to.
+    #[must_use]
+    pub fn deflate(mut self, config: &DeflateConfig, agreed: DeflateParams) -> Self {
+        self.encoder = self.encoder.deflate(config, agreed);
+        self
     }
 
     /// How long the peer may take to answer a close frame (10 s).
@@ -80,9 +90,8 @@ impl WebSocketHandler {
         self
     }
 
-    pub(super) fn with_options(options: ControlOptions) -> Self {
-        let (encoder, state) = (FrameEncoder::server(), State::Open);
-        Self { encoder, options, state, ping: None, timer: None }
+    pub(super) fn new(encoder: FrameEncoder, options: ControlOptions) -> Self {
+        Self { encoder, options, state: State::Open, ping: None, timer: None }
     }
 
     /// Encodes a message; a long payload follows its header without a copy.
@@ -91,7 +100,7 @@ impl WebSocketHandler {
         let mut payload = None;
         let (encoder, copy_bytes_max) = (&mut self.encoder, self.options.copy_bytes_max);
         let encoded = cx.encode(|dst| -> Result<(), CodecError> {
-            payload = encoder.message(message, dst, copy_bytes_max)?;
+            payload = encoder.message(message, Sink { dst, copy_bytes_max })?;
             Ok(())
         });
         match (encoded, payload) {
@@ -187,11 +196,11 @@ impl DuplexHandler for WebSocketHandler {
     #[inline]
     fn read(&mut self, cx: &mut Cx<'_>, message: Message) -> Result<()> {
         match message {
-            Message::Text(_) | Message::Binary(_) => cx.fire_read(message),
             Message::Ping(content) => return self.on_ping(cx, content),
             Message::Pong(_) if self.options.drop_pong_frames => {}
-            Message::Pong(_) => cx.fire_read(message),
+            pong @ Message::Pong(_) => cx.fire_read(pong),
             Message::Close(close) => return self.on_close(cx, close),
+            data => cx.fire_read(data),
         }
         Ok(())
     }

@@ -9,7 +9,9 @@ use super::config::{Opened, WebSocketServerProtocolConfig};
 use super::control::WebSocketHandler;
 use super::order::{Order, ends_answer};
 use crate::http1::{RequestHead, RequestPart, Response, ResponsePart, Status};
-use crate::websocket::{Handshake, Message, MessageDecoder, Role, choose_protocol};
+use crate::websocket::{
+    DeflateParams, FrameEncoder, Handshake, Message, MessageDecoder, Role, choose_protocol,
+};
 
 /// Makes the application's stage for a connection.
 type MakeApp = Arc<dyn Fn(&Opened<'_>) -> Stage + Send + Sync>;
@@ -82,6 +84,7 @@ struct Accepted {
     handshake: Handshake,
     head: RequestHead,
     protocol: Option<&'static str>,
+    deflate: Option<DeflateParams>,
 }
 
 impl WebSocketServerProtocolHandler {
@@ -131,7 +134,11 @@ impl WebSocketServerProtocolHandler {
             return Answer::Refuse(response);
         }
         let protocol = choose_protocol(&head, &options.protocols);
-        Answer::Open(Box::new(Accepted { handshake, head, protocol }))
+        let offers = head.header_all("sec-websocket-extensions");
+        let deflate = options.deflate.as_ref().map(|config| config.answer(offers));
+        // What is no list has been refused above.
+        let deflate = deflate.and_then(Result::ok).flatten();
+        Answer::Open(Box::new(Accepted { handshake, head, protocol, deflate }))
     }
 
     /// Answers what is ours, as far as its turn has come.
@@ -147,12 +154,24 @@ impl WebSocketServerProtocolHandler {
 
     /// Sends 101 while the HTTP codec is still there, and changes the pipeline behind that.
     fn open(&self, cx: &mut Cx<'_>, accepted: &Accepted) -> Result<()> {
-        let Accepted { handshake, head, protocol } = accepted;
+        let Accepted { handshake, head, protocol, deflate } = accepted;
+        let (protocol, deflate) = (*protocol, *deflate);
         let options = self.config.options();
-        cx.write(handshake.response(*protocol).into());
-        let decoder = Stage::decoder(MessageDecoder::new(Role::Server, options.limits));
-        let control = Stage::duplex(WebSocketHandler::with_options(options.control));
-        let app = (self.make_app)(&Opened { head, protocol: *protocol });
+        let mut response = handshake.response(protocol);
+        let mut decoder = MessageDecoder::new(Role::Server, options.limits);
+        let mut encoder = FrameEncoder::server();
+        if let (Some(config), Some(agreed)) = (&options.deflate, deflate) {
+            response = response.header("Sec-WebSocket-Extensions", agreed.to_string());
+            decoder = decoder.deflate(config, agreed);
+            encoder = encoder.deflate(config, agreed);
+        }
+        if options.streaming {
+            decoder = decoder.streaming();
+        }
+        cx.write(response.into());
+        let decoder = Stage::decoder(decoder);
+        let control = Stage::duplex(WebSocketHandler::new(encoder, options.control));
+        let app = (self.make_app)(&Opened { head, protocol, deflate });
         cx.edit(|edit| {
             let http: Vec<_> =
                 edit.names().skip_while(|name| *name != options.http_stage).collect();
@@ -177,7 +196,7 @@ impl DuplexHandler for WebSocketServerProtocolHandler {
 
     fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
         match part {
-            RequestPart::Head(head) if head.path() == self.config.options().path => {
+            RequestPart::Head(head) if self.config.is_for(head.path()) => {
                 self.ours = true;
                 let answer = self.judge(head);
                 self.order.hold(answer);
