@@ -6,6 +6,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`Stack`] | the host: addresses, routes, listeners, connections, and the calls about them |
 //! | [`wire`] | how every protocol looks on the wire: views over bytes, values to emit, checksums |
 //! | [`tcp`] | TCP as a pure state machine: segments in, segments out, no addresses, no bytes |
 //!
@@ -15,5 +16,22 @@
 
 extern crate alloc;
 
+mod interface;
+mod stack;
 pub mod tcp;
 pub mod wire;
+
+pub use interface::addresses::{AddressState, OwnAddress};
+pub use interface::cidr::{Cidr, ParseCidrError};
+pub use interface::listener::ListenOptions;
+pub use interface::routes::Route;
+pub use stack::capture::{Capture, Direction};
+pub use stack::config::{Limits, Medium, Personality, StackConfig};
+pub use stack::counters::{Counters, DropReason, Drops, Work};
+pub use stack::error::StackError;
+pub use stack::event::Event;
+pub use stack::frame::{Gso, GsoKind, Offload, RxChecksum, RxMeta, TxChecksum, TxFrame, TxSink};
+pub use stack::ids::{ListenerId, TcpId, UdpId};
+pub use stack::introspection::{Line, Usage};
+pub use stack::secrets::Seed;
+pub use stack::{ConnectOptions, Stack};

@@ -1,0 +1,270 @@
+//! Segments to bytes: the header, and the options in the order of the system one looks like.
+
+use core::net::IpAddr;
+
+use fyke_clock::Instant;
+
+use super::ip::{Outgoing, Transport};
+use crate::interface::net::Net;
+use crate::interface::tuple::FourTuple;
+use crate::stack::config::Personality;
+use crate::stack::frame::{Gso, GsoKind, TxSink};
+use crate::tcp::{self, Flags, Payload, Segment, SegmentSink};
+use crate::wire::tcp::{Header, Options, SackBlocks, TcpOption};
+use crate::wire::{ChecksumIntent, Emit, IpProtocol, PseudoHeader};
+
+/// A segment of the stack's own that waits to be sent: a reset, a SYN-ACK, an answer in TIME-WAIT.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) tuple: FourTuple,
+    pub(crate) segment: Segment,
+    pub(crate) hop_limit: u8,
+    pub(crate) traffic_class: u8,
+}
+
+/// Pieces of a payload that are gathered without copying; more are copied into one.
+const PIECES_MAX: usize = 16;
+
+/// What takes a connection's segments during its turn.
+pub(super) struct SegmentOut<'a> {
+    pub(super) net: &'a mut Net,
+    pub(super) out: &'a mut dyn TxSink,
+    pub(super) now: Instant,
+    pub(super) tuple: FourTuple,
+    pub(super) hop_limit: u8,
+    pub(super) traffic_class: u8,
+    /// Segments it may still send before it is the next one's turn.
+    pub(super) left: usize,
+}
+
+impl SegmentSink for SegmentOut<'_> {
+    fn has_room(&self) -> bool {
+        self.left > 0 && self.out.ready()
+    }
+
+    fn send(&mut self, segment: &Segment, payload: Payload<'_>) {
+        self.left = self.left.saturating_sub(1);
+        let mut pieces: [&[u8]; PIECES_MAX] = [&[]; PIECES_MAX];
+        let mut count = 0;
+        let mut rest = payload.clone();
+        for (slot, piece) in pieces.iter_mut().zip(rest.by_ref()) {
+            *slot = piece;
+            count += 1;
+        }
+        if rest.is_empty() {
+            return self.emit(segment, &pieces[..count]);
+        }
+        let mut copied = alloc::vec::Vec::with_capacity(payload.len());
+        payload.for_each(|piece| copied.extend_from_slice(piece));
+        self.emit(segment, &[&copied]);
+    }
+}
+
+impl SegmentOut<'_> {
+    pub(super) fn emit(&mut self, segment: &Segment, payload: &[&[u8]]) {
+        let (local, remote) = (self.tuple.local(), self.tuple.remote());
+        let header = Header {
+            source_port: local.port(),
+            destination_port: remote.port(),
+            seq: segment.seq.value(),
+            ack: segment.ack.value(),
+            flags: segment.flags.bits(),
+            window: segment.window,
+            urgent: segment.urgent,
+            options: options(self.net.config.personality, segment),
+        };
+        let mut bytes = [0; 60];
+        let bytes = &mut bytes[..header.wire_len()];
+        header.emit(bytes);
+        let intent = self.net.checksum_intent(remote.ip());
+        if let Some(pseudo) = PseudoHeader::new(local.ip(), remote.ip()) {
+            Header::fill_checksum(bytes, &pseudo, payload, intent);
+        }
+        let kind = if remote.is_ipv4() { GsoKind::Tcp4 } else { GsoKind::Tcp6 };
+        let gso = (segment.gso_size > 0).then_some(Gso { size: segment.gso_size, kind });
+        self.net.counters.segments_out += 1;
+        let packet = Outgoing {
+            source: local.ip(),
+            destination: remote.ip(),
+            protocol: IpProtocol::TCP,
+            hop_limit: self.hop_limit,
+            traffic_class: self.traffic_class & !3 | segment.ecn as u8,
+            dont_fragment: true,
+            router_alert: false,
+        };
+        let partial = intent == ChecksumIntent::Partial;
+        let transport = Transport {
+            header: bytes,
+            payload,
+            partial_checksum: partial.then_some(crate::wire::tcp::CHECKSUM_OFFSET as u16),
+            gso,
+        };
+        self.net.send(self.now, &packet, &transport, self.out);
+    }
+}
+
+impl Net {
+    /// What is done about a transport checksum towards a destination.
+    pub(crate) fn checksum_intent(&self, destination: IpAddr) -> ChecksumIntent {
+        if self.addresses.is_local(destination) {
+            ChecksumIntent::None
+        } else if self.config.offload.checksum {
+            ChecksumIntent::Partial
+        } else {
+            ChecksumIntent::Full
+        }
+    }
+
+    /// Sends a segment of the stack's own.
+    pub(super) fn send_reply(&mut self, now: Instant, reply: &Reply, out: &mut dyn TxSink) {
+        if reply.segment.flags.contains(Flags::RST) {
+            self.counters.resets_out += 1;
+        }
+        let Reply { tuple, segment, hop_limit, traffic_class } = reply;
+        let (hop_limit, traffic_class, tuple) = (*hop_limit, *traffic_class, *tuple);
+        let mut to = SegmentOut { net: self, out, now, tuple, hop_limit, traffic_class, left: 1 };
+        to.emit(segment, &[&segment.payload]);
+    }
+}
+
+/// The options as the named system orders and pads them.
+fn options(personality: Personality, segment: &Segment) -> Options {
+    let mut to = Options::EMPTY;
+    match personality {
+        Personality::Linux => linux(&mut to, &segment.options),
+        Personality::FreeBsd => freebsd(&mut to, &segment.options),
+    }
+    to
+}
+
+/// Adds an option; what does not fit is left out, which the order makes the least important.
+fn add(to: &mut Options, option: TcpOption<'_>) -> bool {
+    to.push(option)
+}
+
+/// NOPs until the length is `remainder` modulo four.
+fn align(to: &mut Options, remainder: usize) {
+    while to.as_bytes().len() % 4 != remainder && add(to, TcpOption::Nop) {}
+}
+
+fn sack(segment: &tcp::Options, to: &Options) -> Option<TcpOption<'static>> {
+    // Two NOPs, kind and length come before the blocks.
+    let fit = to.room().saturating_sub(4) / 8;
+    let mut blocks = [(0, 0); 4];
+    let mut count = 0;
+    for (block, (left, right)) in blocks.iter_mut().zip(segment.sack.as_slice()).take(fit) {
+        *block = (left.value(), right.value());
+        count += 1;
+    }
+    (count > 0).then(|| TcpOption::Sack(SackBlocks::new(&blocks[..count])))
+}
+
+fn linux(to: &mut Options, from: &tcp::Options) {
+    if let Some(mss) = from.mss {
+        add(to, TcpOption::MaximumSegmentSize(mss));
+    }
+    if let Some(stamp) = from.timestamp {
+        if from.sack_permitted {
+            add(to, TcpOption::SackPermitted);
+        } else {
+            align(to, 2);
+        }
+        add(to, TcpOption::Timestamps { value: stamp.value, echo: stamp.echo });
+    } else if from.sack_permitted {
+        align(to, 2);
+        add(to, TcpOption::SackPermitted);
+    }
+    if let Some(shift) = from.window_scale {
+        align(to, 1);
+        add(to, TcpOption::WindowScale(shift));
+    }
+    if let Some(sack) = sack(from, to) {
+        align(to, 2);
+        add(to, sack);
+    }
+    if let Some(cookie) = &from.fast_open {
+        add(to, TcpOption::FastOpen(cookie));
+        align(to, 0);
+    }
+}
+
+fn freebsd(to: &mut Options, from: &tcp::Options) {
+    if let Some(mss) = from.mss {
+        add(to, TcpOption::MaximumSegmentSize(mss));
+    }
+    if let Some(shift) = from.window_scale {
+        align(to, 1);
+        add(to, TcpOption::WindowScale(shift));
+    }
+    if from.sack_permitted {
+        if !to.as_bytes().len().is_multiple_of(2) {
+            add(to, TcpOption::Nop);
+        }
+        add(to, TcpOption::SackPermitted);
+    }
+    if let Some(stamp) = from.timestamp {
+        align(to, 2);
+        add(to, TcpOption::Timestamps { value: stamp.value, echo: stamp.echo });
+    }
+    if let Some(cookie) = &from.fast_open {
+        add(to, TcpOption::FastOpen(cookie));
+    }
+    if let Some(sack) = sack(from, to) {
+        align(to, 2);
+        add(to, sack);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::tcp::{SackBlocks, SeqNum, Timestamp};
+
+    const NOP: u8 = 1;
+
+    fn kinds(personality: Personality, options: &tcp::Options) -> Vec<u8> {
+        let segment = Segment { options: options.clone(), ..Segment::default() };
+        let wire = super::options(personality, &segment);
+        let (mut kinds, mut at) = (Vec::new(), 0);
+        let bytes = wire.as_bytes();
+        while at < bytes.len() {
+            kinds.push(bytes[at]);
+            at += if bytes[at] == NOP { 1 } else { usize::from(bytes[at + 1]) };
+        }
+        kinds
+    }
+
+    #[test]
+    fn a_syn_looks_like_that_of_its_system() {
+        let mut options = tcp::Options {
+            mss: Some(1460),
+            window_scale: Some(7),
+            sack_permitted: true,
+            timestamp: Some(Timestamp::default()),
+            ..tcp::Options::default()
+        };
+        assert_eq!(kinds(Personality::Linux, &options), [2, 4, 8, NOP, 3]);
+        assert_eq!(kinds(Personality::FreeBsd, &options), [2, NOP, 3, 4, 8]);
+        options.timestamp = None;
+        assert_eq!(kinds(Personality::Linux, &options), [2, NOP, NOP, 4, NOP, 3]);
+        assert_eq!(kinds(Personality::FreeBsd, &options), [2, NOP, 3, 4]);
+    }
+
+    #[test]
+    fn blocks_that_do_not_fit_are_left_out() {
+        let mut options =
+            tcp::Options { timestamp: Some(Timestamp::default()), ..tcp::Options::default() };
+        let mut sack = SackBlocks::EMPTY;
+        for n in 0..4 {
+            sack.push(SeqNum::new(n * 10), SeqNum::new(n * 10 + 5));
+        }
+        options.sack = sack;
+        let segment = Segment { options, ..Segment::default() };
+        for personality in [Personality::Linux, Personality::FreeBsd] {
+            let wire = super::options(personality, &segment);
+            assert_eq!(wire.as_bytes().len(), 12 + 2 + 2 + 3 * 8);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Bytes to segments: the one place where TCP's wire format becomes TCP's behaviour.
+
+use bytes::Bytes;
+
+use super::Inbound;
+use crate::interface::tuple::FourTuple;
+use crate::stack::counters::DropReason;
+use crate::tcp::{Ecn, Flags, Options, SackBlocks, Segment, SeqNum, Timestamp};
+use crate::wire::PseudoHeader;
+use crate::wire::tcp::{Packet, TcpOption};
+
+/// The segment in a packet, and whose it is.
+pub(super) fn parse(inbound: &Inbound) -> Result<(FourTuple, Segment), DropReason> {
+    let packet = Packet::parse(&inbound.payload).map_err(|_| DropReason::Malformed)?;
+    let pseudo = PseudoHeader::new(inbound.source, inbound.destination);
+    let pseudo = pseudo.ok_or(DropReason::Malformed)?;
+    if inbound.checksum_is_open() && !packet.checksum_is_valid(&pseudo) {
+        return Err(DropReason::TransportChecksum);
+    }
+    let tuple = FourTuple::new(
+        (inbound.destination, packet.destination_port()).into(),
+        (inbound.source, packet.source_port()).into(),
+    );
+    let segment = Segment {
+        seq: SeqNum::new(packet.seq()),
+        ack: SeqNum::new(packet.ack()),
+        flags: Flags::from_bits(packet.flags()),
+        window: packet.window(),
+        urgent: packet.urgent(),
+        options: options(&packet),
+        ecn: Ecn::from_bits(inbound.traffic_class),
+        payload: inbound.payload.slice_ref(packet.payload()),
+        gso_size: inbound.meta.gso_size,
+    };
+    Ok((tuple, segment))
+}
+
+/// The options that mean something. Of two of a kind the first counts, as with a kernel's parser
+/// only the order decides; the header bounds how many there are.
+fn options(packet: &Packet<'_>) -> Options {
+    let mut options = Options::default();
+    for option in packet.options() {
+        match option {
+            TcpOption::EndOfList => break,
+            TcpOption::MaximumSegmentSize(size) => {
+                options.mss.get_or_insert(size);
+            }
+            TcpOption::WindowScale(shift) => {
+                options.window_scale.get_or_insert(shift);
+            }
+            TcpOption::SackPermitted => options.sack_permitted = true,
+            TcpOption::Timestamps { value, echo } => {
+                options.timestamp.get_or_insert(Timestamp { value, echo });
+            }
+            TcpOption::Sack(blocks) if options.sack.is_empty() => {
+                let mut to = SackBlocks::EMPTY;
+                for (left, right) in blocks.as_slice() {
+                    to.push(SeqNum::new(*left), SeqNum::new(*right));
+                }
+                options.sack = to;
+            }
+            TcpOption::FastOpen(cookie) | TcpOption::FastOpenExperiment(cookie) => {
+                options.fast_open.get_or_insert_with(|| Bytes::copy_from_slice(cookie));
+            }
+            _ => {}
+        }
+    }
+    options
+}

@@ -1,0 +1,139 @@
+//! TCP in: which connection a segment is for, and what is said when it is for none.
+
+use fyke_clock::Instant;
+
+use super::{Inbound, segment};
+use crate::interface::egress::Reply;
+use crate::interface::tcp_table::Place;
+use crate::interface::time_wait::Verdict;
+use crate::interface::timer::Timer;
+use crate::interface::tuple::FourTuple;
+use crate::stack::Stack;
+use crate::stack::counters::DropReason;
+use crate::tcp::{self, ListenAnswer, Segment, SeqNum};
+
+impl Stack {
+    pub(super) fn tcp_input(&mut self, now: Instant, inbound: &Inbound) {
+        // A segment to a group is nobody's (RFC 9293, section 3.9.2.3, MUST-57), and what came to
+        // the link's broadcast address is none for one host (RFC 1122, section 3.3.6).
+        if inbound.to_group {
+            return self.net.drop_in(now, DropReason::TcpNoSocket);
+        }
+        let (tuple, segment) = match segment::parse(inbound) {
+            Ok(parsed) => parsed,
+            Err(reason) => return self.net.drop_in(now, reason),
+        };
+        self.net.counters.segments_in += 1;
+        self.net.counters.work.lookups += 1;
+        match self.tcp.lookup(&tuple) {
+            Some(Place::Connection(index)) => self.connection_input(now, index, &tuple, &segment),
+            Some(Place::Embryo(index)) => self.embryo_input(now, index, &segment),
+            Some(Place::TimeWait(index)) => self.time_wait_input(now, index, &tuple, &segment),
+            None => self.stray_input(now, &tuple, &segment, None),
+        }
+    }
+
+    fn connection_input(&mut self, now: Instant, index: u32, tuple: &FourTuple, segment: &Segment) {
+        let Some(socket) = self.tcp.sockets.at_mut(index) else { return };
+        if socket.connection.may_be_reused_by(segment) {
+            let last = socket.connection.info().snd_nxt;
+            self.net.counters.time_waits_reused += 1;
+            self.tcp.detach_socket(index);
+            return self.stray_input(now, tuple, segment, Some(last));
+        }
+        socket.connection.on_segment(now, segment);
+        self.mark_dirty(index);
+        self.settle(now, index);
+    }
+
+    fn time_wait_input(&mut self, now: Instant, index: u32, tuple: &FourTuple, segment: &Segment) {
+        let Some(remains) = self.tcp.waits.at(index).copied() else { return };
+        let verdict = remains.judge(segment);
+        match verdict {
+            Verdict::Ignore => return self.net.drop_in(now, DropReason::TimeWait),
+            Verdict::Reopen => {
+                self.net.counters.time_waits_reused += 1;
+                self.tcp.remove_wait(index);
+                return self.stray_input(now, tuple, segment, Some(remains.snd_nxt));
+            }
+            Verdict::Restart => {
+                let expires = now + self.net.config.tcp.time_wait;
+                self.tcp.waits.restart(index, expires);
+                self.tcp.arm_tables(&mut self.net.wheel, now);
+            }
+            Verdict::Acknowledge => {}
+        }
+        let segment = remains.acknowledgement(tcp::Handshake::timestamp_clock(now, 0));
+        self.reply(now, *tuple, segment, remains.traffic_class);
+    }
+
+    /// A segment that belongs to no connection: to a listener, or to nobody. `last` is the last
+    /// number of an earlier connection between the same ends.
+    fn stray_input(
+        &mut self,
+        now: Instant,
+        tuple: &FourTuple,
+        segment: &Segment,
+        last: Option<SeqNum>,
+    ) {
+        let listener = self.tcp.listeners.lookup(tuple.local());
+        let Some(id) = listener.or(self.tcp.listeners.forwarder()) else {
+            return self.refuse(now, tuple, segment);
+        };
+        match tcp::listen(segment) {
+            ListenAnswer::Open => self.open(now, id, tuple, segment, last),
+            ListenAnswer::Reset(_) if self.cookie_input(now, id, tuple, segment) => {}
+            ListenAnswer::Reset(_) => self.refuse(now, tuple, segment),
+            ListenAnswer::Ignore => self.net.drop_in(now, DropReason::TcpNoSocket),
+        }
+    }
+
+    /// Answers a segment that nobody wants with a reset, unless it is one.
+    pub(super) fn refuse(&mut self, now: Instant, tuple: &FourTuple, segment: &Segment) {
+        self.net.drop_in(now, DropReason::TcpNoSocket);
+        if self.net.config.reset_unknown
+            && let Some(reset) = tcp::reset_for(segment)
+        {
+            self.reply(now, *tuple, reset, 0);
+        }
+    }
+
+    /// Queues a segment of the stack's own.
+    pub(crate) fn reply(
+        &mut self,
+        now: Instant,
+        tuple: FourTuple,
+        segment: Segment,
+        traffic_class: u8,
+    ) {
+        if self.outbox.len() >= self.net.config.limits.outbox_packets_max {
+            return self.net.drop_out(now, DropReason::OutboxFull);
+        }
+        let hop_limit = self.net.config.hop_limit;
+        self.outbox.push_back(Reply { tuple, segment, hop_limit, traffic_class });
+    }
+
+    /// A timer has expired.
+    pub(crate) fn on_timer(&mut self, now: Instant, timer: Timer) {
+        self.net.counters.work.timers += 1;
+        match timer {
+            Timer::Connection { index, generation } => {
+                let Some(socket) = self.tcp.sockets.get_mut(index, generation) else { return };
+                socket.timer.expired();
+                if socket.connection.next_deadline().is_some_and(|at| at <= now) {
+                    socket.connection.on_timeout(now);
+                    self.mark_dirty(index);
+                }
+                self.settle(now, index);
+            }
+            Timer::SynCache => self.syn_cache_timer(now),
+            Timer::TimeWait => {
+                self.tcp.wait_timer.expired();
+                while let Some(index) = self.tcp.waits.expired(now) {
+                    self.tcp.remove_wait(index);
+                }
+                self.tcp.arm_tables(&mut self.net.wheel, now);
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Everything around `tcp::Connection`: tables, and the ways in and out.
+//!
+//! The tables know no wire format and no device; [`ingress`] and [`egress`] are where bytes become
+//! behaviour and behaviour becomes bytes.
+
+pub(crate) mod addresses;
+pub(crate) mod cidr;
+pub(crate) mod cookie;
+pub(crate) mod egress;
+pub(crate) mod ingress;
+pub(crate) mod isn;
+pub(crate) mod listener;
+pub(crate) mod net;
+pub(crate) mod ports;
+pub(crate) mod routes;
+pub(crate) mod syn_cache;
+pub(crate) mod tcp_table;
+pub(crate) mod time_wait;
+pub(crate) mod timer;
+pub(crate) mod tuple;

@@ -1,0 +1,133 @@
+//! Where packets go: longest-prefix match over both families.
+//!
+//! Prefixes stand in their 16-byte form, so that IPv4's is 96 bits longer. A lookup tries each
+//! prefix length in use, from the longest on: at most 129 and in practice three or four.
+
+use alloc::collections::BTreeMap;
+use core::net::IpAddr;
+
+use super::cidr::{Cidr, masked};
+use super::tuple::octets;
+
+/// Where a route leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// The destinations.
+    pub network: Cidr,
+    /// Whom to hand packets; `None` when the destinations are on the link.
+    pub gateway: Option<IpAddr>,
+    /// Which source address packets get; `None` chooses by rule.
+    pub source: Option<IpAddr>,
+}
+
+impl Route {
+    /// Destinations that are on the link.
+    #[must_use]
+    pub const fn link(network: Cidr) -> Self {
+        Self { network, gateway: None, source: None }
+    }
+
+    /// Destinations behind a gateway.
+    #[must_use]
+    pub const fn via(network: Cidr, gateway: IpAddr) -> Self {
+        Self { network, gateway: Some(gateway), source: None }
+    }
+}
+
+/// The table.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    table: BTreeMap<(u8, [u8; 16]), Route>,
+    /// Prefix lengths in use, and how many routes have each.
+    lengths: BTreeMap<u8, u32>,
+}
+
+impl Routes {
+    fn key(network: &Cidr) -> (u8, [u8; 16]) {
+        let prefix = network.mapped_prefix();
+        (prefix, masked(octets(network.address()), prefix))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Adds a route, or replaces the one of the same network.
+    pub(crate) fn insert(&mut self, route: Route) {
+        let key = Self::key(&route.network);
+        if self.table.insert(key, route).is_none() {
+            *self.lengths.entry(key.0).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn remove(&mut self, network: &Cidr) -> Option<Route> {
+        let key = Self::key(network);
+        let route = self.table.remove(&key)?;
+        if let Some(count) = self.lengths.get_mut(&key.0) {
+            *count -= 1;
+            if *count == 0 {
+                self.lengths.remove(&key.0);
+            }
+        }
+        Some(route)
+    }
+
+    /// The route with the longest prefix that the destination has.
+    pub(crate) fn lookup(&self, destination: IpAddr) -> Option<&Route> {
+        let octets = octets(destination);
+        // A default route of IPv6 is shorter than any IPv4-mapped prefix and must not match one.
+        let shortest = if destination.is_ipv4() { 96 } else { 0 };
+        let lengths = self.lengths.range(shortest..).rev();
+        let found = lengths.map(|(prefix, _)| self.table.get(&(*prefix, masked(octets, *prefix))));
+        found.flatten().next()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.table.values().rev()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    fn routes(networks: &[(&str, Option<&str>)]) -> Routes {
+        let mut routes = Routes::default();
+        for (network, gateway) in networks {
+            let network = network.parse().unwrap();
+            let gateway = gateway.map(|gateway| gateway.parse().unwrap());
+            routes.insert(Route { network, gateway, source: None });
+        }
+        routes
+    }
+
+    fn found(routes: &Routes, destination: &str) -> Option<alloc::string::String> {
+        routes.lookup(destination.parse().unwrap()).map(|route| route.network.to_string())
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_within_its_family() {
+        let mut routes = routes(&[
+            ("0.0.0.0/0", Some("10.0.0.1")),
+            ("10.0.0.0/8", None),
+            ("10.1.0.0/16", Some("10.0.0.2")),
+            ("::/0", Some("fe80::1")),
+            ("2001:db8::/32", None),
+        ]);
+        for (destination, network) in [
+            ("10.1.2.3", "10.1.0.0/16"),
+            ("10.2.2.3", "10.0.0.0/8"),
+            ("192.0.2.1", "0.0.0.0/0"),
+            ("2001:db8::1", "2001:db8::/32"),
+            ("2001:db9::1", "::/0"),
+        ] {
+            assert_eq!(found(&routes, destination).as_deref(), Some(network), "{destination}");
+        }
+        assert!(routes.remove(&"0.0.0.0/0".parse().unwrap()).is_some());
+        assert!(routes.remove(&"0.0.0.0/0".parse().unwrap()).is_none());
+        assert_eq!(found(&routes, "192.0.2.1"), None);
+        assert_eq!(routes.len(), 4);
+    }
+}

@@ -1,0 +1,344 @@
+//! Passive opens between SYN and the ACK of the SYN-ACK: 64 bytes each, in a table with a cap
+//! (RFC 4987, section 3.3).
+//!
+//! ```text
+//!  SYN ──> level 0 ──(time-out: SYN-ACK again)──> level 1 ──> ... ──(time-out)──> given up
+//!               └── ACK, RST: leaves from anywhere
+//! ```
+//! All entries of a level wait equally long, so each level is a queue in the order of expiry and no
+//! entry needs a timer of its own.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::isn::{TICK_NANOS, Ticks};
+use super::tuple::FourTuple;
+use crate::tcp::{Handshake, SeqNum};
+
+/// "No entry" in a link.
+const NIL: u32 = u32::MAX;
+/// The most times a SYN-ACK is sent again, whatever the configuration says.
+const LEVELS_MAX: usize = 12;
+/// Longest sum of waits, in ticks: half the clock would be 2.4 hours.
+const WAIT_TICKS_MAX: u64 = 1 << 30;
+
+/// What of the options is agreed, in one byte.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Agreed(u8);
+
+impl Agreed {
+    const NO_SCALE: u8 = 0xf;
+    const SACK: u8 = 1 << 4;
+    const TIMESTAMPS: u8 = 1 << 5;
+    const ECN: u8 = 1 << 6;
+    /// In lists: the entry is in use.
+    const USED: u8 = 1 << 7;
+}
+
+/// An embryonic connection. What can be computed from the tuple and the time is not stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Embryo {
+    pub(crate) tuple: FourTuple,
+    irs: u32,
+    timestamp: u32,
+    created: u32,
+    pub(crate) listener: u32,
+    next: u32,
+    previous: u32,
+    peer_mss: u16,
+    agreed: Agreed,
+    level: u8,
+}
+
+const _: () = assert!(size_of::<Embryo>() <= 64);
+
+impl Embryo {
+    pub(crate) fn new(
+        tuple: FourTuple,
+        handshake: &Handshake,
+        created: Ticks,
+        listener: u32,
+    ) -> Self {
+        let mut agreed = handshake.window_scale.unwrap_or(Agreed::NO_SCALE);
+        for (set, bit) in [
+            (handshake.sack, Agreed::SACK),
+            (handshake.timestamp.is_some(), Agreed::TIMESTAMPS),
+            (handshake.ecn, Agreed::ECN),
+        ] {
+            agreed |= if set { bit } else { 0 };
+        }
+        Self {
+            tuple,
+            irs: handshake.irs.value(),
+            timestamp: handshake.timestamp.unwrap_or_default(),
+            created: created.0,
+            listener,
+            next: NIL,
+            previous: NIL,
+            peer_mss: handshake.peer_mss,
+            agreed: Agreed(agreed | Agreed::USED),
+            level: 0,
+        }
+    }
+
+    /// When the SYN came: the clock of the initial sequence number.
+    pub(crate) fn created(&self) -> Ticks {
+        Ticks(self.created)
+    }
+
+    /// The peer's initial sequence number.
+    pub(crate) fn irs(&self) -> SeqNum {
+        SeqNum::new(self.irs)
+    }
+
+    /// How often the SYN-ACK was sent again by time-out.
+    pub(crate) fn retransmits(&self) -> u8 {
+        self.level
+    }
+
+    /// A later timestamp of the peer, from a SYN that came again.
+    pub(crate) fn set_timestamp(&mut self, value: u32) {
+        self.timestamp = value;
+    }
+
+    /// The handshake again, with what the caller computes.
+    pub(crate) fn handshake(&self, iss: SeqNum, timestamp_offset: u32, window: u16) -> Handshake {
+        let Agreed(agreed) = self.agreed;
+        let scale = agreed & 0xf;
+        Handshake {
+            iss,
+            irs: self.irs(),
+            window,
+            peer_mss: self.peer_mss,
+            window_scale: (scale != Agreed::NO_SCALE).then_some(scale),
+            sack: agreed & Agreed::SACK != 0,
+            timestamp: (agreed & Agreed::TIMESTAMPS != 0).then_some(self.timestamp),
+            timestamp_offset,
+            ecn: agreed & Agreed::ECN != 0,
+        }
+    }
+}
+
+/// An entry whose time has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Due {
+    /// Send its SYN-ACK again.
+    Resend(u32),
+    /// Nobody answered; it is still there to be looked at and removed.
+    GiveUp(u32),
+}
+
+#[derive(Clone, Copy)]
+struct Queue {
+    head: u32,
+    tail: u32,
+}
+
+/// The cache.
+pub(crate) struct SynCache {
+    entries: Vec<Embryo>,
+    free: u32,
+    len: usize,
+    capacity: usize,
+    queues: [Queue; LEVELS_MAX + 1],
+    /// Ticks from the SYN to the end of each level.
+    waits: [u32; LEVELS_MAX + 1],
+    levels: usize,
+}
+
+impl SynCache {
+    pub(crate) fn new(capacity: usize, rto: Duration, rto_max: Duration, retries: u8) -> Self {
+        let (mut sum, mut waits) = (0_u64, [0; LEVELS_MAX + 1]);
+        for (level, wait) in waits.iter_mut().enumerate() {
+            let backoff = rto.saturating_mul(1 << level).min(rto_max.max(rto));
+            let ticks = u64::try_from(backoff.as_nanos()).unwrap_or(u64::MAX) / TICK_NANOS;
+            sum = sum.saturating_add(ticks.max(1)).min(WAIT_TICKS_MAX);
+            *wait = sum as u32;
+        }
+        Self {
+            entries: Vec::new(),
+            free: NIL,
+            len: 0,
+            capacity: capacity.min(1 << 28),
+            queues: [Queue { head: NIL, tail: NIL }; LEVELS_MAX + 1],
+            waits,
+            levels: usize::from(retries).min(LEVELS_MAX),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len >= self.capacity
+    }
+
+    /// Bytes that the entries take.
+    pub(crate) fn memory(&self) -> usize {
+        self.entries.capacity() * size_of::<Embryo>()
+    }
+
+    /// Adds an entry; `None` when the cache is full.
+    pub(crate) fn insert(&mut self, embryo: Embryo) -> Option<u32> {
+        if self.is_full() {
+            return None;
+        }
+        let index = if self.free == NIL {
+            self.entries.push(embryo);
+            (self.entries.len() - 1) as u32
+        } else {
+            let index = self.free;
+            self.free = self.entries[index as usize].next;
+            self.entries[index as usize] = embryo;
+            index
+        };
+        self.len += 1;
+        self.link(index, 0);
+        Some(index)
+    }
+
+    pub(crate) fn at(&self, index: u32) -> Option<&Embryo> {
+        self.entries.get(index as usize).filter(|e| e.agreed.0 & Agreed::USED != 0)
+    }
+
+    pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut Embryo> {
+        self.entries.get_mut(index as usize).filter(|e| e.agreed.0 & Agreed::USED != 0)
+    }
+
+    pub(crate) fn remove(&mut self, index: u32) -> Option<Embryo> {
+        let embryo = *self.at(index)?;
+        self.unlink(index);
+        let entry = &mut self.entries[index as usize];
+        entry.agreed = Agreed(0);
+        entry.next = self.free;
+        self.free = index;
+        self.len -= 1;
+        Some(embryo)
+    }
+
+    /// When the next entry is due.
+    pub(crate) fn next_deadline(&self, now: Ticks) -> Option<Ticks> {
+        let heads = self.queues[..=self.levels].iter().map(|queue| queue.head);
+        let due = heads.filter(|head| *head != NIL).map(|head| self.due_at(head));
+        due.min_by_key(|due| due.since(now))
+    }
+
+    /// The next entry whose time has come; one to be sent again moves to the next level.
+    pub(crate) fn pop_due(&mut self, now: Ticks) -> Option<Due> {
+        for level in 0..=self.levels {
+            let head = self.queues[level].head;
+            if head == NIL || now.since(self.due_at(head)) < 0 {
+                continue;
+            }
+            if level == self.levels {
+                return Some(Due::GiveUp(head));
+            }
+            self.unlink(head);
+            self.link(head, level + 1);
+            return Some(Due::Resend(head));
+        }
+        None
+    }
+
+    /// All entries; for introspection only.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Embryo> {
+        self.entries.iter().filter(|e| e.agreed.0 & Agreed::USED != 0)
+    }
+
+    fn due_at(&self, index: u32) -> Ticks {
+        let entry = &self.entries[index as usize];
+        entry.created().plus(self.waits[usize::from(entry.level)])
+    }
+
+    fn link(&mut self, index: u32, level: usize) {
+        let tail = self.queues[level].tail;
+        let entry = &mut self.entries[index as usize];
+        (entry.level, entry.next, entry.previous) = (level as u8, NIL, tail);
+        match tail {
+            NIL => self.queues[level].head = index,
+            tail => self.entries[tail as usize].next = index,
+        }
+        self.queues[level].tail = index;
+    }
+
+    fn unlink(&mut self, index: u32) {
+        let Embryo { level, next, previous, .. } = self.entries[index as usize];
+        let queue = &mut self.queues[usize::from(level)];
+        match previous {
+            NIL => queue.head = next,
+            previous => self.entries[previous as usize].next = next,
+        }
+        match next {
+            NIL => queue.tail = previous,
+            next => self.entries[next as usize].previous = previous,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn embryo(port: u16, created: u32) -> Embryo {
+        let tuple = FourTuple::new(([10, 0, 0, 1], 80).into(), ([10, 0, 0, 2], port).into());
+        let handshake = Handshake {
+            iss: SeqNum::new(1),
+            irs: SeqNum::new(2),
+            window: 3,
+            peer_mss: 1460,
+            window_scale: Some(7),
+            sack: true,
+            timestamp: None,
+            timestamp_offset: 9,
+            ecn: false,
+        };
+        Embryo::new(tuple, &handshake, Ticks(created), 5)
+    }
+
+    fn cache(capacity: usize) -> SynCache {
+        SynCache::new(capacity, Duration::from_secs(1), Duration::from_secs(60), 2)
+    }
+
+    const SECOND: u32 = 250_000;
+
+    #[test]
+    fn an_entry_holds_what_it_was_given() {
+        let embryo = embryo(1, 0);
+        let again = embryo.handshake(SeqNum::new(1), 9, 3);
+        assert_eq!((again.irs, again.peer_mss), (SeqNum::new(2), 1460));
+        assert_eq!((again.window_scale, again.sack, again.ecn), (Some(7), true, false));
+        assert_eq!(again.timestamp, None);
+    }
+
+    #[test]
+    fn it_is_sent_again_with_back_off_and_given_up() {
+        let mut cache = cache(4);
+        let index = cache.insert(embryo(1, 0)).unwrap();
+        for (at, due) in [(1, Due::Resend(index)), (3, Due::Resend(index)), (7, Due::GiveUp(index))]
+        {
+            assert_eq!(cache.next_deadline(Ticks(0)), Some(Ticks(at * SECOND)));
+            assert_eq!(cache.pop_due(Ticks(at * SECOND - 1)), None);
+            assert_eq!(cache.pop_due(Ticks(at * SECOND)), Some(due));
+        }
+        assert!(cache.remove(index).is_some() && cache.remove(index).is_none());
+        assert_eq!((cache.len(), cache.next_deadline(Ticks(0))), (0, None));
+    }
+
+    #[test]
+    fn what_leaves_makes_room_and_memory_stays() {
+        let mut cache = cache(3);
+        let first = cache.insert(embryo(1, 0)).unwrap();
+        cache.insert(embryo(2, 1)).unwrap();
+        cache.insert(embryo(3, 2)).unwrap();
+        assert_eq!(cache.insert(embryo(4, 3)), None);
+        cache.remove(first);
+        let memory = cache.memory();
+        for n in 0..1000 {
+            let index = cache.insert(embryo(n, u32::from(n))).unwrap();
+            assert!(cache.is_full());
+            cache.remove(index);
+        }
+        assert_eq!(cache.memory(), memory);
+    }
+}

@@ -1,0 +1,89 @@
+//! The four-tuple that names a connection: one form for IPv4 and IPv6, 36 bytes.
+
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use siphasher::sip::{SipHasher13, SipHasher24};
+
+/// Both ends of a connection. IPv4 addresses stand as IPv4-mapped ones; packets of IPv6 never carry
+/// those (they are martians), so the form is unambiguous.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct FourTuple {
+    local: [u8; 16],
+    remote: [u8; 16],
+    local_port: u16,
+    remote_port: u16,
+}
+
+impl FourTuple {
+    pub(crate) fn new(local: SocketAddr, remote: SocketAddr) -> Self {
+        Self {
+            local: octets(local.ip()),
+            remote: octets(remote.ip()),
+            local_port: local.port(),
+            remote_port: remote.port(),
+        }
+    }
+
+    pub(crate) fn local(&self) -> SocketAddr {
+        SocketAddr::new(address(self.local), self.local_port)
+    }
+
+    pub(crate) fn remote(&self) -> SocketAddr {
+        SocketAddr::new(address(self.remote), self.remote_port)
+    }
+
+    pub(crate) fn is_ipv4(&self) -> bool {
+        self.remote[..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
+    }
+
+    /// The bytes for a keyed hash.
+    pub(crate) fn bytes(&self) -> [u8; 36] {
+        let mut bytes = [0; 36];
+        bytes[..16].copy_from_slice(&self.local);
+        bytes[16..32].copy_from_slice(&self.remote);
+        bytes[32..34].copy_from_slice(&self.local_port.to_be_bytes());
+        bytes[34..].copy_from_slice(&self.remote_port.to_be_bytes());
+        bytes
+    }
+
+    /// The hash for the connection table. Keyed, so that nobody can choose tuples that collide.
+    pub(crate) fn table_hash(&self, key: &SipHasher13) -> u64 {
+        key.hash(&self.bytes())
+    }
+
+    pub(crate) fn secret_hash(&self, key: &SipHasher24) -> u64 {
+        key.hash(&self.bytes())
+    }
+}
+
+/// The 16 bytes of an address, IPv4 mapped.
+pub(crate) fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
+    }
+}
+
+fn address(octets: [u8; 16]) -> IpAddr {
+    Ipv6Addr::from(octets).to_canonical()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        for (local, remote) in [
+            ("192.0.2.1:80", "198.51.100.7:40000"),
+            ("[2001:db8::1]:443", "[2001:db8::2]:1"),
+            ("0.0.0.0:0", "255.255.255.255:65535"),
+        ] {
+            let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
+            let tuple = FourTuple::new(local, remote);
+            assert_eq!((tuple.local(), tuple.remote()), (local, remote));
+            assert_eq!(tuple.is_ipv4(), local.is_ipv4());
+        }
+        assert_eq!(size_of::<FourTuple>(), 36);
+    }
+}
