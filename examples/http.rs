@@ -1,21 +1,24 @@
-//! A small web server: plain text, JSON, an echo of request bodies, and files.
+//! A small web server: plain text, JSON, an echo of bodies, headers and cookies, and files.
 //!
 //! `cargo run --release --example http -- --root .`, then `curl http://127.0.0.1:8080/plaintext`
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
 use fyke::{ChannelOptions, FileSource};
 use fyke_codecs::http1::{
-    HeaderBlock, HttpObjectAggregator, HttpServerHandler, Limits, Method, Reply, Request, Response,
-    StaticFiles, Status, server,
+    EntityTag, HeaderBlock, HeaderError, HttpObjectAggregator, HttpServerHandler, Limits, Method,
+    Precondition, Reply, Request, RequestHead, Response, ServiceContext, StaticFiles, Status,
+    Validators, server,
 };
 use fyke_examples::ServerFlags;
 use serde::Serialize;
 
-/// A web server: /plaintext, /json, / (sends a request's body back), and files below /files/.
+/// A web server: /plaintext, /json, / (sends a request's body back), /echo (its header lines),
+/// /cookie (its cookies), and files below /files/.
 #[derive(Parser, Debug)]
 #[command(name = "http", version)]
 struct Flags {
@@ -29,6 +32,9 @@ struct Flags {
 
 /// The largest body of a request.
 const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The page at `/`: its entity tag and when it was written, 2026-01-01.
+const ROOT_TAG: &str = "ok-1";
+const ROOT_MODIFIED: u64 = 1_767_225_600;
 
 static SERVER: HeaderBlock = HeaderBlock::from_static("Server: fyke\r\n");
 static TEXT: HeaderBlock = HeaderBlock::from_static("Server: fyke\r\nContent-Type: text/plain\r\n");
@@ -36,26 +42,71 @@ static JSON: HeaderBlock =
     HeaderBlock::from_static("Server: fyke\r\nContent-Type: application/json\r\n");
 static BYTES: HeaderBlock =
     HeaderBlock::from_static("Server: fyke\r\nContent-Type: application/octet-stream\r\n");
+static ALLOW: HeaderBlock = HeaderBlock::from_static(
+    "Server: fyke\r\nAllow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n",
+);
 
 #[derive(Serialize)]
 struct Greeting {
     message: &'static str,
 }
 
-fn answer(request: Request, files: Option<&StaticFiles>) -> Reply {
-    match (request.head.path(), files) {
-        ("/plaintext", _) => text("Hello, World!"),
-        ("/json", _) => json(),
-        ("/", _) => root(request),
-        (path, Some(files)) => match path.strip_prefix("/files/") {
-            Some(path) => files.reply(&request.head, path),
-            None => not_found(),
-        },
-        _ => not_found(),
+/// What all connections share.
+struct App {
+    files: Option<StaticFiles>,
+    root: Validators,
+}
+
+impl App {
+    fn new(files: Option<StaticFiles>) -> Result<Self, HeaderError> {
+        let tag = EntityTag::strong(ROOT_TAG)?;
+        Ok(Self { files, root: Validators::new().etag(tag).last_modified(ROOT_MODIFIED) })
+    }
+
+    fn answer(&self, cx: &mut ServiceContext<'_>, request: Request) -> Reply {
+        match request.head.path() {
+            "/plaintext" => text("Hello, World!"),
+            "/json" => json(),
+            "/" => self.root(cx, request),
+            "/echo" => own_text(header_lines(&request.head)),
+            "/cookie" => own_text(cookies(&request.head)),
+            "*" => Response::new(Status::NO_CONTENT).block(&ALLOW).into(),
+            path => match (path.strip_prefix("/files/"), &self.files) {
+                _ if hides_control(path) => bad_target(),
+                (Some(path), Some(files)) => files.reply(cx, &request.head, path),
+                _ => not_found(),
+            },
+        }
+    }
+
+    /// A body comes back as it is, whatever the method; without one there is a page.
+    fn root(&self, cx: &mut ServiceContext<'_>, request: Request) -> Reply {
+        let head = &request.head;
+        if head.has_body() {
+            return Response::new(Status::OK).block(&BYTES).body(request.body).into();
+        }
+        match head.method() {
+            Method::Options => return Response::new(Status::NO_CONTENT).block(&ALLOW).into(),
+            Method::Get | Method::Head => {}
+            _ => return Response::new(Status::OK).block(&BYTES).into(),
+        }
+        let now = cx.env().unix_time().as_secs();
+        let (status, body) = match self.root.check(head, now) {
+            Precondition::Passed => (Status::OK, "OK"),
+            Precondition::NotModified => (Status::NOT_MODIFIED, ""),
+            Precondition::Failed => (Status::PRECONDITION_FAILED, "precondition failed"),
+        };
+        let mut response = Response::new(status).block(&TEXT).body(body);
+        response.head = self.root.apply(response.head);
+        response.into()
     }
 }
 
 fn text(text: &'static str) -> Reply {
+    Response::new(Status::OK).block(&TEXT).body(text).into()
+}
+
+fn own_text(text: Vec<u8>) -> Reply {
     Response::new(Status::OK).block(&TEXT).body(text).into()
 }
 
@@ -69,12 +120,44 @@ fn json() -> Reply {
     }
 }
 
-/// A body comes back as it is, whatever the method.
-fn root(request: Request) -> Reply {
-    if request.head.has_body() || !matches!(request.head.method(), Method::Get | Method::Head) {
-        return Response::new(Status::OK).block(&BYTES).body(request.body).into();
+/// The header fields as they came, one a line.
+fn header_lines(head: &RequestHead) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for field in head.headers() {
+        for piece in [field.name.as_bytes(), b": ", field.value, b"\n"] {
+            lines.extend_from_slice(piece);
+        }
     }
-    text("OK")
+    lines
+}
+
+/// The cookies, one `name=value` a line.
+fn cookies(head: &RequestHead) -> Vec<u8> {
+    let mut lines = Vec::new();
+    let pairs = head.header_all("cookie").flat_map(|value| value.split(|&b| b == b';'));
+    for pair in pairs.map(<[u8]>::trim_ascii) {
+        // A pair has a name; what else is there means nothing (RFC 6265 section 5.2).
+        if pair.iter().position(|&b| b == b'=').is_some_and(|at| at > 0) {
+            lines.extend_from_slice(pair);
+            lines.push(b'\n');
+        }
+    }
+    lines
+}
+
+/// Whether a path hides NUL, a line break or another control character behind a percent sign. It
+/// names nothing here, and is there to mislead whoever decodes it.
+fn hides_control(path: &str) -> bool {
+    let digit = |b: u8| char::from(b).to_digit(16);
+    path.as_bytes().windows(3).any(|w| match (w[0], digit(w[1]), digit(w[2])) {
+        (b'%', Some(high), Some(low)) => high < 2 || (high == 7 && low == 15),
+        _ => false,
+    })
+}
+
+fn bad_target() -> Reply {
+    let response = Response::new(Status::BAD_REQUEST).block(&TEXT);
+    response.body("control character in the request target").close().into()
 }
 
 fn not_found() -> Reply {
@@ -95,15 +178,13 @@ fn serve(flags: &Flags) -> Result<(), String> {
                 .map_err(|error| format!("cannot serve files of {}: {error}", root.display()))?,
         ),
     };
+    let app = Arc::new(App::new(files).map_err(|error| error.to_string())?);
     let limits = Limits::new().body_bytes_max(BODY_BYTES_MAX);
     let options = ChannelOptions::default();
     flags.server.serve("http", "127.0.0.1:8080", options, move |ch| {
-        let files = files.clone();
+        let app = Arc::clone(&app);
         server(ch.pipeline(), limits)
             .inbound("aggregator", HttpObjectAggregator::new(BODY_BYTES_MAX))
-            .inbound(
-                "app",
-                HttpServerHandler::new(move |_, request| answer(request, files.as_ref())),
-            )
+            .inbound("app", HttpServerHandler::new(move |cx, request| app.answer(cx, request)))
     })
 }

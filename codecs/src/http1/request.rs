@@ -207,6 +207,13 @@ impl RequestHead {
         self.raw = ByteBuf::from(self.raw.as_slice());
     }
 
+    /// A copy that shares nothing with the read buffer, for another thread, say.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let raw = ByteBuf::from(self.raw.as_slice());
+        Self { raw, body: self.body, line: self.line, flags: self.flags }
+    }
+
     /// Gives the bytes of the head away.
     #[must_use]
     pub fn into_bytes(self) -> ByteBuf {

@@ -1,11 +1,12 @@
 //! Files below a directory, and nothing outside of it.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
 
 use fyke_codecs::http1::{
     HeaderBlock, HttpObjectAggregator, HttpServerHandler, Limits, Request, StaticFiles, server,
@@ -16,10 +17,10 @@ use fyke_core::embedded::EmbeddedChannel;
 use crate::support::{sent, statuses};
 
 /// A directory of its own, removed when it is dropped.
-struct Directory(PathBuf);
+pub(crate) struct Directory(pub(crate) PathBuf);
 
 impl Directory {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name =
             format!("fyke-http-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -28,15 +29,25 @@ impl Directory {
         Self(path)
     }
 
-    fn write(&self, name: &str, content: &[u8]) {
-        fs::write(self.0.join(name), content).expect("a file can be written");
+    /// A file that was changed last ten seconds after 1970.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) {
+        let mut file = File::create(self.0.join(name)).expect("a file can be made");
+        file.write_all(content).expect("a file can be written");
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(10)).expect("its time can be set");
     }
 
     fn link(&self, target: &str, name: &str) {
         symlink(target, self.0.join("root").join(name)).expect("a link can be made");
     }
 
-    fn serve(&self) -> EmbeddedChannel {
+    /// A server of the files, half a minute after 1970.
+    pub(crate) fn serve(&self) -> EmbeddedChannel {
+        let mut channel = self.serve_at_once();
+        channel.advance(Duration::from_secs(30));
+        channel
+    }
+
+    fn serve_at_once(&self) -> EmbeddedChannel {
         let files =
             StaticFiles::new(self.0.join("root"), |file| Arc::new(Source(file)), BLOCK.clone())
                 .expect("the root is a directory");
@@ -46,9 +57,10 @@ impl Directory {
                 .inbound("aggregator", HttpObjectAggregator::new(1000))
                 .inbound(
                     "app",
-                    HttpServerHandler::new(move |_, request: Request| {
+                    HttpServerHandler::new(move |cx, request: Request| {
                         let path = request.head.path();
-                        files.reply(&request.head, path.strip_prefix("/files/").unwrap_or(".."))
+                        let path = path.strip_prefix("/files/").unwrap_or("..");
+                        files.reply(cx, &request.head, path)
                     }),
                 )
         })
@@ -93,7 +105,9 @@ fn a_file_is_sent_with_its_length_and_type() {
     let mut channel = directory.serve();
     let head = |kind, len| {
         format!(
-            "HTTP/1.1 200 OK\r\nServer: fyke\r\nContent-Type: {kind}\r\nContent-Length: {len}\r\n\r\n"
+            "HTTP/1.1 200 OK\r\nServer: fyke\r\nETag: \"a.0-{len:x}\"\r\n\
+             Last-Modified: Thu, 01 Jan 1970 00:00:10 GMT\r\nAccept-Ranges: bytes\r\n\
+             Content-Type: {kind}\r\nContent-Length: {len}\r\n\r\n"
         )
     };
     let text = head("text/plain; charset=utf-8", 5);

@@ -4,6 +4,7 @@
 mod aggregator;
 mod connection;
 mod files;
+mod ranges;
 mod refusals;
 mod service;
 mod splits;

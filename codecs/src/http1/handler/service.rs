@@ -18,6 +18,9 @@ pub enum Reply {
     Full(Response),
     /// A head, and a piece of a file as the content.
     File(ResponseHead, FileRegion),
+    /// A response in parts, its head and its end included: regions of files with bytes between them,
+    /// say.
+    Parts(Vec<ResponsePart>),
     /// Work that blocks, done on another thread. The connection's next requests wait for it.
     Offload(Box<dyn FnOnce() -> Self + Send>),
 }
@@ -65,6 +68,7 @@ fn send(cx: &mut ServiceContext<'_>, reply: Reply) {
             cx.write(ResponsePart::File(region));
             cx.write(ResponsePart::End);
         }
+        Reply::Parts(parts) => parts.into_iter().for_each(|part| cx.write(part)),
         Reply::Offload(work) => cx.offload(work),
     }
 }
@@ -106,6 +110,7 @@ impl fmt::Debug for Reply {
         match self {
             Self::Full(response) => f.debug_tuple("Full").field(response).finish(),
             Self::File(head, region) => f.debug_tuple("File").field(head).field(region).finish(),
+            Self::Parts(parts) => f.debug_tuple("Parts").field(parts).finish(),
             Self::Offload(_) => f.write_str("Offload"),
         }
     }
