@@ -175,6 +175,64 @@ def http(*flags):
             assert curl(server, "/files/../../etc/passwd", "--path-as-is", *code) in (b"400", b"403", b"404")
 
 
+def http_requests(*flags):
+    """What real clients send besides plain GETs, and what a server must not put up with."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = os.urandom(200_000)
+        path = os.path.join(folder, "data.bin")
+        with open(path, "wb") as file:
+            file.write(data)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        with Server("http", "--root", folder, *flags) as server:
+            # HTTP/1.0: no chunks, and the connection ends unless it is to be kept.
+            old = curl(server, "/plaintext", "-0", "-i").decode()
+            assert "Connection: close" in old and old.endswith("Hello, World!"), old
+            kept = curl(server, "/plaintext", "-0", "-i", "-H", "Connection: keep-alive").decode()
+            assert "Connection: keep-alive" in kept, kept
+            # Uploads: chunked, and with a question first.
+            chunked = curl(server, "/", "-H", "Transfer-Encoding: chunked", "--data-binary", f"@{path}")
+            assert chunked == data, "a chunked upload differs"
+            asked = curl(server, "/", "-i", "-H", "Expect: 100-continue", "--data-binary", f"@{path}")
+            assert asked.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK") and asked.endswith(data)
+            for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "GET"):
+                assert curl(server, "/", "-X", method, "-d", "body") == b"body", method
+            # Ranges and conditions.
+            assert curl(server, "/files/data.bin", "-r", "100-199") == data[100:200]
+            assert curl(server, "/files/data.bin", "-r", "-5") == data[-5:]
+            several = curl(server, "/files/data.bin", "-i", "-r", "0-99,5000-5099")
+            assert b"206 Partial Content" in several and b"multipart/byteranges; boundary=" in several
+            assert data[:100] in several and data[5000:5100] in several
+            code = ["-o", os.devnull, "-w", "%{http_code}"]
+            assert curl(server, "/files/data.bin", "-r", "200000-", *code) == b"416"
+            assert curl(server, "/files/data.bin", "-z", path, *code) == b"304"
+            for page in ("/", "/files/data.bin"):
+                head = curl(server, page, "-I").decode()
+                tag = next(line.split(" ", 1)[1] for line in head.splitlines() if line.startswith("ETag: "))
+                assert curl(server, page, "-H", f"If-None-Match: {tag}", *code) == b"304", page
+                assert curl(server, page, "-H", 'If-Match: "x"', *code) == b"412", page
+            # What came is shown as it came.
+            lines = curl(server, "/echo", "-H", "X-Odd: a  b", "-H", "x-odd: c").decode().splitlines()
+            assert "X-Odd: a  b" in lines and "x-odd: c" in lines, lines
+            assert curl(server, "/cookie", "-b", "a=1; b=2; c=") == b"a=1\nb=2\nc=\n"
+            # Pipelined requests are answered in order; what two servers could cut differently is not.
+            get = b"GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n"
+            post = b"POST / HTTP/1.1\r\nHost: a\r\n"
+            smuggled = [
+                post + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                post + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+                post + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+                post + b"Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n",
+                b"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
+                b"GET / HTTP/1.1\nHost: a\n\n",
+            ]
+            for bad in smuggled:
+                connection = socket.create_connection(("127.0.0.1", server.port), 5)
+                got = exchange(connection, get + get + bad + get)
+                statuses = [part[:3] for part in got.split(b"HTTP/1.1 ")[1:]]
+                assert statuses == [b"200", b"200", b"400"], (bad, got)
+            assert curl(server, "/plaintext") == b"Hello, World!"
+
+
 def chat(*flags):
     smoke = os.path.join(ROOT, "examples/e2e/ws-smoke.mjs")
     with Server("chat", *flags) as server:
@@ -197,14 +255,14 @@ def wrong_calls():
 
 
 def main():
-    cases = [(check, mode) for check in (echo, echo_frames, echo_client, http, chat) for mode in MODES]
+    cases = [(check, mode) for check in (echo, echo_frames, echo_client, http, http_requests, chat) for mode in MODES]
     cases += [(echo_unix, mode) for mode in (POLLERS[0], MODES[-1])]
     cases += [(echo_udp, mode) for mode in POLLERS]
     cases += [(source_and_sink, mode) for mode in MODES]
     cases += [(second_signal, []), (wrong_calls, [])]
     if not shutil.which("curl"):
         print("skipped: curl is not installed")
-        cases = [(check, mode) for check, mode in cases if check not in (http, chat)]
+        cases = [(check, mode) for check, mode in cases if check not in (http, http_requests, chat)]
     bad = 0
     for check, mode in cases:
         name = " ".join([check.__name__.replace("_", " "), *mode])
