@@ -14,9 +14,9 @@ use crate::tcp::SeqNum;
 /// Entries in a block before it is split; small enough that moving half of them is cheap.
 const BLOCK_ENTRIES_MAX: usize = 64;
 
-/// What is known of an entry. The states are disjoint, so their bytes add up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+/// What is known of a range. The states are disjoint, so their bytes add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
     /// Sent once and neither acknowledged nor given up.
     InFlight,
     /// The peer has it, out of order.

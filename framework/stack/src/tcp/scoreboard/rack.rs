@@ -172,7 +172,7 @@ impl Scoreboard {
         losses: &mut Losses,
     ) {
         while let Some(&(sent, start, end)) = self.resent.front() {
-            if !sent_after(latest, (sent, end)) {
+            if !sent_after(latest, (sent, start)) {
                 return;
             }
             let due = sent + patience;
@@ -181,8 +181,11 @@ impl Scoreboard {
             while let Some(entry) = self.entries.get(place).filter(|e| e.start.is_before(end)) {
                 self.steps += 1;
                 if entry.state == State::Resent && entry.sent == sent {
-                    if due > now {
-                        alive = true;
+                    if !sent_after(latest, (sent, entry.end)) {
+                        return;
+                    }
+                    alive = due > now;
+                    if alive {
                         break;
                     }
                     losses.bytes += self.lose(place);
