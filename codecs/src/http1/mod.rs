@@ -39,6 +39,8 @@ mod error;
 #[cfg(feature = "pipeline")]
 mod handler;
 mod head;
+#[cfg(feature = "http-types")]
+mod http_types;
 mod limits;
 mod method;
 mod range;
@@ -60,6 +62,8 @@ pub use encoder::Gather;
 pub use error::HttpError;
 #[cfg(feature = "pipeline")]
 pub use handler::*;
+#[cfg(feature = "http-types")]
+pub use http_types::ConversionError;
 pub use limits::Limits;
 pub use method::{Method, Version};
 pub use range::{ByteRange, Ranges};

@@ -155,7 +155,8 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn ranges() {
-        let table: &[(&str, &str, &[(u64, u64)])] = &[
+        type Row<'a> = (&'a str, &'a str, &'a [(u64, u64)]);
+        let table: &[Row<'_>] = &[
             ("14.1.2 the first 500", "bytes=0-499", &[(0, 500)]),
             ("14.1.2 the second 500", "bytes=500-999", &[(500, 1000)]),
             ("14.1.2 the last 500", "bytes=-500", &[(9500, 10_000)]),
