@@ -3,6 +3,13 @@
 #![allow(missing_docs, reason = "a test")]
 
 mod connections;
+mod determinism;
+mod flood;
 mod frames;
+mod garbage;
 mod listeners;
+mod martians;
+mod strays;
+mod time_wait;
+mod work;
 mod world;
