@@ -13,6 +13,7 @@ use fyke_poller::{Backend, SystemClock, pin_to_cpu};
 use fyke_transport::PollerDriver;
 
 use crate::offload::OffloadPool;
+use crate::seeds::Seeds;
 use crate::threads::ChannelThreads;
 
 /// Event loops, each on its own thread: `Clone + Send + Sync`, and every clone is the same group.
@@ -105,7 +106,8 @@ impl GroupBuilder {
         self
     }
 
-    /// The seed of the loops' random numbers. By default it is the operating system's.
+    /// The seed of the loops' random numbers. By default it is the operating system's. With a seed,
+    /// what should be secret follows from it, too: that is for tests.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -132,15 +134,12 @@ impl GroupBuilder {
         if self.threads == 0 {
             self.threads = thread::available_parallelism().map_or(1, usize::from);
         }
-        let seed = match self.seed {
-            Some(seed) => seed,
-            None => getrandom::u64().map_err(io::Error::from)?,
-        };
+        let seeds = Seeds::new(self.seed)?;
         let offload = OffloadPool::new(&self.name, self.offload_threads);
         let mut loops = Vec::with_capacity(self.threads);
         let mut threads = Vec::with_capacity(self.threads + 1);
         for id in 0..self.threads {
-            let mut options = LoopOptions::new(next_loop_id(), seed.wrapping_add(id as u64));
+            let mut options = seeds.options(id as u64);
             options.offload = Arc::new(offload.clone());
             options.busy_poll = self.busy_poll;
             match start_loop(&self, id, options) {
@@ -164,7 +163,7 @@ impl GroupBuilder {
                 }
             })?);
         }
-        let channel_threads = ChannelThreads::new(&self.name, seed, Arc::new(offload.clone()));
+        let channel_threads = ChannelThreads::new(&self.name, seeds, Arc::new(offload.clone()));
         Ok(EventLoopGroup(Arc::new(Group {
             options: self,
             loops,

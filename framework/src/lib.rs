@@ -51,6 +51,7 @@ mod group;
 mod offload;
 pub mod prelude;
 mod resolve;
+mod seeds;
 mod server;
 mod signals;
 mod threads;

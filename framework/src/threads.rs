@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use fyke_core::event_loop::{Adopt, ChannelSpec, ShutdownReport};
 use fyke_core::transport::{Incoming, TransportFactory};
-use fyke_core::{Address, Channel, EventLoop, LoopHandle, LoopOptions, Offload, Result};
+use fyke_core::{Address, Channel, EventLoop, LoopHandle, Offload, Result};
 use fyke_poller::SystemClock;
 use fyke_transport::{BlockingDriver, BlockingListener};
 
-use crate::group::next_loop_id;
+use crate::seeds::Seeds;
 
 /// Stack of a channel's thread: enough for deep pipelines, little enough for thousands.
 const STACK_BYTES: usize = 256 * 1024;
@@ -29,7 +29,7 @@ pub(crate) struct ChannelThreads(Arc<Shared>);
 
 struct Shared {
     name: String,
-    seed: u64,
+    seeds: Seeds,
     offload: Arc<dyn Offload>,
     next: AtomicU32,
     state: Mutex<State>,
@@ -57,10 +57,10 @@ impl Listening {
 }
 
 impl ChannelThreads {
-    pub(crate) fn new(name: &str, seed: u64, offload: Arc<dyn Offload>) -> Self {
+    pub(crate) fn new(name: &str, seeds: Seeds, offload: Arc<dyn Offload>) -> Self {
         Self(Arc::new(Shared {
             name: format!("{name}-bio"),
-            seed,
+            seeds,
             offload,
             next: AtomicU32::new(0),
             state: Mutex::default(),
@@ -180,8 +180,7 @@ impl ChannelThreads {
     }
 
     fn run(&self, number: u32, begin: impl FnOnce(&mut Loop) -> io::Result<()>) -> io::Result<()> {
-        let seed = self.0.seed.wrapping_add(u64::from(number));
-        let mut options = LoopOptions::new(next_loop_id(), seed);
+        let mut options = self.0.seeds.options(u64::from(number));
         options.offload = Arc::clone(&self.0.offload);
         let mut event_loop = EventLoop::new(BlockingDriver::new(), SystemClock::new(), options);
         {

@@ -25,7 +25,7 @@ pub mod transport;
 pub use address::{Address, ParseAddressError};
 pub use channel::outbound::{Front, Gather};
 pub use channel::{Channel, ChannelId, ChannelKey, Permit, SendError, SendFailure, Sender};
-pub use env::{Env, Job, Offload, OffloadInline};
+pub use env::{Entropy, Env, Job, Offload, OffloadInline};
 pub use error::{CloseReason, CodecError, Error, ErrorKind, Fault, LinkError, Result};
 pub use event::{Event, EventFilter, Offloaded, PeerClosed};
 pub use event_loop::{EventLoop, LoopCore, LoopEnded, LoopHandle, LoopOptions, LoopStats};

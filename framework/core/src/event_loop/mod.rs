@@ -33,7 +33,7 @@ use fyke_buffer::Pool;
 use fyke_clock::{Clock, TimerKey};
 
 use crate::driver::{Driver, Readiness, TransportId};
-use crate::env::{Env, Offload, OffloadInline};
+use crate::env::{Entropy, Env, Offload, OffloadInline};
 use crate::event_loop::shared::Inbox;
 use crate::event_loop::state::LoopState;
 use crate::event_loop::timers::{Repeat, Timer};
@@ -53,6 +53,8 @@ pub struct LoopOptions {
     pub id: u32,
     /// Seed of the loop's random numbers. Same seed, same calls: same numbers.
     pub seed: u64,
+    /// Where seeds of secrets come from. Without it they follow from `seed`, and are none.
+    pub entropy: Option<Entropy>,
     /// Where blocking work goes.
     pub offload: Arc<dyn Offload>,
     /// The loop's buffers.
@@ -74,6 +76,7 @@ impl LoopOptions {
         Self {
             id,
             seed,
+            entropy: None,
             offload: Arc::new(OffloadInline),
             pool: Pool::new(),
             tasks_per_turn: 256,
@@ -110,6 +113,7 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
         let handle = LoopHandle::new(options.id, driver.waker());
         let mut env = Env::new(options.seed, Arc::clone(&options.offload));
         env.set_time(clock.now(), clock.unix_time());
+        env.set_entropy(options.entropy);
         let load = turn::LoadWindow::new(env.now());
         let queue_since = env.now();
         let state = LoopState::new(env, options.pool.clone(), handle);
