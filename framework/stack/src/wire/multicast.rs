@@ -159,7 +159,7 @@ impl<'a, A: Address> RecordView<'a, A> {
 }
 
 /// The records of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Records<'a, A> {
     bytes: &'a [u8],
     count: u16,
@@ -185,6 +185,12 @@ impl<'a, A: Address> Records<'a, A> {
             rest = behind;
             Some(record)
         })
+    }
+}
+
+impl<A: Address + fmt::Debug> fmt::Debug for Records<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 

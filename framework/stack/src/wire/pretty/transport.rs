@@ -38,6 +38,11 @@ fn cut(f: &mut Formatter<'_>, carried: &Carried<'_>, what: &str, error: Error) -
         Some(&[a, b, c, d]) if what == "tcp" && carried.is_cut => {
             write!(f, "tcp, seq {}", u32::from_be_bytes([a, b, c, d]))
         }
+        // Of a datagram in fragments, or a quoted one, the length is known.
+        Some(&[a, b, ..]) if what == "udp" && error == Error::Truncated => {
+            let length = u16::from_be_bytes([a, b]).saturating_sub(udp::HEADER_LEN as u16);
+            write!(f, "UDP, length {length}, {} here", payload.len() - udp::HEADER_LEN)
+        }
         _ => broken(f, what, error, payload.len()),
     }
 }
