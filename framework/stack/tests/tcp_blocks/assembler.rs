@@ -254,9 +254,9 @@ impl Model {
     }
 
     /// Ranges beyond the next number.
-    fn ranges(&self) -> Vec<(u32, u32)> {
+    fn ranges(&self, edge: usize) -> Vec<(u32, u32)> {
         let mut ranges: Vec<(u32, u32)> = Vec::new();
-        for at in self.next..self.bytes.len() {
+        for at in self.next..edge {
             if self.bytes[at].is_some() {
                 match ranges.last_mut() {
                     Some(last) if last.1 as usize == at => last.1 += 1,
@@ -291,7 +291,7 @@ fn history(random: &mut Random, start: u32, steps: usize, window: u32) {
         }
         assert_eq!(model.bytes[model.next], None, "step {step}: not all was handed over");
         assert_eq!(assembler.next(), at(model.next));
-        let ranges = model.ranges();
+        let ranges = model.ranges(edge);
         let queued: u32 = ranges.iter().map(|(left, right)| right - left).sum();
         assert_eq!((assembler.ranges(), assembler.queued()), (ranges.len(), queued));
         let told = assembler.has_duplicate();

@@ -7,10 +7,10 @@ mod assembler;
 //mod cubic;
 //mod prr;
 mod rtt;
-//mod scoreboard;
-//mod scoreboard_model;
-//mod scoreboard_rack;
-//mod scoreboard_undo;
+mod scoreboard;
+mod scoreboard_model;
+mod scoreboard_rack;
+mod scoreboard_undo;
 mod send_buffer;
 
 use std::time::Duration;

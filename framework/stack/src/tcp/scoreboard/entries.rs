@@ -36,6 +36,8 @@ pub(super) struct Entry {
     pub(super) sent: Instant,
     /// How many segments it was on the wire.
     pub(super) segments: u32,
+    /// How long these were, but the last.
+    pub(super) size: u16,
     /// How often it was sent, up to the number a byte holds.
     pub(super) transmissions: u8,
     pub(super) state: State,
@@ -48,8 +50,9 @@ impl Entry {
     }
 
     /// The size of its segments but the last.
+    #[inline]
     pub(super) fn segment_size(&self) -> u32 {
-        self.len().div_ceil(self.segments.max(1)).max(1)
+        u32::from(self.size).max(1)
     }
 
     /// The part before `at`, which is taken out of this entry.

@@ -63,8 +63,8 @@ impl Scoreboard {
             return Some(Probe::New);
         }
         let last = self.entries.back()?;
-        let size = last.segment_size();
-        let whole = size.saturating_mul(last.segments.saturating_sub(1)).min(last.len() - 1);
+        // All its segments but the last are whole.
+        let whole = (last.len() - 1) / last.segment_size() * last.segment_size();
         Some(Probe::Again(last.start + whole, last.len() - whole))
     }
 

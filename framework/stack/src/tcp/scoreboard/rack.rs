@@ -193,11 +193,26 @@ impl Scoreboard {
                 place = self.entries.next(place);
             }
             if alive {
-                losses.wait_until(due);
+                losses.wait_until(self.last_resent_before(latest) + patience);
                 return;
             }
             self.resent.pop_front();
         }
+    }
+
+    /// When the last of what was sent again before `latest` was sent, or a bound of it.
+    fn last_resent_before(&self, latest: (Instant, SeqNum)) -> Instant {
+        let mut last = latest.0;
+        for (step, &(sent, start, _)) in self.resent.iter().enumerate() {
+            if !sent_after(latest, (sent, start)) {
+                break;
+            }
+            if step == TIMER_STEPS_MAX {
+                return latest.0;
+            }
+            last = sent;
+        }
+        last
     }
 
     /// What a time-out says is lost (RFC 8985, section 6.3): the first segment, and those that had

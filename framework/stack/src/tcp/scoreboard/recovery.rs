@@ -211,9 +211,10 @@ impl Scoreboard {
                 }
             }
         }
-        if self.undo.as_ref().is_some_and(|u| u.until.is_some_and(|until| self.una.is_after(until)))
-        {
+        let until = self.undo.as_ref().and_then(|undo| undo.until);
+        if until.is_some_and(|until| self.una.is_after(until)) {
             self.undo = None;
+            acked.is_final = true;
         }
         if self.episode.is_none() && self.recover.is_some_and(|r| self.una.is_after(r)) {
             self.recover = None;

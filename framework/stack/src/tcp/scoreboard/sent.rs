@@ -24,24 +24,41 @@ impl Scoreboard {
             self.join_last(now, end, segments);
             return;
         }
+        let size = self.size_of(len, segments);
         if let Some(last) = self.entries.back_mut() {
             // Segments of one size that were sent at one time need no entry each.
-            let size = last.segment_size();
+            let whole = last.len() == last.segment_size() * last.segments;
             let alike = last.state == State::InFlight
                 && last.sent == now
                 && last.transmissions == 1
-                && last.len() == size * last.segments
-                && len.div_ceil(segments) <= size
-                && (segments == 1 || len.div_ceil(segments) == size);
-            if alike {
+                && (size == last.segment_size() || (segments == 1 && len < last.segment_size()));
+            if alike && whole {
                 last.end = end;
                 last.segments += segments;
                 return;
             }
         }
-        let entry =
-            Entry { start, end, sent: now, segments, transmissions: 1, state: State::InFlight };
-        self.entries.push_back(entry);
+        self.entries.push_back(Entry {
+            start,
+            end,
+            sent: now,
+            segments,
+            size: u16::try_from(size).unwrap_or(u16::MAX),
+            transmissions: 1,
+            state: State::InFlight,
+        });
+    }
+
+    /// How long each of `segments` segments of `len` bytes was, all but the last.
+    fn size_of(&self, len: u32, segments: u32) -> u32 {
+        if segments == 1 {
+            return len;
+        }
+        let last = self.entries.back().map_or(self.mss, Entry::segment_size);
+        // With timestamps each segment carries twelve bytes less than the MSS.
+        let usual = [last, self.mss, self.mss.saturating_sub(12)];
+        let fits = |size: &u32| *size > 0 && len.div_ceil(*size) == segments;
+        usual.into_iter().find(fits).unwrap_or_else(|| len.div_ceil(segments))
     }
 
     /// There are too many entries: what was sent now joins the last, and no sample may come from it.

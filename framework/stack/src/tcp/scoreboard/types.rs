@@ -93,6 +93,9 @@ pub struct Acked {
     pub recovered: Option<RecoveryKind>,
     /// The last reduction of the window was for nothing.
     pub spurious: Option<Spurious>,
+    /// The last reduction can no longer turn out to have been for nothing: what undoing it would
+    /// need can be forgotten.
+    pub is_final: bool,
     /// A tail loss probe was answered.
     pub probe: Option<ProbeResult>,
 }
