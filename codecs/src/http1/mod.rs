@@ -30,6 +30,7 @@ mod chars;
 mod chunked;
 pub mod client;
 mod codec;
+pub mod coding;
 mod conditional;
 mod date;
 mod date_parse;

@@ -43,7 +43,7 @@ pub enum BodyLength {
 /// the request line are. Fields are looked up by a scan over those bytes: for the handful of fields a
 /// request has and the one or two lookups a handler does, this is quicker than to build a map.
 pub struct RequestHead {
-    raw: ByteBuf,
+    pub(crate) raw: ByteBuf,
     body: BodyLength,
     line: RequestLine,
     flags: Flags,

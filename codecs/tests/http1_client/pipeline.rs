@@ -222,6 +222,19 @@ fn what_cannot_be_read_ends_the_connection() {
     assert!(!channel.is_open());
 }
 
+/// RFC 9112 section 7.1.2.
+#[test]
+fn trailers_come_with_the_response() {
+    let mut channel = whole();
+    drop(write(&mut channel, get()));
+    channel.write_inbound("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n");
+    channel.write_inbound("X-Sum: 1\r\nContent-Length: 7\r\n\r\n");
+    let response = channel.read_inbound::<ClientResponse>().expect("it is complete");
+    let trailers = response.trailers.expect("there are some");
+    assert_eq!(trailers.get("x-sum"), Some(&b"1"[..]));
+    assert_eq!(trailers.get("content-length"), None, "framing has no place here");
+}
+
 #[test]
 fn a_whole_response_is_limited() {
     let mut channel = whole();

@@ -161,7 +161,13 @@ impl ResponseDecoder {
             }
             State::Chunked(chunked) => match chunked.next(src, room, &self.limits.message)? {
                 Some(Piece::Data(piece)) => piece,
-                Some(Piece::End) => return Ok(Some(self.end())),
+                Some(Piece::End) => {
+                    let Some(trailers) = chunked.take_trailers() else {
+                        return Ok(Some(self.end()));
+                    };
+                    self.state = State::End;
+                    return Ok(Some(ClientResponsePart::Trailers(trailers)));
+                }
                 None if room == 0 && chunked.in_data() && !src.is_empty() => {
                     return Err(too_large());
                 }

@@ -9,7 +9,7 @@ use fyke_buffer::ByteBuf;
 
 use crate::http1::chars::{decimal, is_field_value, is_token, list};
 use crate::http1::target::{check_authority, path_start, target_len};
-use crate::http1::{HeaderBlock, HeaderError, Headers, Method};
+use crate::http1::{HeaderBlock, HeaderError, Headers, Method, trailers};
 use crate::payload::Payload;
 
 /// One part of a request.
@@ -347,29 +347,10 @@ impl ClientRequest {
     }
 }
 
-/// What may not come late: it frames, routes or authenticates the message, or says what its content is
-/// (RFC 9110 section 6.5.1).
-const NOT_IN_TRAILERS: [&[u8]; 14] = [
-    b"host",
-    b"trailer",
-    b"te",
-    b"upgrade",
-    b"expect",
-    b"content-encoding",
-    b"content-type",
-    b"content-range",
-    b"authorization",
-    b"cookie",
-    b"cache-control",
-    b"proxy-authorization",
-    b"max-forwards",
-    b"range",
-];
-
-/// Whether all of these fields may come behind the body; a block holds no framing fields.
+/// Whether all of these fields may come behind the body (RFC 9110 section 6.5.1).
 pub(crate) fn may_trail(fields: &HeaderBlock) -> bool {
     let mut fields = Headers { rest: fields.as_slice() };
-    fields.all(|field| !NOT_IN_TRAILERS.iter().any(|name| is(field.name.as_bytes(), name)))
+    fields.all(|field| trailers::may_trail(field.name.as_bytes()))
 }
 
 fn is(name: &[u8], other: &[u8]) -> bool {

@@ -8,10 +8,10 @@ use fyke_buffer::ByteBuf;
 use super::head::{Flags, Parsed, StatusLine};
 use crate::http1::chars::list;
 use crate::http1::request::find;
-use crate::http1::{Headers, Status, Version};
+use crate::http1::{Headers, Status, Trailers, Version};
 
-/// One part of a response. A response is any number of `Interim`, one `Head`, any number of `Body`
-/// and one `End`.
+/// One part of a response. A response is any number of `Interim`, one `Head`, any number of `Body`,
+/// perhaps `Trailers`, and one `End`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientResponsePart {
@@ -22,6 +22,8 @@ pub enum ClientResponsePart {
     Head(ClientResponseHead),
     /// A piece of the body as it arrived, never empty; its cuts mean nothing.
     Body(ByteBuf),
+    /// The fields behind a chunked body, if there were any; the `End` follows.
+    Trailers(Trailers),
     /// The response is complete.
     End,
 }
@@ -45,7 +47,7 @@ pub enum ResponseLength {
 /// A response's head, every byte of it checked. It keeps the bytes it came as; fields are looked up
 /// in them.
 pub struct ClientResponseHead {
-    raw: ByteBuf,
+    pub(crate) raw: ByteBuf,
     line: StatusLine,
     flags: Flags,
     body: ResponseLength,

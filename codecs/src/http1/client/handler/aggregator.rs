@@ -5,6 +5,7 @@ use std::fmt;
 use fyke_buffer::ByteBuf;
 use fyke_core::{CodecError, Context, InboundHandler, Result};
 
+use crate::http1::Trailers;
 use crate::http1::client::{
     ClientRequestPart, ClientResponseHead, ClientResponsePart, ResponseLength,
 };
@@ -17,6 +18,8 @@ pub struct ClientResponse {
     pub head: ClientResponseHead,
     /// The content.
     pub body: Payload,
+    /// The fields behind a body that came in chunks, if there were any.
+    pub trailers: Option<Trailers>,
 }
 
 /// Collects a response's parts, and hands it on when it has arrived whole. Interim responses are
@@ -68,9 +71,15 @@ impl InboundHandler for HttpResponseAggregator {
             ClientResponsePart::Interim(_) => {}
             ClientResponsePart::Head(mut head) => {
                 head.compact();
-                self.partial = Some(Box::new(ClientResponse { head, body: Payload::new() }));
+                let body = Payload::new();
+                self.partial = Some(Box::new(ClientResponse { head, body, trailers: None }));
             }
             ClientResponsePart::Body(piece) => self.append(piece)?,
+            ClientResponsePart::Trailers(trailers) => {
+                if let Some(partial) = &mut self.partial {
+                    partial.trailers = Some(trailers);
+                }
+            }
             ClientResponsePart::End => {
                 if let Some(mut response) = self.partial.take() {
                     response.body = std::mem::take(&mut self.body).into();

@@ -1,0 +1,12 @@
+//! Content codings: what is chosen, compressed and decompressed.
+#![forbid(unsafe_code)]
+#![allow(missing_docs, reason = "a test")]
+
+mod accept;
+#[cfg(feature = "pipeline")]
+mod compressor;
+mod decoder;
+#[cfg(feature = "pipeline")]
+mod decompressors;
+mod encoder;
+mod support;
