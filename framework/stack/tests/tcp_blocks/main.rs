@@ -3,9 +3,9 @@
 #![allow(missing_docs, reason = "a test")]
 
 mod assembler;
-//mod congestion;
-//mod cubic;
-//mod prr;
+mod congestion;
+mod cubic;
+mod prr;
 mod rtt;
 mod scoreboard;
 mod scoreboard_model;

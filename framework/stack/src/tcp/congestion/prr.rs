@@ -38,9 +38,9 @@ impl Prr {
             let bound = if safe { bound.saturating_add(mss) } else { bound };
             bound.min(self.ssthresh - pipe)
         };
-        if self.out == 0 && count == 0 {
+        if self.out == 0 {
             // The fast retransmit itself is never held back.
-            count = mss;
+            count = count.max(mss);
         }
         pipe.saturating_add(count)
     }
