@@ -7,6 +7,17 @@
 mod case;
 mod checksum;
 mod corpus;
+mod ethernet;
+mod groups;
+mod icmp;
 mod ipv4;
+mod ipv6;
+mod ndp;
+mod oracle;
+mod pcapng;
+mod pretty;
+mod roundtrip;
 mod samples;
 mod tcp;
+mod truncation;
+mod virtio;
