@@ -1,10 +1,10 @@
 //! WebSocket (RFC 6455), with permessage-deflate (RFC 7692).
 //!
-//! [`Handshake`] checks the request and makes the answer; from then on [`MessageCodec`] turns bytes
-//! into whole, checked messages and back. Who wants frames as they stream takes [`FrameDecoder`] and
+//! [`Handshake`] checks the request and makes the answer, [`ClientHandshake`] the other way round;
+//! from then on [`MessageCodec`] turns bytes into whole, checked messages and back. Who wants frames as they stream takes [`FrameDecoder`] and
 //! [`FrameEncoder`]. None of them knows a loop, a socket, a clock or a source of randomness.
 //!
-//! In a pipeline, `WebSocketServerProtocolHandler` does all of that (feature `pipeline`).
+//! In a pipeline, `WebSocketServerProtocolHandler` and `client` do all of that (feature `pipeline`).
 //!
 //! Every rule about frames is kept strictly; the error names the close code. What a peer may send is
 //! bounded by [`Limits`].
@@ -25,6 +25,7 @@
 //! # Ok::<(), CodecError>(())
 //! ```
 
+mod client;
 mod close;
 mod codec;
 mod decoder;
@@ -42,8 +43,10 @@ mod message;
 mod message_decoder;
 mod opcode;
 mod prepared;
+mod url;
 mod utf8;
 
+pub use client::{Agreed, ClientHandshake, ClientHandshakeError};
 pub use close::{CloseCode, CloseFrame};
 pub use codec::MessageCodec;
 pub use decoder::{FrameDecoder, FramePart};
@@ -53,8 +56,8 @@ pub use error::WebSocketError;
 pub use extension::ExtensionError;
 #[cfg(feature = "pipeline")]
 pub use handler::{
-    Opened, WebSocketHandler, WebSocketServerProtocolConfig, WebSocketServerProtocolHandler,
-    same_origin,
+    Opened, WebSocketClientConfig, WebSocketClientProtocolHandler, WebSocketHandler,
+    WebSocketServerProtocolConfig, WebSocketServerProtocolHandler, client, same_origin,
 };
 pub use handshake::{Handshake, HandshakeError, accept_key, choose_protocol};
 pub use limits::{Limits, Role};
@@ -63,3 +66,4 @@ pub use message::{Message, Part, Text};
 pub use message_decoder::MessageDecoder;
 pub use opcode::OpCode;
 pub use prepared::PreparedMessage;
+pub use url::{UrlError, WebSocketUrl};

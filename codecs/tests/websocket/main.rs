@@ -2,6 +2,7 @@
 //!
 //! What a decoder makes of bytes stands in tables, each row named by its clause.
 
+mod client;
 mod closes;
 mod deflate;
 mod deflate_params;

@@ -2,6 +2,7 @@
 //! time.
 #![cfg(feature = "pipeline")]
 
+mod client;
 mod closing;
 mod control;
 mod extensions;

@@ -3,8 +3,11 @@
 //! ```text
 //!   Open -- we close --> CloseSent -- the peer's close, or time --> Done
 //!     +---- the peer closes, breaks the protocol, or we cannot wait --^
+//!
+//!   A client that has both closes goes through Ending, where it leaves the end to the server.
 //! ```
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +46,8 @@ pub struct WebSocketHandler {
     /// The content of the last ping that could not be answered yet.
     ping: Option<Bytes>,
     timer: Option<TimerKey>,
+    /// The client's end, and what was written while the WebSocket was being opened.
+    client: Option<VecDeque<(Message, Promise)>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +55,8 @@ enum State {
     Open,
     /// Our close is out, the peer's is awaited.
     CloseSent,
+    /// Both have closed, and the client waits for the server to end the connection (section 7.1.1).
+    Ending(CloseReason),
     /// Nothing more is said; the connection closes.
     Done,
 }
@@ -91,7 +98,17 @@ impl WebSocketHandler {
     }
 
     pub(super) fn new(encoder: FrameEncoder, options: ControlOptions) -> Self {
-        Self { encoder, options, state: State::Open, ping: None, timer: None }
+        Self { encoder, options, state: State::Open, ping: None, timer: None, client: None }
+    }
+
+    /// A client's end that has just been opened: says so to the application, and sends what it has
+    /// written so far.
+    pub(super) fn opening(
+        encoder: FrameEncoder,
+        options: ControlOptions,
+        held: VecDeque<(Message, Promise)>,
+    ) -> Self {
+        Self { client: Some(held), ..Self::new(encoder, options) }
     }
 
     /// Encodes a message; a long payload follows its header without a copy.
@@ -140,7 +157,7 @@ impl WebSocketHandler {
                 self.ping = Some(Bytes::copy_from_slice(&content));
                 Ok(())
             }
-            State::CloseSent | State::Done => Ok(()),
+            State::CloseSent | State::Ending(_) | State::Done => Ok(()),
         }
     }
 
@@ -153,7 +170,13 @@ impl WebSocketHandler {
         }
         self.done(cx);
         cx.fire_read(Message::Close(close));
-        cx.close_with(if ours { CloseReason::Local } else { CloseReason::PeerEnd });
+        let reason = if ours { CloseReason::Local } else { CloseReason::PeerEnd };
+        if self.client.is_some() {
+            self.state = State::Ending(reason);
+            self.timer = Some(cx.schedule(self.options.close_timeout, 0));
+        } else {
+            cx.close_with(reason);
+        }
         Ok(())
     }
 
@@ -243,8 +266,8 @@ impl DuplexHandler for WebSocketHandler {
                 self.done(cx);
                 cx.close();
             }
-            (State::CloseSent, Farewell::Wait(_)) => {}
-            (State::CloseSent, Farewell::Leave(_)) | (State::Done, _) => {
+            (State::CloseSent | State::Ending(_), Farewell::Wait(_)) => {}
+            (State::CloseSent | State::Ending(_), Farewell::Leave(_)) | (State::Done, _) => {
                 self.done(cx);
                 cx.close();
             }
@@ -258,7 +281,7 @@ impl DuplexHandler for WebSocketHandler {
     }
 
     fn shutting_down(&mut self, cx: &mut Cx<'_>) -> Result<()> {
-        if self.state == State::CloseSent {
+        if matches!(self.state, State::CloseSent | State::Ending(_)) {
             self.done(cx);
             cx.close();
         }
@@ -266,11 +289,36 @@ impl DuplexHandler for WebSocketHandler {
         Ok(())
     }
 
-    /// The peer did not answer our close.
+    /// The client's end is told last (see [`client`](super::client)).
+    fn added(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        let Some(held) = &mut self.client else { return Ok(()) };
+        cx.fire_active();
+        for (message, promise) in std::mem::take(held) {
+            self.write(cx, message, promise)?;
+        }
+        Ok(())
+    }
+
+    fn read_closed(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        if let State::Ending(reason) = self.state {
+            self.done(cx);
+            cx.close_with(reason);
+        }
+        cx.fire_read_closed();
+        Ok(())
+    }
+
+    /// The peer did not answer our close, or does not end the connection.
     fn timer(&mut self, cx: &mut Cx<'_>, _: u64) -> Result<()> {
         self.timer = None;
-        if self.state != State::CloseSent {
-            return Ok(());
+        match self.state {
+            State::CloseSent => {}
+            State::Ending(reason) => {
+                self.done(cx);
+                cx.close_with(reason);
+                return Ok(());
+            }
+            State::Open | State::Done => return Ok(()),
         }
         self.done(cx);
         tracing::debug!("the peer did not answer the close frame in time");

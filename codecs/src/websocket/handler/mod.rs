@@ -1,4 +1,4 @@
-//! WebSocket as stages of a pipeline, the server's side.
+//! WebSocket as stages of a pipeline.
 //!
 //! ```text
 //!   before:  http -- http-responses -- ws-upgrade -- the HTTP service
@@ -10,13 +10,20 @@
 //! transaction, puts the stages of WebSocket in the place of those of HTTP. Bytes that came behind
 //! the handshake enter the new stages.
 //!
+//! [`client`] begins with `ws-http -- ws-upgrade -- the application`, which asks for the upgrade
+//! itself; the application stays, and hears `active` when the WebSocket is open.
+//!
 //! [`WebSocketHandler`] is what stays: it answers pings, closes in order and encodes.
 
+mod client;
+mod client_config;
 mod config;
 mod control;
 mod order;
 mod upgrade;
 
+pub use client::{WebSocketClientProtocolHandler, client};
+pub use client_config::WebSocketClientConfig;
 pub use config::{Opened, WebSocketServerProtocolConfig, same_origin};
 pub use control::WebSocketHandler;
 pub use upgrade::WebSocketServerProtocolHandler;
