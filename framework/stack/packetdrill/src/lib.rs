@@ -4,7 +4,11 @@
 //! |---|---|
 //! | [`script`] | the language: text to a value |
 //! | [`python`] | the assertions in `%{ }%` |
+//! | [`packet`] | packets to bytes and back, independent of the stack under test |
+//! | [`run`] | scripts against the stack: calls, settings, packets, time, results |
 #![forbid(unsafe_code)]
 
+pub mod packet;
 pub mod python;
+pub mod run;
 pub mod script;

@@ -1,50 +1,114 @@
-//! The command line: reads scripts and says what became of each.
+//! The command line: runs scripts, says what became of each, and counts.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use clap::Parser;
-use fyke_packetdrill::script;
+use clap::{Parser, ValueEnum};
+use fyke_packetdrill::run::{self, Cause, Failure, Options, Outcome, Report, System};
 
-/// Reads packetdrill scripts.
+/// Runs packetdrill scripts against fyke's TCP/IP stack in virtual time.
+///
+/// Prints PASS-EXACT, PASS-RELAXED, FAIL or SKIP for each script, and a total. Ends with success when
+/// none failed.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
     /// Scripts, and directories to look for `*.pkt` in.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
+    /// The system whose habits scripts expect; found out for each script when it is not given.
+    #[arg(long)]
+    preset: Option<Preset>,
     /// Gives a name a meaning: `NAME` for `#ifdef`, `NAME=value` for words.
     #[arg(short = 'D', long)]
     define: Vec<String>,
+    /// By how many microseconds times may be off, when a script does not allow more.
+    #[arg(long, default_value_t = 4000)]
+    tolerance_usecs: u64,
+    /// The seed of the stack's secrets.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Scripts run at once.
+    #[arg(short, long)]
+    jobs: Option<usize>,
+    /// Shows what happened in each script.
+    #[arg(short, long)]
+    verbose: bool,
+    /// Prints only scripts that fail, and the total.
+    #[arg(short, long)]
+    quiet: bool,
+    /// Writes the counts and the list of failures to this file, as Markdown.
+    #[arg(long)]
+    results: Option<PathBuf>,
 }
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Preset {
+    Linux,
+    Freebsd,
+}
+
+/// Words google's runner defines for its scripts, and the choice between what RFCs say and what
+/// FreeBSD does.
+const DEFINES: &[(&str, &str)] = &[
+    ("STANDARD", ""),
+    ("CODE", "host_unreachable"),
+    ("TFO_COOKIE", "3021b9d889017eeb"),
+    ("CMSG_LEVEL_IP", "SOL_IP"),
+    ("CMSG_TYPE_RECVERR", "IP_RECVERR"),
+    ("MSS", "1460"),
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let mut defines = BTreeMap::new();
+    let mut defines: BTreeMap<String, String> =
+        DEFINES.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
     for define in &arguments.define {
         let (name, value) = define.split_once('=').unwrap_or((define, ""));
+        // The two ways a script can be meant exclude each other.
+        if name == "FreeBSD" {
+            defines.remove("STANDARD");
+        }
         defines.insert(name.to_owned(), value.to_owned());
     }
+    let options = Options {
+        system: arguments.preset.map(|preset| match preset {
+            Preset::Linux => System::Linux,
+            Preset::Freebsd => System::FreeBsd,
+        }),
+        defines,
+        tolerance: Duration::from_micros(arguments.tolerance_usecs),
+        seed: arguments.seed,
+    };
     let mut scripts = Vec::new();
     for path in &arguments.paths {
         find_scripts(path, &mut scripts);
     }
     scripts.sort();
-    let mut bad = 0;
-    for path in &scripts {
-        let outcome = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
-        let outcome = outcome.and_then(|text| {
-            let text = String::from_utf8_lossy(&text);
-            script::parse(path, &text, &defines).map_err(|error| error.to_string())
-        });
-        if let Err(message) = outcome {
-            println!("{message}");
-            bad += 1;
-        }
+    // A panic of the stack is one script's failure, told in its line.
+    std::panic::set_hook(Box::new(|_| {}));
+    let reports = run_all(&scripts, &options, jobs(arguments.jobs));
+    print(&arguments, &scripts, &reports);
+    if let Some(path) = &arguments.results
+        && let Err(error) = std::fs::write(path, results(&arguments.paths, &scripts, &reports))
+    {
+        eprintln!("{}: {error}", path.display());
+        return ExitCode::FAILURE;
     }
-    println!("{} scripts, {bad} are not in the language", scripts.len());
-    if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let failed = reports.iter().any(|report| report.outcome.is_fail());
+    if failed || reports.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn jobs(asked: Option<usize>) -> usize {
+    let there = std::thread::available_parallelism().map_or(1, usize::from);
+    asked.unwrap_or(there).max(1)
 }
 
 fn find_scripts(path: &Path, out: &mut Vec<PathBuf>) {
@@ -58,4 +122,109 @@ fn find_scripts(path: &Path, out: &mut Vec<PathBuf>) {
             find_scripts(&entry, out);
         }
     }
+}
+
+/// Runs every script, several at once; the reports are in the scripts' order.
+fn run_all(scripts: &[PathBuf], options: &Options, jobs: usize) -> Vec<Report> {
+    let next = AtomicUsize::new(0);
+    let reports = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(scripts.len()) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(path) = scripts.get(index) else { return };
+                    let report = run_one(path, options);
+                    if let Ok(mut reports) = reports.lock() {
+                        reports.insert(index, report);
+                    }
+                }
+            });
+        }
+    });
+    reports.into_inner().map(|reports| reports.into_values().collect()).unwrap_or_default()
+}
+
+fn run_one(path: &Path, options: &Options) -> Report {
+    let failed = |cause, detail| Report {
+        outcome: Outcome::Fail(Failure { line: 0, cause, detail }),
+        system: options.system.unwrap_or(System::Linux),
+        trace: Vec::new(),
+    };
+    let source = match std::fs::read(path) {
+        Ok(source) => source,
+        Err(error) => return failed(Cause::Script, error.to_string()),
+    };
+    let source = String::from_utf8_lossy(&source);
+    let result = catch_unwind(AssertUnwindSafe(|| run::run(path, &source, options)));
+    result.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+        failed(Cause::Crash, format!("panic: {text}"))
+    })
+}
+
+fn print(arguments: &Arguments, scripts: &[PathBuf], reports: &[Report]) {
+    let mut out = std::io::stdout().lock();
+    for (path, report) in scripts.iter().zip(reports) {
+        if arguments.quiet && !report.outcome.is_fail() {
+            continue;
+        }
+        // Whoever reads this may stop reading: that is no error.
+        let _ = writeln!(out, "{} {}", path.display(), report.outcome);
+        if arguments.verbose {
+            for line in &report.trace {
+                let _ = writeln!(out, "    {line}");
+            }
+        }
+    }
+    let _ = writeln!(out, "{}", total(reports));
+}
+
+fn total(reports: &[Report]) -> String {
+    let count = |word: &str| reports.iter().filter(|r| r.outcome.word() == word).count();
+    let (exact, relaxed) = (count("PASS-EXACT"), count("PASS-RELAXED"));
+    format!(
+        "total {}: pass {} (exact {exact}, relaxed {relaxed}), fail {}, skip {}",
+        reports.len(),
+        exact + relaxed,
+        count("FAIL"),
+        count("SKIP")
+    )
+}
+
+/// The counts and the failures, as a document.
+fn results(roots: &[PathBuf], scripts: &[PathBuf], reports: &[Report]) -> String {
+    let mut causes: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut skips: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut failures = String::new();
+    for (path, report) in scripts.iter().zip(reports) {
+        match &report.outcome {
+            Outcome::Fail(failure) => {
+                *causes.entry(failure.cause.text()).or_default() += 1;
+                let stripped = roots.iter().find_map(|root| path.strip_prefix(root).ok());
+                let name = stripped.filter(|p| !p.as_os_str().is_empty()).unwrap_or(path);
+                // Writing to a string cannot fail.
+                let _ = writeln!(failures, "| {} | {} |", name.display(), cell(failure));
+            }
+            Outcome::Skip(reason) => *skips.entry(reason.text()).or_default() += 1,
+            _ => {}
+        }
+    }
+    let table = |counts: &BTreeMap<&str, usize>| {
+        let mut rows: Vec<_> = counts.iter().collect();
+        rows.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), **name));
+        rows.iter().map(|(name, count)| format!("| {name} | {count} |\n")).collect::<String>()
+    };
+    format!(
+        "{}\n\n| cause of FAIL | scripts |\n|---|---|\n{}\n| reason to SKIP | scripts |\n|---|---|\n{}\n\
+         | failed script | where and why |\n|---|---|\n{failures}",
+        total(reports),
+        table(&causes),
+        table(&skips),
+    )
+}
+
+fn cell(failure: &Failure) -> String {
+    failure.to_string().replace('|', "\\|").replace('\n', " ")
 }

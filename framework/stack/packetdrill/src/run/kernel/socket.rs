@@ -1,0 +1,146 @@
+//! What a descriptor stands for.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use fyke_stack::tcp::{CloseReason, ConnectionOption, KeepAlive};
+use fyke_stack::{ListenerId, TcpId};
+
+use super::super::settings::{self, Settings};
+use super::super::system::System;
+use super::Errno;
+use super::poll::Epoll;
+
+/// What a descriptor stands for.
+#[derive(Debug)]
+pub(crate) enum File {
+    Socket(Box<Socket>),
+    Epoll(Epoll),
+}
+
+/// A TCP socket.
+#[derive(Debug, Default)]
+pub(crate) struct Socket {
+    pub(crate) place: Place,
+    pub(crate) nonblocking: bool,
+    pub(super) options: Options,
+    /// The end of the connection was told to the application.
+    pub(super) told: bool,
+    /// A connect was answered with success.
+    pub(super) connected: bool,
+    /// Bytes read so far.
+    pub(super) received: u32,
+    pub(super) read_shut: bool,
+    pub(super) write_shut: bool,
+    /// The last write said that more follows.
+    pub(super) more: bool,
+}
+
+/// Where a socket is in its life.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It was made.
+    #[default]
+    Fresh,
+    /// It has an address.
+    Bound(SocketAddr),
+    /// It listens.
+    Listening(ListenerId, SocketAddr),
+    /// It has a connection, or had one.
+    Tcp(TcpId),
+}
+
+/// Options a socket was given, for the connection it may get.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Options {
+    pub(super) no_delay: Option<bool>,
+    pub(super) cork: Option<bool>,
+    pub(super) quick_ack: Option<bool>,
+    pub(super) reuse: Option<bool>,
+    pub(super) keep_alive: bool,
+    pub(super) keep_idle: Option<Duration>,
+    pub(super) keep_interval: Option<Duration>,
+    pub(super) keep_count: Option<u8>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) user_timeout: Option<Duration>,
+    pub(super) segment_max: Option<u16>,
+    pub(super) send_buffer: Option<u32>,
+    pub(super) receive_buffer: Option<u32>,
+    pub(super) not_sent_low_water: Option<u32>,
+    pub(super) syn_retries: Option<u8>,
+    pub(super) linger: Option<Duration>,
+    pub(super) traffic_class: u8,
+    pub(super) hop_limit: Option<u8>,
+    pub(super) congestion: Option<String>,
+    pub(super) defer_accept: bool,
+    pub(super) no_options: bool,
+}
+
+impl Options {
+    /// When and how often the socket probes, by its own options or the system's settings.
+    pub(super) fn probing(&self, settings: &Settings) -> KeepAlive {
+        KeepAlive {
+            idle: self.keep_idle.unwrap_or(settings.keep_alive.idle),
+            interval: self.keep_interval.unwrap_or(settings.keep_alive.interval),
+            probes: self.keep_count.unwrap_or(settings.keep_alive.probes),
+        }
+    }
+
+    /// The habits of a connection: the system's settings with the socket's options.
+    pub(super) fn config(&self, settings: &Settings, mss: Option<u16>) -> fyke_stack::tcp::Config {
+        let mut config = settings.stack.tcp.clone();
+        if let Some(mss) = self.segment_max.or(mss) {
+            config.mss_max = mss;
+        }
+        if self.no_options {
+            config.timestamps = false;
+            config.sack = false;
+            config.window_scaling = false;
+        }
+        if let Some(bytes) = self.receive_buffer {
+            config.receive_buffer_bytes = bytes;
+        }
+        if let Some(bytes) = self.send_buffer {
+            config.send_buffer_bytes = bytes;
+            config.send_buffer_bytes_max = bytes;
+        }
+        if let Some(bytes) = self.not_sent_low_water {
+            config.not_sent_low_water_bytes = bytes;
+        }
+        if let Some(retries) = self.syn_retries {
+            config.syn_retries = retries;
+        }
+        if let Some(algorithm) = self.congestion.as_deref().and_then(settings::algorithm) {
+            config.congestion.algorithm = algorithm;
+        }
+        config.nagle &= !self.no_delay.unwrap_or(false);
+        config.user_timeout = self.user_timeout.or(config.user_timeout);
+        config.keep_alive = self.keep_alive.then(|| self.probing(settings));
+        config.reset_on_close = self.linger == Some(Duration::ZERO);
+        config
+    }
+
+    /// What cannot be said in the habits and is said to each connection.
+    pub(super) fn late(&self) -> Vec<ConnectionOption> {
+        let cork = self.cork.map(ConnectionOption::Cork);
+        let quick_ack = self.quick_ack.map(ConnectionOption::QuickAck);
+        cork.into_iter().chain(quick_ack).collect()
+    }
+}
+
+/// The error that stands for the end of a connection; none when it ended in order.
+pub(super) fn errno(reason: CloseReason, system: System) -> Option<Errno> {
+    Some(match reason {
+        CloseReason::Finished | CloseReason::FinWait2Timeout => return None,
+        CloseReason::Aborted | CloseReason::ClosedWithUnreadData => return None,
+        CloseReason::Reset => "ECONNRESET",
+        CloseReason::Refused => "ECONNREFUSED",
+        CloseReason::TimedOut | CloseReason::UserTimeout | CloseReason::KeepAliveTimeout => {
+            "ETIMEDOUT"
+        }
+        CloseReason::Unreachable => "EHOSTUNREACH",
+        CloseReason::PortUnreachable => "ECONNREFUSED",
+        _ if system == System::Linux => "EPROTO",
+        _ => "ECONNABORTED",
+    })
+}

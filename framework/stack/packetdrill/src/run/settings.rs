@@ -1,0 +1,261 @@
+//! What the settings of a kernel (`sysctl`) mean for the stack.
+
+use std::time::Duration;
+
+use fyke_stack::StackConfig;
+use fyke_stack::tcp::congestion::Algorithm;
+use fyke_stack::tcp::{EcnMode, KeepAlive};
+
+use super::host;
+use super::outcome::SkipReason;
+use super::system::System;
+
+/// The settings in force for what is made next.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) system: System,
+    pub(crate) stack: StackConfig,
+    /// When connections are probed that ask for it.
+    pub(crate) keep_alive: KeepAlive,
+    /// How long a connect is tried.
+    pub(crate) connect_timeout: Duration,
+    /// A setting was changed that the stack has no word for.
+    pub(crate) unknown: bool,
+    /// `tcp_fastopen`, its bits as Linux has them.
+    pub(crate) fast_open: i64,
+}
+
+/// What became of a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It holds from now on.
+    Done,
+    /// It needs what is not there.
+    Skip(SkipReason),
+    /// It is not a setting of this system, or has no such value.
+    Unknown,
+}
+
+impl Settings {
+    pub(crate) fn new(system: System) -> Self {
+        let mut stack = match system {
+            System::Linux => StackConfig::new(host::MEDIUM),
+            System::FreeBsd => StackConfig::freebsd(host::MEDIUM),
+        };
+        if system == System::Linux {
+            // Linux counts every byte an acknowledgement covers (RFC 3465 lets it be two segments).
+            stack.tcp.congestion.ack_segments_max = u32::MAX;
+        }
+        let keep_alive = match system {
+            System::Linux => KeepAlive::default(),
+            System::FreeBsd => KeepAlive { probes: 8, ..KeepAlive::default() },
+        };
+        let connect_timeout = Duration::from_secs(75);
+        Self { system, stack, keep_alive, connect_timeout, unknown: false, fast_open: 0 }
+    }
+
+    /// What google's scripts are written for, where it is not what an unchanged Linux does.
+    pub(crate) fn defaults(&mut self) {
+        let tcp = &mut self.stack.tcp;
+        tcp.receive_buffer_bytes = 540_000;
+        tcp.receive_buffer_bytes_max = 15 << 20;
+        tcp.send_buffer_bytes = 256 << 10;
+        tcp.send_buffer_bytes_max = 4 << 20;
+        tcp.syn_retries = 5;
+        tcp.slow_start_after_idle = false;
+        tcp.ecn = EcnMode::Off;
+    }
+
+    /// Sets one setting by its name in the kernel.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Effect {
+        let done = if let Some(name) = name.strip_prefix("net.ipv4.tcp_") {
+            self.set_linux(name, value)
+        } else if let Some(name) = name.strip_prefix("net.inet.tcp.") {
+            self.set_freebsd(name, value)
+        } else if name == "kern.ipc.maxsockbuf" {
+            value.parse().ok().map(|bytes| self.set_buffers_max(bytes))
+        } else {
+            None
+        };
+        done.unwrap_or(Effect::Unknown)
+    }
+
+    fn set_buffers_max(&mut self, bytes: u32) -> Effect {
+        self.stack.tcp.receive_buffer_bytes_max = bytes;
+        self.stack.tcp.send_buffer_bytes_max = bytes;
+        Effect::Done
+    }
+
+    /// A setting that the stack has no word for: its usual value means nothing, another one is
+    /// remembered, so that the script does not count as followed to the letter.
+    fn only(&mut self, value: i64, usual: i64) -> Effect {
+        self.unknown |= value != usual;
+        Effect::Done
+    }
+
+    fn set_linux(&mut self, name: &str, value: &str) -> Option<Effect> {
+        let numbers: Vec<i64> = value.split_whitespace().filter_map(number).collect();
+        let first = *numbers.first().or(Some(&0))?;
+        let small = u8::try_from(first);
+        let tcp = &mut self.stack.tcp;
+        match name {
+            "timestamps" => tcp.timestamps = first != 0,
+            "sack" => tcp.sack = first != 0,
+            "window_scaling" => tcp.window_scaling = first != 0,
+            "ecn" => {
+                tcp.ecn = match first {
+                    0 => EcnMode::Off,
+                    1 => EcnMode::Active,
+                    2 => EcnMode::Passive,
+                    _ => return Some(Effect::Skip(SkipReason::AccurateEcn)),
+                };
+            }
+            "rmem" => {
+                tcp.receive_buffer_bytes = u32::try_from(*numbers.get(1)?).ok()?;
+                tcp.receive_buffer_bytes_max = u32::try_from(*numbers.get(2)?).ok()?;
+            }
+            "wmem" => {
+                tcp.send_buffer_bytes = u32::try_from(*numbers.get(1)?).ok()?;
+                tcp.send_buffer_bytes_max = u32::try_from(*numbers.get(2)?).ok()?;
+            }
+            "syn_retries" => tcp.syn_retries = small.ok()?,
+            "synack_retries" => tcp.syn_ack_retries = small.ok()?,
+            "retries2" => tcp.retries = small.ok()?,
+            "slow_start_after_idle" => tcp.slow_start_after_idle = first != 0,
+            "frto" => tcp.f_rto = first != 0,
+            "early_retrans" => tcp.tail_loss_probe = first != 0,
+            "notsent_lowat" => tcp.not_sent_low_water_bytes = u32::try_from(first).ok()?,
+            "congestion_control" => tcp.congestion.algorithm = algorithm(value)?,
+            "syncookies" => self.stack.limits.syn_cookies = first != 0,
+            "fastopen" => self.fast_open = first,
+            "mtu_probing" if first != 0 => return Some(Effect::Skip(SkipReason::MtuProbing)),
+            "fastopen_key"
+            | "fastopen_cookies"
+            | "fastopen_blackhole_timeout_sec"
+            | "mtu_probing"
+            | "base_mss"
+            | "min_tso_segs"
+            | "tso_win_divisor"
+            | "pacing_ss_ratio"
+            | "pacing_ca_ratio"
+            | "ecn_option" => {}
+            "dsack" => return Some(self.only(first, 1)),
+            "fack" => return Some(self.only(first, 0)),
+            "reordering" => return Some(self.only(first, 3)),
+            "recovery" => return Some(self.only(first, 1)),
+            _ => return None,
+        }
+        Some(Effect::Done)
+    }
+
+    fn set_freebsd(&mut self, name: &str, value: &str) -> Option<Effect> {
+        let value = number(value)?;
+        let on = value != 0;
+        let bytes = u32::try_from(value);
+        let time = Duration::from_millis(u64::try_from(value).unwrap_or(0));
+        let tcp = &mut self.stack.tcp;
+        match name {
+            "rfc1323" => {
+                tcp.timestamps = on;
+                tcp.window_scaling = on;
+            }
+            "tolerate_missing_ts" => tcp.timestamps_required = !on,
+            "sack.enable" => tcp.sack = on,
+            "ecn.enable" => {
+                tcp.ecn = match value {
+                    0 => EcnMode::Off,
+                    1 => EcnMode::Active,
+                    2 => EcnMode::Passive,
+                    _ => return Some(Effect::Skip(SkipReason::AccurateEcn)),
+                };
+            }
+            "recvspace" => tcp.receive_buffer_bytes = bytes.ok()?,
+            "sendspace" => tcp.send_buffer_bytes = bytes.ok()?,
+            "mssdflt" | "v6mssdflt" => tcp.mss_default = u16::try_from(value).ok()?,
+            "rexmit_initial" => tcp.rto_initial = time,
+            "rexmit_slop" => tcp.rto_min = Duration::from_millis(30) + time,
+            "delacktime" => tcp.delayed_ack = time,
+            "keepidle" => self.keep_alive.idle = time,
+            "keepintvl" => self.keep_alive.interval = time,
+            "keepcnt" => self.keep_alive.probes = u8::try_from(value).ok()?,
+            "keepinit" => self.connect_timeout = time,
+            "blackhole" => self.stack.reset_unknown = !on,
+            "syncookies" => self.stack.limits.syn_cookies = on,
+            "syncookies_only" if on => self.stack.limits.syn_cache_entries_max = 0,
+            "fastopen.client_enable" => self.fast_open = value,
+            "hostcache.purgenow" | "syncookies_only" | "path_mtu_discovery" => {}
+            "udp_tunneling_port" | "udp_tunneling_overhead" if on => {
+                return Some(Effect::Skip(SkipReason::TcpOverUdp));
+            }
+            "pmtud_blackhole_detection" if on => return Some(Effect::Skip(SkipReason::MtuProbing)),
+            _ => return self.set_freebsd_policy(name, value),
+        }
+        Some(Effect::Done)
+    }
+
+    /// Settings that make a stack answer differently.
+    fn set_freebsd_policy(&mut self, name: &str, value: i64) -> Option<Effect> {
+        let usual = match name {
+            "insecure_rst" | "insecure_syn" | "drop_synfin" | "rexmit_drop_options" => 0,
+            "udp_tunneling_port" | "udp_tunneling_overhead" | "pmtud_blackhole_detection" => 0,
+            "icmp_may_rst" | "ecn.maxretries" => 1,
+            "pmtud_blackhole_mss" | "v6pmtud_blackhole_mss" => 1200,
+            _ => return None,
+        };
+        Some(self.only(value, usual))
+    }
+}
+
+/// A congestion control by its name.
+pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
+    Some(match name {
+        "cubic" => Algorithm::Cubic,
+        "reno" | "newreno" => Algorithm::NewReno,
+        _ => return None,
+    })
+}
+
+fn number(text: &str) -> Option<i64> {
+    match text.strip_prefix("0x") {
+        Some(digits) => i64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_both_systems_reach_the_stack() {
+        let mut linux = Settings::new(System::Linux);
+        assert_eq!(linux.set("net.ipv4.tcp_timestamps", "0"), Effect::Done);
+        assert_eq!(linux.set("net.ipv4.tcp_wmem", "4096 5 6"), Effect::Done);
+        let tcp = &linux.stack.tcp;
+        assert_eq!(
+            (tcp.timestamps, tcp.send_buffer_bytes, tcp.send_buffer_bytes_max),
+            (false, 5, 6)
+        );
+        let mut bsd = Settings::new(System::FreeBsd);
+        assert_eq!(bsd.set("net.inet.tcp.rexmit_initial", "3000"), Effect::Done);
+        assert_eq!(bsd.set("net.inet.tcp.blackhole", "2"), Effect::Done);
+        assert_eq!(bsd.stack.tcp.rto_initial, Duration::from_secs(3));
+        assert!(!bsd.stack.reset_unknown);
+    }
+
+    #[test]
+    fn what_is_not_there_is_told() {
+        let mut bsd = Settings::new(System::FreeBsd);
+        let skip = Effect::Skip(SkipReason::TcpOverUdp);
+        assert_eq!(bsd.set("net.inet.tcp.udp_tunneling_port", "9811"), skip);
+        assert_eq!(bsd.set("net.inet.tcp.udp_tunneling_port", "0"), Effect::Done);
+        assert!(!bsd.unknown);
+        assert_eq!(bsd.set("net.inet.tcp.ecn.maxretries", "7"), Effect::Done);
+        assert!(bsd.unknown);
+        for (name, value) in
+            [("net.inet.tcp.nothing", "1"), ("net.inet.tcp.keepcnt", "x"), ("x", "1")]
+        {
+            assert_eq!(bsd.set(name, value), Effect::Unknown, "{name}");
+        }
+    }
+}
