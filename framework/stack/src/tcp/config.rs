@@ -103,6 +103,10 @@ pub struct Config {
     pub limited_transmit: bool,
     /// Probe the tail of a flight before the retransmission timer (RFC 8985, section 7).
     pub tail_loss_probe: bool,
+    /// Find losses by time (RFC 8985); otherwise by counting (RFC 6675).
+    pub rack: bool,
+    /// The most ranges the scoreboard keeps apart; beyond it losses are found later.
+    pub scoreboard_entries_max: u32,
     /// Detect a spurious time-out by the acknowledgements after it (RFC 5682).
     pub f_rto: bool,
 
@@ -193,6 +197,8 @@ impl Config {
             slow_start_after_idle: true,
             limited_transmit: true,
             tail_loss_probe: true,
+            rack: true,
+            scoreboard_entries_max: 16_384,
             f_rto: true,
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_millis(200),
@@ -234,6 +240,7 @@ impl Config {
             minshall: false,
             ack_small_segments: true,
             f_rto: false,
+            rack: false,
             tail_loss_probe: false,
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_millis(30),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fyke_clock::Instant;
+use fyke_stack::tcp::congestion::Phase;
 use fyke_stack::tcp::{CloseReason, Connection, Event, Flags, Info, Segment, SeqNum, State};
 
 use crate::rng::Rng;
@@ -256,7 +257,9 @@ impl End {
             assert!(edges.0.is_at_least(edges.1), "the right edge went back");
         }
         assert!(info.unread as u64 + u64::from(info.out_of_order) <= 64 << 20);
-        assert!(info.congestion_window >= 1);
+        assert!(self.connection.check(), "the connection contradicts itself");
+        assert!(info.sacked + info.lost + info.resent <= info.unacknowledged);
+        assert!(info.congestion_window >= 1 || info.phase == Phase::Recovery);
         if let Some(deadline) = self.connection.next_deadline() {
             assert!(deadline > now, "a deadline at {deadline}, which is no later than now");
             assert!(info.state != State::Closed, "a closed connection waits for {deadline}");

@@ -16,6 +16,9 @@ const STORY_LINES: usize = 400;
 /// Steps at one instant after which it is called spinning.
 const SPIN_STEPS: u32 = 20_000;
 
+/// Polls without time passing: more than any window holds.
+const POLLS_AT_ONCE_MAX: u32 = 2_000;
+
 /// Collects what a poll sends.
 #[derive(Default)]
 pub struct Sent(pub Vec<Segment>);
@@ -133,7 +136,8 @@ impl World {
     }
 
     fn poll(&mut self, at: usize) {
-        loop {
+        for round in 0.. {
+            assert!(round < POLLS_AT_ONCE_MAX, "it never stops sending");
             let mut sent = Sent::default();
             let more = self.ends[at].connection.poll(self.now, &mut sent);
             let peer_iss = self.ends[1 - at].iss;

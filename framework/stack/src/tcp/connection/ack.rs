@@ -1,12 +1,9 @@
 //! Acknowledgements and the peer's window (RFC 9293, section 3.10.7.4, fifth step; RFC 5961,
 //! section 5).
 
-use core::time::Duration;
-
 use fyke_clock::Instant;
 
 use super::{Connection, State};
-use crate::tcp::handshake::timestamp_clock;
 use crate::tcp::{Flags, Segment};
 
 impl Connection {
@@ -23,9 +20,13 @@ impl Connection {
         }
         let window_changed = self.take_window(segment);
         if ack.is_at_least(self.send.una) {
-            self.recover_with(now, segment, window_changed);
+            self.recover_with(now, segment, !window_changed);
         }
-        if self.send.fin_sent() && self.send.una == self.send.nxt {
+        if self.send.wnd == 0 && self.send.has_unacknowledged() && !self.orphan {
+            // It answers, it only has no room: no reason to give it up.
+            self.send.attempts = 0;
+        }
+        if self.send.fin_sent && self.send.una == self.send.nxt {
             self.fin_acknowledged(now);
         }
         self.tell_writable();
@@ -35,7 +36,7 @@ impl Connection {
     /// The peer's window, when this segment is newer than the one that told it last. An
     /// acknowledgement of new data is newer in any case: after losses the numbers need not be.
     fn take_window(&mut self, segment: &Segment) -> bool {
-        let window = self.scaled(segment.window);
+        let window = self.window_of(segment);
         let send = &mut self.send;
         if segment.ack.is_before(send.una) {
             return false;
@@ -52,6 +53,11 @@ impl Connection {
             };
         }
         let changed = window != send.wnd;
+        if send.wnd == 0 && window > 0 && !send.has_unacknowledged() {
+            // What the probes of a closed window made of the time-out says nothing of the path.
+            self.rtt.reset_back_off();
+            self.timers.retransmit.clear();
+        }
         send.wnd = window;
         send.wnd_max = send.wnd_max.max(window);
         send.wl1 = segment.seq;
@@ -76,24 +82,16 @@ impl Connection {
         }
     }
 
-    /// The round trip that an echoed timestamp tells, in our clock's milliseconds.
-    pub(super) fn echoed_rtt(&self, now: Instant, segment: &Segment) -> Option<Duration> {
-        let echo = segment.options.timestamp.filter(|_| self.agreed.timestamps)?.echo;
-        let elapsed = timestamp_clock(now, self.times.offset).wrapping_sub(echo);
-        // Half the clock's circle is no round trip but a peer that echoes nonsense.
-        (elapsed < 1 << 31).then(|| Duration::from_millis(u64::from(elapsed.max(1))))
-    }
-
     /// After a refused write: room again, once it is worth waking somebody.
     pub(super) fn tell_writable(&mut self) {
-        let send = &mut self.send;
+        let send = &self.send;
         if !send.blocked || send.fin || !self.state.may_write() {
             return;
         }
-        let (free, used) = (send.buffer.free(), send.buffer.len());
-        let unsent = send.buffer.end().saturating_distance_from(send.nxt);
+        let (free, used) = (send.free(), send.kept());
+        let unsent = send.data_end().saturating_distance_from(send.nxt);
         if free * 2 >= used && free > 0 && unsent <= self.config.not_sent_low_water_bytes {
-            send.blocked = false;
+            self.send.blocked = false;
             self.events.writable = true;
         }
     }

@@ -14,6 +14,7 @@ impl Connection {
             return;
         }
         self.send.fin = true;
+        self.outgoing();
         match self.state {
             State::Established => self.state = State::FinWait1,
             State::CloseWait => self.state = State::LastAck,
@@ -79,8 +80,7 @@ impl Connection {
     /// Gives back what only a living connection needs.
     fn release(&mut self) {
         self.receive.assembler.clear();
-        self.send.buffer.reset(self.send.nxt);
-        self.forget_flight();
+        self.forget_outgoing();
     }
 
     /// Everything is acknowledged both ways. Our last acknowledgement may be lost, so the state
@@ -162,7 +162,7 @@ impl Connection {
         }
         self.before_write(now);
         let len = data.len();
-        let taken = self.send.buffer.write(data);
+        let taken = self.outgoing().buffer.write(data);
         self.send.blocked |= taken < len;
         taken
     }
@@ -170,6 +170,6 @@ impl Connection {
     /// How many bytes [`write`](Self::write) would take now.
     #[must_use]
     pub fn writable(&self) -> usize {
-        if self.state.may_write() && !self.send.fin { self.send.buffer.free() } else { 0 }
+        if self.state.may_write() && !self.send.fin { self.send.free() } else { 0 }
     }
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::transmit::Text;
 use super::{Connection, State};
 use crate::tcp::congestion::Phase;
+use crate::tcp::scoreboard::Scoreboard;
 use crate::tcp::{Segment, SeqNum};
 
 /// What is counted over a connection's life.
@@ -84,6 +85,16 @@ pub struct Info {
     pub unsent: u32,
     /// Bytes sent and not acknowledged.
     pub unacknowledged: u32,
+    /// Bytes of these that the peer has out of order.
+    pub sacked: u32,
+    /// Bytes of these that are given up and not sent again yet.
+    pub lost: u32,
+    /// Bytes of these that were sent again and are in flight.
+    pub resent: u32,
+    /// Bytes believed to be in the network.
+    pub pipe: u32,
+    /// Whether reordering was seen on the path.
+    pub reordering_seen: bool,
     /// Bytes received and not read.
     pub unread: usize,
     /// Bytes received out of order.
@@ -117,10 +128,24 @@ pub struct Info {
 }
 
 impl Connection {
+    /// Whether what it believes of itself agrees: for tests, which ask after every step.
+    #[must_use]
+    pub fn check(&self) -> bool {
+        let send = &self.send;
+        let board = send.outgoing.as_ref().is_none_or(|outgoing| {
+            let board = &outgoing.board;
+            let opening = matches!(self.state, State::SynSent | State::SynReceived);
+            let same = board.una() == send.una && board.nxt() == send.nxt;
+            board.check() && (opening || same)
+        });
+        board && self.receive.assembler.check()
+    }
+
     /// The connection at this moment.
     #[must_use]
     pub fn info(&self) -> Info {
         let (send, receive, stats) = (&self.send, &self.receive, &self.stats);
+        let board = send.outgoing.as_ref().map(|outgoing| &outgoing.board);
         Info {
             state: self.state,
             phase: self.congestion.phase(),
@@ -144,10 +169,15 @@ impl Connection {
             ecn: self.agreed.ecn,
             unsent: self.unsent(),
             unacknowledged: self.outstanding(),
+            sacked: board.map_or(0, Scoreboard::sacked),
+            lost: board.map_or(0, Scoreboard::lost),
+            resent: board.map_or(0, Scoreboard::resent),
+            pipe: board.map_or(0, Scoreboard::pipe),
+            reordering_seen: board.is_some_and(Scoreboard::reordering_seen),
             unread: receive.inbox.len(),
             out_of_order: receive.assembler.queued(),
             receive_buffer: receive.buffer,
-            send_buffer: send.buffer.capacity(),
+            send_buffer: send.capacity as usize,
             segments_in: stats.segments_in,
             segments_out: stats.segments_out,
             bytes_received: stats.bytes_received,

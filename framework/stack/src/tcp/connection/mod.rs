@@ -17,11 +17,12 @@
 //! | `validate` | steps one to four of 3.10.7.4: PAWS, window, RST, SYN |
 //! | `ack` | step five: acknowledgements and the send window |
 //! | `recovery` | what is lost, what goes again, what may be in flight |
+//! | `outgoing` | what is written and in flight |
 //! | `receive` | steps six to eight: text and FIN, delayed acknowledgements |
 //! | `window` | what is offered, and how the receive buffer grows |
 //! | `new_data` | what may be sent now: silly windows, Nagle, corks |
 //! | `transmit` | segments are made |
-//! | `timers` | what happens when time passes |
+//! | `timers`, `retransmit` | what happens when time passes |
 //! | `close` | FIN, orphans, RST, TIME-WAIT |
 //! | `icmp` | errors of the network (RFC 5927) |
 //! | `options` | what may be set on one connection |
@@ -36,14 +37,17 @@ mod info;
 mod new_data;
 mod open;
 mod options;
+mod outgoing;
 mod receive;
 mod recovery;
+mod retransmit;
 mod state;
 mod timers;
 mod transmit;
 mod validate;
 mod window;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use fyke_clock::Instant;
@@ -53,7 +57,6 @@ use super::config::Config;
 use super::congestion::Controller;
 use super::handshake::{Initial, first_window, own_mss, own_window_scale};
 use super::rtt::{RttConfig, RttEstimator};
-use super::send_buffer::SendBuffer;
 use super::{Flags, Segment, SeqNum};
 use event::Events;
 pub use event::{CloseReason, Event};
@@ -62,7 +65,7 @@ use inbox::Inbox;
 pub use info::Info;
 use info::Stats;
 pub use options::ConnectionOption;
-use recovery::Flight;
+use outgoing::Outgoing;
 pub use state::State;
 use timers::Timers;
 use validate::{Challenges, Times};
@@ -114,7 +117,6 @@ pub struct Connection {
     receive: Receive,
     rtt: RttEstimator,
     congestion: Controller,
-    flight: Flight,
     timers: Timers,
     times: Times,
     challenges: Challenges,
@@ -156,6 +158,8 @@ struct Send {
     attempts: u8,
     /// The application writes no more: a FIN follows what is queued.
     fin: bool,
+    /// It was sent.
+    fin_sent: bool,
     /// A write was refused.
     blocked: bool,
     syn_resent: bool,
@@ -166,7 +170,9 @@ struct Send {
     last: Instant,
     /// The end of the last segment that was not full (RFC 9293, section 3.7.4, as Minshall has it).
     small: SeqNum,
-    buffer: SendBuffer,
+    /// The send buffer's size.
+    capacity: u32,
+    outgoing: Option<Box<Outgoing>>,
 }
 
 /// The receive sequence space, and what stands behind it. RCV.NXT is the assembler's.
@@ -248,7 +254,6 @@ impl Connection {
             receive: Receive::new(&config, initial, now),
             rtt,
             congestion: Controller::new(&config.congestion, u32::from(initial.path_mss), first),
-            flight: Flight::default(),
             timers: Timers::default(),
             times: Times { offset: initial.timestamp_offset, ..Times::default() },
             challenges: Challenges::default(),
@@ -321,15 +326,16 @@ impl Connection {
         own_mss(&self.config, self.send.path_mss)
     }
 
-    /// The peer's window from a segment that is no SYN.
-    fn scaled(&self, window: u16) -> u32 {
-        u32::from(window) << self.send.scale
+    /// The peer's window, in bytes.
+    fn window_of(&self, segment: &Segment) -> u32 {
+        // The window of a SYN is never scaled (RFC 7323, section 2.2).
+        let syn = segment.flags.contains(Flags::SYN);
+        u32::from(segment.window) << if syn { 0 } else { self.send.scale }
     }
 }
 
 impl Send {
     fn new(config: &Config, initial: Initial, now: Instant) -> Self {
-        let first = initial.iss + 1;
         Self {
             iss: initial.iss,
             una: initial.iss,
@@ -343,24 +349,21 @@ impl Send {
             scale: 0,
             attempts: 0,
             fin: false,
+            fin_sent: false,
             blocked: false,
             syn_resent: false,
             syn_sent: now,
             progress: now,
             last: now,
             small: initial.iss,
-            buffer: SendBuffer::new(first, config.send_buffer_bytes as usize),
+            capacity: config.send_buffer_bytes,
+            outgoing: None,
         }
     }
 
     /// Whether something was sent that the peer has not acknowledged.
     fn has_unacknowledged(&self) -> bool {
         self.una != self.nxt
-    }
-
-    /// Whether the FIN was sent.
-    fn fin_sent(&self) -> bool {
-        self.fin && self.nxt.is_after(self.buffer.end())
     }
 }
 

@@ -37,7 +37,7 @@ impl Connection {
 
     /// What was written and not sent.
     pub(super) fn unsent(&self) -> u32 {
-        self.send.buffer.end().saturating_distance_from(self.send.nxt)
+        self.send.data_end().saturating_distance_from(self.send.nxt)
     }
 
     /// What the peer's window leaves.
@@ -45,9 +45,9 @@ impl Connection {
         (self.send.una + self.send.wnd).saturating_distance_from(self.send.nxt)
     }
 
-    /// The next segment with new data, or the FIN.
-    pub(super) fn next_new(&mut self, now: Instant) -> Option<Text> {
-        if self.send.fin_sent() {
+    /// The next segment with new data, or the FIN, when the congestion window leaves `room`.
+    pub(super) fn next_new(&mut self, room: u32) -> Option<Text> {
+        if self.send.fin_sent {
             return None;
         }
         let (unsent, mss) = (self.unsent(), self.mss());
@@ -55,7 +55,7 @@ impl Connection {
             return None;
         }
         let window = self.window_left();
-        let room = window.min(self.congestion_room(now));
+        let room = window.min(room);
         let whole = self.super_segment(mss, room);
         let len = unsent.min(whole).min(room);
         // A FIN needs a number in the window, too.
@@ -77,7 +77,7 @@ impl Connection {
     }
 
     /// The most that goes to the device at once.
-    fn super_segment(&self, mss: u32, room: u32) -> u32 {
+    pub(super) fn super_segment(&self, mss: u32, room: u32) -> u32 {
         let whole = self.config.gso_bytes_max.min(room);
         (whole - whole % mss).max(mss)
     }
@@ -107,7 +107,7 @@ impl Connection {
         if !self.state.may_transmit() || self.send.has_unacknowledged() {
             return;
         }
-        let waits = self.unsent() > 0 || (self.send.fin && !self.send.fin_sent());
+        let waits = self.unsent() > 0 || (self.send.fin && !self.send.fin_sent);
         if !waits {
             self.timers.retransmit.clear();
             return;
@@ -126,7 +126,7 @@ impl Connection {
     pub(super) fn before_write(&mut self, now: Instant) {
         let idle = now.saturating_duration_since(self.send.last);
         let rto = self.rto();
-        let quiet = !self.send.has_unacknowledged() && self.send.buffer.is_empty();
+        let quiet = !self.send.has_unacknowledged() && self.send.kept() == 0;
         if quiet && self.state != State::SynSent && self.config.slow_start_after_idle && idle > rto
         {
             self.congestion.after_idle(now, idle, rto);

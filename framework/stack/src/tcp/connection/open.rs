@@ -159,7 +159,7 @@ impl Connection {
         self.send.attempts = 0;
         self.send.progress = now;
         self.state = if self.send.fin { State::FinWait1 } else { State::Established };
-        self.begin_congestion(now);
+        self.begin_congestion();
         self.events.connected = true;
         self.arm_keep_alive(now);
     }
@@ -191,7 +191,7 @@ impl Connection {
             return false;
         }
         self.syn_acknowledged(now, segment);
-        self.send.wnd = self.scaled(segment.window);
+        self.send.wnd = self.window_of(segment);
         self.send.wnd_max = self.send.wnd_max.max(self.send.wnd);
         self.send.wl1 = segment.seq;
         self.send.wl2 = segment.ack;

@@ -72,7 +72,10 @@ impl Connection {
                 self.receive.fixed = true;
             }
             ConnectionOption::SendBufferBytes(bytes) => {
-                self.send.buffer.set_capacity(bytes.max(1) as usize);
+                self.send.capacity = bytes.max(1);
+                if let Some(outgoing) = &mut self.send.outgoing {
+                    outgoing.buffer.set_capacity(bytes.max(1) as usize);
+                }
                 self.set_own(option);
                 self.tell_writable();
             }
@@ -82,7 +85,7 @@ impl Connection {
             }
             ConnectionOption::Congestion(_) => {
                 self.set_own(option);
-                self.begin_congestion(now);
+                self.begin_congestion();
             }
             _ => self.set_own(option),
         }

@@ -1,216 +1,261 @@
-//! What is in flight, what of it is lost, what goes again, and how much may be out at once.
+//! What acknowledgements say of the network: what arrived, what is lost, how much may be out.
+
+use core::time::Duration;
 
 use fyke_clock::Instant;
 
 use super::Connection;
-use super::timers::Purpose;
 use super::transmit::Text;
-use crate::tcp::congestion::{AckSample, Controller};
-use crate::tcp::{CloseReason, Segment, SeqNum};
-
-/// What was sent and not acknowledged.
-#[derive(Debug, Default)]
-pub(super) struct Flight {
-    /// From here to `until` goes again.
-    again: SeqNum,
-    until: SeqNum,
-    /// What is timed, when it was sent once.
-    timed: Option<(SeqNum, Instant)>,
-}
+use crate::tcp::congestion::AckSample;
+use crate::tcp::handshake::timestamp_clock;
+use crate::tcp::rtt::expected_samples;
+use crate::tcp::scoreboard::{Ack, Acked, Losses, NextSegment, Probe, ProbeResult, RecoveryKind};
+use crate::tcp::{Flags, Segment, SeqNum};
 
 impl Connection {
-    pub(super) fn forget_flight(&mut self) {
-        self.flight = Flight { again: self.send.nxt, until: self.send.nxt, timed: None };
-    }
-
-    /// The handshake is complete: what it agreed upon decides the first window.
-    pub(super) fn begin_congestion(&mut self, _now: Instant) {
-        let (mss, nxt) = (self.plain_mss(), self.send.nxt);
-        self.congestion = Controller::new(&self.config.congestion, mss, nxt);
-        if self.send.syn_resent && self.send.attempts > 1 {
-            self.congestion.syn_was_lost();
-        }
-        self.forget_flight();
-    }
-
-    /// Segments are of another size.
-    pub(super) fn mss_changed(&mut self) {
-        let (mss, untouched) = (self.plain_mss(), !self.state.is_synchronized());
-        self.congestion.set_mss(mss, &self.config.congestion, untouched);
-    }
-
-    /// What is in flight was cut for a path that carries less now.
-    pub(super) fn resegment(&mut self, now: Instant) {
-        self.flight.again = self.send.una;
-        self.flight.until = self.send.nxt;
-        self.flight.timed = None;
-        if self.send.has_unacknowledged() {
-            self.arm_retransmit(now);
-        }
-    }
-
     /// SND.NXT - SND.UNA.
     pub(super) fn outstanding(&self) -> u32 {
         self.send.nxt.saturating_distance_from(self.send.una)
     }
 
-    /// How much the congestion window leaves.
-    pub(super) fn congestion_room(&self, _now: Instant) -> u32 {
-        let again = self.flight.until.saturating_distance_from(self.flight.again);
-        let out = self.outstanding().saturating_sub(again);
+    /// How much the congestion window leaves. What duplicates say has left the network makes room
+    /// (RFC 3042, RFC 6675).
+    fn congestion_room(&self) -> u32 {
+        let Some(outgoing) = &self.send.outgoing else { return self.congestion.window() };
+        let board = &outgoing.board;
+        let out = if self.config.limited_transmit || board.in_recovery() {
+            board.pipe()
+        } else {
+            board.outstanding()
+        };
         self.congestion.window().saturating_sub(out)
     }
 
-    /// Takes in an acknowledgement at or after SND.UNA.
-    pub(super) fn recover_with(&mut self, now: Instant, segment: &Segment, _window: bool) {
-        let ack = segment.ack;
-        let newly = ack.saturating_distance_from(self.send.una);
-        if newly == 0 {
-            return;
+    /// Takes in an acknowledgement at or after SND.UNA; `same_window` when it told no other.
+    pub(super) fn recover_with(&mut self, now: Instant, segment: &Segment, same_window: bool) {
+        let limited_by = self.send.una;
+        let min_rtt = self.rtt.min_rtt();
+        let echo = self.echoed_at(now, segment);
+        let duplicate = self.is_duplicate(segment, same_window);
+        let Some(outgoing) = &mut self.send.outgoing else { return };
+        let limited = limited_by.is_before(outgoing.limited_until);
+        let acked = outgoing.board.on_ack(&Ack {
+            now,
+            ack: segment.ack,
+            blocks: segment.options.sack.as_slice(),
+            duplicate,
+            echo,
+            min_rtt,
+        });
+        self.measure(now, segment, &acked);
+        let Some(outgoing) = &mut self.send.outgoing else { return };
+        let losses = outgoing.board.detect_losses(now, &self.rtt);
+        if acked.advanced > 0 {
+            self.advance(now, segment);
         }
-        let limited = self.congestion.is_limiting(self.outstanding());
-        let rtt = self.flight.timed.filter(|(seq, _)| ack.is_after(*seq)).map(|(_, at)| now - at);
-        if let Some(rtt) = rtt.or_else(|| self.echoed_rtt(now, segment)) {
-            self.rtt.sample(now, rtt, 1);
-            self.flight.timed = None;
-        }
-        self.send.una = ack;
-        self.send.buffer.advance(ack);
-        self.flight.again = self.flight.again.max(ack);
-        self.flight.until = self.flight.until.max(ack);
-        self.send.attempts = 0;
-        self.send.progress = now;
-        self.soft_error = false;
-        let pipe = self.outstanding();
+        self.react(&acked, losses);
+        self.take_echo(segment, &acked);
         self.congestion.on_ack(&AckSample {
             now,
-            una: ack,
+            una: self.send.una,
             nxt: self.send.nxt,
-            delivered: newly,
-            pipe,
-            safe: true,
-            rtt,
+            delivered: acked.delivered,
+            pipe: self.send.pipe(),
+            safe: acked.advanced > 0 && losses.bytes == 0,
+            rtt: acked.rtt,
             srtt: self.rtt.srtt().unwrap_or_default(),
             limited,
         });
-        if self.flight.again == self.flight.until {
+        self.note_reorder(losses);
+        self.after_acknowledgement(now, &acked);
+    }
+
+    /// A duplicate acknowledgement in the sense of RFC 5681, section 2.
+    fn is_duplicate(&self, segment: &Segment, same_window: bool) -> bool {
+        segment.ack == self.send.una
+            && self.send.has_unacknowledged()
+            && same_window
+            && segment.sequence_length() == 0
+    }
+
+    /// Round-trip samples: of what was sent once (Karn), else by the echoed timestamp.
+    fn measure(&mut self, now: Instant, segment: &Segment, acked: &Acked) {
+        let sample = match acked.rtt {
+            Some(rtt) => Some(rtt),
+            None if acked.advanced > 0 => self.echoed_rtt(now, segment),
+            None => None,
+        };
+        if let Some(rtt) = sample {
+            let flight = self.outstanding();
+            self.rtt.sample(now, rtt, expected_samples(flight, self.plain_mss()));
+        }
+    }
+
+    /// SND.UNA goes on.
+    fn advance(&mut self, now: Instant, segment: &Segment) {
+        self.send.una = segment.ack;
+        self.send.attempts = 0;
+        self.send.progress = now;
+        self.soft_error = false;
+        if let Some(outgoing) = &mut self.send.outgoing {
+            outgoing.buffer.advance(segment.ack);
+            outgoing.restarted = now;
+            outgoing.force = false;
+        }
+    }
+
+    /// Recoveries end, were for nothing, or begin.
+    fn react(&mut self, acked: &Acked, losses: Losses) {
+        let flight = self.outstanding();
+        if acked.spurious.is_some() {
+            self.congestion.undo();
+            self.stats.undone = self.stats.undone.saturating_add(1);
+            if acked.recovered == Some(RecoveryKind::Timeout) {
+                self.rtt.reset_back_off();
+            }
+        } else if acked.recovered.is_some() {
             self.congestion.on_recovered();
         }
-        if self.send.has_unacknowledged() {
-            self.arm_retransmit(now);
-        } else {
-            self.timers.retransmit.clear();
+        if acked.probe == Some(ProbeResult::Repaired) {
+            self.congestion.on_probe_repaired(flight);
+            self.due.cwr = true;
+        }
+        self.begin_recovery(losses, acked.recover_fs);
+    }
+
+    /// Losses were found: unless one runs, a recovery begins.
+    pub(super) fn begin_recovery(&mut self, losses: Losses, recover_fs: u32) {
+        let flight = self.outstanding();
+        let Some(outgoing) = &mut self.send.outgoing else { return };
+        if losses.bytes == 0 || outgoing.board.in_recovery() {
+            return;
+        }
+        outgoing.board.enter_recovery();
+        self.congestion.on_loss(flight, recover_fs);
+        self.due.cwr = true;
+        self.stats.recoveries = self.stats.recoveries.saturating_add(1);
+    }
+
+    /// The peer echoes a router's mark (RFC 3168, section 6.1.2).
+    fn take_echo(&mut self, segment: &Segment, acked: &Acked) {
+        let echoes = self.agreed.ecn
+            && segment.flags.contains(Flags::ECE)
+            && !segment.flags.contains(Flags::SYN);
+        if echoes && acked.delivered > 0 {
+            let flight = self.outstanding();
+            self.due.cwr |= self.congestion.on_ecn(flight, self.send.una, self.send.nxt);
         }
     }
 
-    /// The next lost segment.
-    pub(super) fn next_retransmission(&mut self, now: Instant) -> Option<Text> {
-        let flight = &self.flight;
-        if !flight.again.is_before(flight.until) || self.congestion_room(now) == 0 {
-            return None;
-        }
-        let seq = flight.again;
-        let data_end = self.send.buffer.end().min(flight.until);
-        let len = data_end.saturating_distance_from(seq).min(self.mss());
-        let fin = self.send.fin_sent() && seq + len == self.send.buffer.end();
-        Some(Text { seq, len, fin, again: true })
-    }
-
-    /// A segment with text goes out.
-    pub(super) fn note_sent(&mut self, now: Instant, text: Text) {
-        if text.again {
-            self.flight.again = text.end();
-            self.flight.timed = None;
-        } else {
-            if !self.send.has_unacknowledged() {
-                self.send.progress = now;
-            }
-            if self.flight.timed.is_none() {
-                self.flight.timed = Some((text.seq, now));
-            }
-            self.send.nxt = text.end();
-            self.flight.again = self.flight.again.max(text.seq);
-            if self.flight.again == self.flight.until {
-                self.flight.again = text.end();
-            }
-            self.flight.until = self.flight.again.max(self.flight.until);
-        }
-        if text.len > 0 && text.len < self.plain_mss() {
-            self.send.small = text.end();
-        }
-        self.due.push = false;
-        self.send.last = now;
-        self.congestion.on_sent(text.len);
-        if !self.timers.retransmit.is_set() || self.timers.purpose != Purpose::Retransmit {
-            self.arm_retransmit(now);
+    fn note_reorder(&mut self, losses: Losses) {
+        if let Some(outgoing) = &mut self.send.outgoing {
+            outgoing.reorder = losses.timer;
         }
     }
 
-    /// Nothing came back in time: all of it goes again.
-    pub(super) fn on_retransmission_timeout(&mut self, now: Instant) {
+    fn after_acknowledgement(&mut self, now: Instant, acked: &Acked) {
         if !self.send.has_unacknowledged() {
-            return;
+            self.timers.retransmit.clear();
+            self.grow_send_buffer();
+            self.release_outgoing();
+        } else if acked.advanced > 0 || acked.delivered > 0 || self.reorder_is_waited_for() {
+            self.grow_send_buffer();
+            self.arm_recovery(now);
         }
-        if self.is_over_user_timeout(now) {
-            self.reset_with(CloseReason::UserTimeout);
-            return;
-        }
-        let limit = if self.orphan { self.config.orphan_retries } else { self.config.retries };
-        if self.send.attempts >= limit {
-            self.give_up();
-            return;
-        }
-        self.congestion.on_rto(self.outstanding(), self.send.attempts == 0);
-        self.send.attempts += 1;
-        self.rtt.back_off();
-        self.flight.again = self.send.una;
-        self.flight.until = self.send.nxt;
-        self.flight.timed = None;
-        self.stats.timeouts += 1;
-        self.arm_retransmit(now);
     }
 
-    fn give_up(&mut self) {
-        let reason = if self.soft_error { CloseReason::Unreachable } else { CloseReason::TimedOut };
-        self.reset_with(reason);
+    fn reorder_is_waited_for(&self) -> bool {
+        self.send.outgoing.as_ref().is_some_and(|outgoing| outgoing.reorder.is_some())
     }
 
-    pub(super) fn on_tail_loss_probe(&mut self, now: Instant) {
-        self.on_retransmission_timeout(now);
+    /// Twice the window, so that the next flight is there when this one is acknowledged.
+    fn grow_send_buffer(&mut self) {
+        let wanted = self.congestion.window().saturating_mul(2);
+        let wanted = wanted.min(self.config.send_buffer_bytes_max);
+        if wanted > self.send.capacity {
+            self.send.capacity = wanted;
+            if let Some(outgoing) = &mut self.send.outgoing {
+                outgoing.buffer.set_capacity(wanted as usize);
+            }
+        }
     }
 
-    pub(super) fn on_reorder_timer(&mut self, now: Instant) {
-        self.on_retransmission_timeout(now);
+    /// What goes out next of data and FIN: a probe, what is lost, what is new.
+    pub(super) fn next_text(&mut self) -> Option<Text> {
+        let mss = self.mss();
+        let room = self.congestion_room();
+        let outgoing = self.send.outgoing.as_mut()?;
+        if let Some(probe) = outgoing.probe {
+            let text = match probe {
+                Probe::New => self.next_new(mss),
+                Probe::Again(seq, len) => Some(self.again(seq, len.min(mss))),
+            };
+            if text.is_none()
+                && let Some(outgoing) = &mut self.send.outgoing
+            {
+                outgoing.probe = None;
+            }
+            return text;
+        }
+        if outgoing.force
+            && let Some((seq, len)) = outgoing.board.next_lost(mss)
+        {
+            return Some(self.again(seq, len));
+        }
+        // Whole segments only: what is left of the window is for the next acknowledgement.
+        let whole = self.super_segment(mss, room);
+        let unsent = self.unsent() > 0 || (self.send.fin && !self.send.fin_sent);
+        let new = unsent && self.window_left() > 0;
+        let next = self.send.outgoing.as_mut()?.board.next_segment(new, whole)?;
+        match next {
+            NextSegment::New => self.next_new(room).or_else(|| self.next_again(whole, room)),
+            NextSegment::Lost(seq, len) | NextSegment::Unsure(seq, len) => {
+                self.fits(len, room).then(|| self.again(seq, len))
+            }
+        }
     }
 
-    /// The window is closed and nothing is in flight: the timer that finds out when it opens.
-    pub(super) fn arm_persist(&mut self, now: Instant) {
-        let at = now + self.rto().min(self.config.persist_max);
-        self.arm(Purpose::Persist, at);
+    /// What goes again when nothing new can go.
+    fn next_again(&mut self, whole: u32, room: u32) -> Option<Text> {
+        match self.send.outgoing.as_mut()?.board.next_segment(false, whole)? {
+            NextSegment::New => None,
+            NextSegment::Lost(seq, len) | NextSegment::Unsure(seq, len) => {
+                self.fits(len, room).then(|| self.again(seq, len))
+            }
+        }
     }
 
-    /// Asks for the window (RFC 9293, section 3.8.6.1): for ever, as long as somebody answers and
-    /// somebody cares.
-    pub(super) fn on_persist_timer(&mut self, now: Instant) {
-        if self.send.has_unacknowledged() || !self.state.may_transmit() {
-            return;
-        }
-        if self.is_over_user_timeout(now) {
-            self.reset_with(CloseReason::UserTimeout);
-            return;
-        }
-        if self.orphan && self.send.attempts >= self.config.orphan_probes {
-            self.give_up();
-            return;
-        }
-        self.send.attempts = self.send.attempts.saturating_add(1);
-        if self.window_left() > 0 && self.unsent() > 0 {
-            // A small segment was held back for too long.
-            self.due.push = true;
-            return;
-        }
-        self.rtt.back_off();
-        self.due.probe = true;
-        self.arm_persist(now);
+    /// A retransmission waits until the window has room for all of it, unless nothing is in flight
+    /// whose acknowledgement could make room.
+    fn fits(&self, len: u32, room: u32) -> bool {
+        room >= len || self.send.pipe() == 0
+    }
+
+    /// A range that was sent before, which may end in the FIN.
+    fn again(&self, seq: SeqNum, len: u32) -> Text {
+        let data = self.send.data_end().saturating_distance_from(seq).min(len);
+        Text { seq, len: data, fin: len > data, again: true }
+    }
+
+    /// How long ago our clock showed what the segment echoes, in its milliseconds.
+    fn echoed_ticks(&self, now: Instant, segment: &Segment) -> Option<u32> {
+        let echo = segment.options.timestamp.filter(|_| self.agreed.timestamps)?.echo;
+        let elapsed = timestamp_clock(now, self.times.offset).wrapping_sub(echo);
+        // Half the clock's circle is no round trip but a peer that echoes nonsense.
+        (elapsed < 1 << 31).then_some(elapsed)
+    }
+
+    /// The last moment at which our timestamp clock showed what the segment echoes.
+    fn echoed_at(&self, now: Instant, segment: &Segment) -> Option<Instant> {
+        let elapsed = self.echoed_ticks(now, segment)?;
+        let tick = now.as_nanos() / 1_000_000;
+        let end = (tick.saturating_sub(u64::from(elapsed)) + 1) * 1_000_000;
+        Some(Instant::from_nanos(end - 1))
+    }
+
+    /// The round trip that an echoed timestamp tells.
+    pub(super) fn echoed_rtt(&self, now: Instant, segment: &Segment) -> Option<Duration> {
+        let ticks = self.echoed_ticks(now, segment)?;
+        Some(Duration::from_millis(u64::from(ticks.max(1))))
     }
 }

@@ -148,7 +148,7 @@ impl Connection {
         if !self.state.may_transmit() {
             return false;
         }
-        let Some(text) = self.next_retransmission(now).or_else(|| self.next_new(now)) else {
+        let Some(text) = self.next_text() else {
             return false;
         };
         let mut segment = self.bare(now);
@@ -157,7 +157,7 @@ impl Connection {
             segment.flags |= Flags::FIN;
         }
         // The peer's application should have it now: nothing follows.
-        if text.len > 0 && text.seq + text.len == self.send.buffer.end() {
+        if text.len > 0 && text.seq + text.len == self.send.data_end() {
             segment.flags |= Flags::PSH;
         }
         let mss = self.mss();
@@ -165,12 +165,15 @@ impl Connection {
             segment.gso_size = u16::try_from(mss).unwrap_or(u16::MAX);
         }
         self.mark_ecn(&mut segment, text);
-        self.note_sent(now, text);
+        self.note_sent(now, text, text.len.div_ceil(mss).max(1));
         self.acknowledged();
         self.receive.quick = 0;
-        let chunks = self.send.buffer.chunks(text.seq, text.len as usize);
         self.stats.note_sent(&segment, text);
-        out.send(&segment, Payload::new(chunks, text.len as usize));
+        let payload = match self.send.chunks(text) {
+            Some(chunks) => Payload::new(chunks, text.len as usize),
+            None => Payload::default(),
+        };
+        out.send(&segment, payload);
         true
     }
 

@@ -1,0 +1,193 @@
+//! What was written and what of it is in flight: exists while there is any.
+
+use alloc::boxed::Box;
+
+use fyke_clock::Instant;
+
+use super::transmit::Text;
+use super::{Connection, Send};
+use crate::tcp::SeqNum;
+use crate::tcp::config::Config;
+use crate::tcp::congestion::Controller;
+use crate::tcp::scoreboard::{Detection, Probe, Scoreboard, ScoreboardConfig};
+use crate::tcp::send_buffer::{Chunks, SendBuffer};
+
+/// The sending half while it has something to do.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) buffer: SendBuffer,
+    pub(super) board: Scoreboard,
+    /// A tail loss probe that goes out next.
+    pub(super) probe: Option<Probe>,
+    /// After a time-out one segment goes again whatever the window says.
+    pub(super) force: bool,
+    /// When the retransmission timer was restarted last.
+    pub(super) restarted: Instant,
+    /// The congestion window was full when SND.NXT was here.
+    pub(super) limited_until: SeqNum,
+    /// When to look for losses again.
+    pub(super) reorder: Option<Instant>,
+}
+
+impl Send {
+    /// The number after the last byte that was written.
+    pub(super) fn data_end(&self) -> SeqNum {
+        match &self.outgoing {
+            Some(outgoing) => outgoing.buffer.end(),
+            None => self.nxt.max(self.iss + 1),
+        }
+    }
+
+    /// Bytes that are kept for the peer.
+    pub(super) fn kept(&self) -> usize {
+        self.outgoing.as_ref().map_or(0, |outgoing| outgoing.buffer.len())
+    }
+
+    /// Room in the send buffer.
+    pub(super) fn free(&self) -> usize {
+        (self.capacity as usize).saturating_sub(self.kept())
+    }
+
+    /// What was sent and may be in the network.
+    pub(super) fn pipe(&self) -> u32 {
+        self.outgoing.as_ref().map_or(0, |outgoing| outgoing.board.pipe())
+    }
+
+    /// The bytes of a segment, where the application's buffers are.
+    pub(super) fn chunks(&self, text: Text) -> Option<Chunks<'_>> {
+        let outgoing = self.outgoing.as_ref()?;
+        Some(outgoing.buffer.chunks(text.seq, text.len as usize))
+    }
+}
+
+impl Connection {
+    /// The sending half, made when the first byte (or the FIN) comes.
+    pub(super) fn outgoing(&mut self) -> &mut Outgoing {
+        let start = self.send.nxt.max(self.send.iss + 1);
+        let capacity = self.send.capacity as usize;
+        let (config, mss, sack) = (&self.config, self.plain_mss(), self.agreed.sack);
+        let ends = self.congestion.ends_with_partial_ack();
+        self.send.outgoing.get_or_insert_with(|| {
+            Box::new(Outgoing {
+                buffer: SendBuffer::new(start, capacity),
+                board: Scoreboard::new(&board_config(config, sack, ends), start, mss),
+                probe: None,
+                force: false,
+                restarted: Instant::ZERO,
+                limited_until: start,
+                reorder: None,
+            })
+        })
+    }
+
+    /// Gives the sending half back when nothing is left in it and it has learned nothing worth
+    /// keeping.
+    pub(super) fn release_outgoing(&mut self) {
+        let idle = self.send.outgoing.as_ref().is_some_and(|outgoing| {
+            let board = &outgoing.board;
+            outgoing.buffer.is_empty()
+                && board.outstanding() == 0
+                && (!board.reordering_seen() && board.recovery().is_none())
+        });
+        if idle && (!self.send.fin || self.send.fin_sent) && !self.congestion.can_undo() {
+            self.send.outgoing = None;
+        }
+    }
+
+    pub(super) fn forget_outgoing(&mut self) {
+        self.send.outgoing = None;
+    }
+
+    /// The handshake is complete: what it agreed upon decides the first window, and how losses are
+    /// found.
+    pub(super) fn begin_congestion(&mut self) {
+        let (mss, nxt) = (self.plain_mss(), self.send.nxt);
+        self.congestion = Controller::new(&self.config.congestion, mss, nxt);
+        // One lost SYN may be chance (RFC 6928, section 3); more are congestion.
+        if self.send.attempts > 1 {
+            self.congestion.syn_was_lost();
+        }
+        let detection = detection(&self.config, self.agreed.sack);
+        if let Some(outgoing) = &mut self.send.outgoing {
+            outgoing.board.negotiated(detection, mss);
+        }
+    }
+
+    /// Segments are of another size.
+    pub(super) fn mss_changed(&mut self) {
+        let (mss, untouched) = (self.plain_mss(), !self.state.is_synchronized());
+        self.congestion.set_mss(mss, &self.config.congestion, untouched);
+        let detection = detection(&self.config, self.agreed.sack);
+        if let Some(outgoing) = &mut self.send.outgoing {
+            outgoing.board.negotiated(detection, mss);
+        }
+    }
+
+    /// What is in flight was cut for a path that carries less now: it goes again, in pieces, and
+    /// that is no sign of congestion (RFC 1191, section 6.5).
+    pub(super) fn resegment(&mut self, now: Instant) {
+        if let Some(outgoing) = &mut self.send.outgoing
+            && outgoing.board.outstanding() > 0
+        {
+            outgoing.board.mark_all_lost(false);
+            outgoing.restarted = now;
+            self.arm_recovery(now);
+        }
+    }
+
+    /// A segment with text goes out.
+    pub(super) fn note_sent(&mut self, now: Instant, text: Text, segments: u32) {
+        let taken = text.end().saturating_distance_from(text.seq);
+        let was_quiet = !self.send.has_unacknowledged();
+        if text.len > 0 && text.len < self.plain_mss() {
+            self.send.small = text.end();
+        }
+        if !text.again {
+            self.send.nxt = text.end();
+            self.send.fin_sent |= text.fin;
+        }
+        if was_quiet {
+            self.send.progress = now;
+        }
+        self.due.push = false;
+        self.send.last = now;
+        self.congestion.on_sent(text.len);
+        let (nxt, window_full) = (self.send.nxt, &self.congestion);
+        let outgoing = self.send.outgoing.as_mut();
+        let Some(outgoing) = outgoing else { return };
+        if text.again {
+            outgoing.board.on_resent(now, text.seq, taken);
+        } else {
+            outgoing.board.on_sent(now, taken, segments);
+        }
+        outgoing.force = false;
+        if let Some(probe) = outgoing.probe.take() {
+            outgoing.board.on_probe_sent(probe);
+            outgoing.restarted = now;
+        }
+        if was_quiet {
+            outgoing.restarted = now;
+        }
+        if window_full.is_limiting(outgoing.board.pipe()) {
+            outgoing.limited_until = nxt;
+        }
+        self.arm_recovery(now);
+    }
+}
+
+fn detection(config: &Config, sack: bool) -> Detection {
+    match (sack, config.rack) {
+        (true, true) => Detection::Rack,
+        (true, false) => Detection::Sack,
+        (false, _) => Detection::NewReno,
+    }
+}
+
+fn board_config(config: &Config, sack: bool, partial_ack_ends: bool) -> ScoreboardConfig {
+    ScoreboardConfig {
+        detection: detection(config, sack),
+        entries_max: config.scoreboard_entries_max,
+        partial_ack_ends,
+        ..ScoreboardConfig::default()
+    }
+}

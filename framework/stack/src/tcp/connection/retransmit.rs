@@ -1,0 +1,156 @@
+//! The first timer: time-outs (RFC 6298), tail loss probes and reordering (RFC 8985), closed windows
+//! (RFC 9293, section 3.8.6.1).
+
+use core::time::Duration;
+
+use fyke_clock::Instant;
+
+use super::Connection;
+use super::timers::Purpose;
+use crate::tcp::CloseReason;
+
+/// The least a timer waits, so that none can be set to now again and again.
+const TIMER_LEAST: Duration = Duration::from_nanos(1);
+
+impl Connection {
+    /// Sets the timer for what is in flight: the reordering window's end, a probe or the time-out,
+    /// whichever is meant to come next.
+    pub(super) fn arm_recovery(&mut self, now: Instant) {
+        let Some(outgoing) = &self.send.outgoing else { return };
+        if outgoing.board.outstanding() == 0 {
+            return;
+        }
+        let least = now + TIMER_LEAST;
+        let time_out = (outgoing.restarted + self.rto()).max(least);
+        if let Some(at) = outgoing.reorder {
+            self.arm(Purpose::Reorder, at.max(least).min(time_out));
+            return;
+        }
+        let probe = if self.config.tail_loss_probe && self.send.attempts == 0 {
+            outgoing.board.probe_timeout(&self.rtt).map(|wait| (now + wait).max(least))
+        } else {
+            None
+        };
+        match probe {
+            Some(at) if at < time_out => self.arm(Purpose::TailLoss, at),
+            _ => self.arm(Purpose::Retransmit, time_out),
+        }
+    }
+
+    /// Nothing came back in time.
+    pub(super) fn on_retransmission_timeout(&mut self, now: Instant) {
+        if !self.send.has_unacknowledged() || self.is_given_up(now) {
+            return;
+        }
+        let flight = self.outstanding();
+        self.rtt.back_off();
+        self.stats.timeouts = self.stats.timeouts.saturating_add(1);
+        self.send.attempts = self.send.attempts.saturating_add(1);
+        let Some(outgoing) = &mut self.send.outgoing else { return };
+        let timed_out = outgoing.board.on_timeout(now, &self.rtt);
+        outgoing.force = true;
+        outgoing.probe = None;
+        outgoing.reorder = None;
+        outgoing.restarted = now;
+        self.congestion.on_rto(flight, timed_out.first);
+        self.due.cwr = true;
+        self.suspect_black_hole(now);
+        self.arm_recovery(now);
+    }
+
+    /// Whether it was for nothing so long that the connection has ended now.
+    fn is_given_up(&mut self, now: Instant) -> bool {
+        if self.is_over_user_timeout(now) {
+            self.reset_with(CloseReason::UserTimeout);
+            return true;
+        }
+        let limit = if self.orphan { self.config.orphan_retries } else { self.config.retries };
+        if self.send.attempts >= limit {
+            self.give_up();
+            return true;
+        }
+        false
+    }
+
+    fn give_up(&mut self) {
+        let reason = if self.soft_error { CloseReason::Unreachable } else { CloseReason::TimedOut };
+        self.reset_with(reason);
+    }
+
+    /// Full segments vanish and nobody says why: smaller ones may get through (RFC 4821, section
+    /// 7.7; RFC 8899).
+    fn suspect_black_hole(&mut self, now: Instant) {
+        let config = &self.config;
+        let enough =
+            config.black_hole_timeouts > 0 && self.send.attempts >= config.black_hole_timeouts;
+        let smaller = config.black_hole_mss.max(config.mss_min);
+        if enough && self.outstanding() >= self.plain_mss() && smaller < self.send.path_mss {
+            self.set_path_mss(now, smaller);
+        }
+    }
+
+    /// Acknowledgements stopped coming: one segment more, so that its acknowledgement tells what
+    /// is missing.
+    pub(super) fn on_tail_loss_probe(&mut self, now: Instant) {
+        if !self.send.has_unacknowledged() {
+            return;
+        }
+        if self.is_over_user_timeout(now) {
+            self.reset_with(CloseReason::UserTimeout);
+            return;
+        }
+        let new = self.unsent() > 0 && self.window_left() >= self.unsent().min(self.mss());
+        if let Some(outgoing) = &mut self.send.outgoing {
+            outgoing.probe = outgoing.board.probe(new);
+            outgoing.restarted = now;
+        }
+        // A probe that cannot go is followed by the time-out all the same.
+        let time_out = now + self.rto();
+        self.arm(Purpose::Retransmit, time_out);
+    }
+
+    /// What may have been reordered had its time.
+    pub(super) fn on_reorder_timer(&mut self, now: Instant) {
+        let Some(outgoing) = &mut self.send.outgoing else { return };
+        let losses = outgoing.board.detect_losses(now, &self.rtt);
+        outgoing.reorder = losses.timer;
+        let recover_fs = outgoing.board.outstanding() - outgoing.board.sacked();
+        if losses.bytes == 0 && now >= outgoing.restarted + self.rto() {
+            self.on_retransmission_timeout(now);
+            return;
+        }
+        self.begin_recovery(losses, recover_fs);
+        self.arm_recovery(now);
+    }
+
+    /// The window is closed and nothing is in flight: the timer that finds out when it opens.
+    pub(super) fn arm_persist(&mut self, now: Instant) {
+        let at = now + self.rto().min(self.config.persist_max).max(TIMER_LEAST);
+        self.arm(Purpose::Persist, at);
+    }
+
+    /// Asks for the window (RFC 9293, section 3.8.6.1): for ever, as long as somebody answers and
+    /// somebody cares.
+    pub(super) fn on_persist_timer(&mut self, now: Instant) {
+        if self.send.has_unacknowledged() || !self.state.may_transmit() {
+            return;
+        }
+        if self.is_over_user_timeout(now) {
+            self.reset_with(CloseReason::UserTimeout);
+            return;
+        }
+        if self.orphan && self.send.attempts >= self.config.orphan_probes {
+            self.give_up();
+            return;
+        }
+        self.send.attempts = self.send.attempts.saturating_add(1);
+        if self.window_left() > 0 {
+            // A small segment was held back for too long.
+            self.due.push = true;
+            return;
+        }
+        self.rtt.back_off();
+        self.due.probe = true;
+        self.arm_persist(now);
+    }
+}
