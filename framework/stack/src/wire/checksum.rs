@@ -161,22 +161,22 @@ impl PseudoHeader {
     /// The pseudo-header's sum for a transport header and payload of `length` bytes in all.
     #[must_use]
     pub fn sum(&self, protocol: IpProtocol, length: usize) -> Sum {
-        let mut sum = Sum::new();
-        match self {
+        // 2^16 is 1 modulo 2^16 - 1, so wider numbers are added as they are and folded once. IPv4's
+        // length has 16 bits, IPv6's has 32, and the upper half of a short one adds nothing.
+        let fixed = u64::from(protocol.0) + (length as u64 & 0xffff_ffff);
+        let addresses = match *self {
             Self::V4 { source, destination } => {
-                sum.add(&source.octets());
-                sum.add(&destination.octets());
+                u64::from(source.to_bits()) + u64::from(destination.to_bits())
             }
             Self::V6 { source, destination } => {
-                sum.add(&source.octets());
-                sum.add(&destination.octets());
+                let words = |address: Ipv6Addr| {
+                    let bits = address.to_bits();
+                    halves(bits as u64) + halves((bits >> 64) as u64)
+                };
+                words(source) + words(destination)
             }
-        }
-        sum.add_word(u16::from(protocol.0));
-        // IPv4's length has 16 bits, IPv6's has 32, and the upper half of a short one adds nothing.
-        sum.add_word((length >> 16) as u16);
-        sum.add_word(length as u16);
-        sum
+        };
+        Sum { value: fold(fixed + addresses), odd: false }
     }
 }
 

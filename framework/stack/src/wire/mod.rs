@@ -9,8 +9,23 @@
 //! * a **value** (`Header`, `Message`) that implements [`Emit`]: the header alone. The payload stays
 //!   where it is, and what is to be done about the checksum is said apart, by a [`ChecksumIntent`].
 //!
+//! Messages whose fields have fixed places (ARP, a fragment header, virtio's header) are values that
+//! parse themselves.
+//!
+//! | layer | modules |
+//! |---|---|
+//! | link | [`ethernet`], [`arp`], [`virtio_net`] |
+//! | internet | [`ipv4`], [`ipv6`] with extension headers |
+//! | control | [`icmpv4`], [`icmpv6`], [`Quoted`] packets, [`ndp`], [`mld`], [`igmp`], [`multicast`] |
+//! | transport | [`tcp`], [`udp`] |
+//! | all of them | [`checksum`], [`pretty`] printing, [`pcapng`] captures |
+//!
+//! Every loop over what a peer sent ends: each step takes at least one byte, IPv6's extension
+//! headers and their options have budgets besides, and printing looks only a few packets deep.
+//!
 //! Numbers are plain integers, addresses those of [`core::net`]. Nothing in here knows any other
-//! module of the crate.
+//! module of the crate. Not here: jumbograms (RFC 2675), AH and ESP, the extensions of ICMP errors
+//! (RFC 4884), and what is in an 802.3 frame.
 
 pub mod arp;
 pub mod checksum;

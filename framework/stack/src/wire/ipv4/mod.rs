@@ -220,7 +220,7 @@ impl<'a> Packet<'a> {
 }
 
 /// An IPv4 header to emit. Its checksum is always filled in: devices do not do that.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// DSCP and ECN.
     pub traffic_class: u8,
