@@ -64,15 +64,15 @@ impl App {
     }
 
     fn answer(&self, cx: &mut ServiceContext<'_>, request: Request) -> Reply {
-        match request.head.path() {
-            "/plaintext" => text("Hello, World!"),
-            "/json" => json(),
-            "/" => self.root(cx, request),
-            "/echo" => own_text(header_lines(&request.head)),
-            "/cookie" => own_text(cookies(&request.head)),
-            "*" => Response::new(Status::NO_CONTENT).block(&ALLOW).into(),
-            path => match (path.strip_prefix("/files/"), &self.files) {
-                _ if hides_control(path) => bad_target(),
+        match request.head.path_bytes() {
+            b"/plaintext" => text("Hello, World!"),
+            b"/json" => json(),
+            b"/" => self.root(cx, request),
+            b"/echo" => own_text(header_lines(&request.head)),
+            b"/cookie" => own_text(cookies(&request.head)),
+            b"*" => Response::new(Status::NO_CONTENT).block(&ALLOW).into(),
+            path if hides_control(path) => bad_target(),
+            _ => match (request.head.path().strip_prefix("/files/"), &self.files) {
                 (Some(path), Some(files)) => files.reply(cx, &request.head, path),
                 _ => not_found(),
             },
@@ -147,9 +147,9 @@ fn cookies(head: &RequestHead) -> Vec<u8> {
 
 /// Whether a path hides NUL, a line break or another control character behind a percent sign. It
 /// names nothing here, and is there to mislead whoever decodes it.
-fn hides_control(path: &str) -> bool {
+fn hides_control(path: &[u8]) -> bool {
     let digit = |b: u8| char::from(b).to_digit(16);
-    path.as_bytes().windows(3).any(|w| match (w[0], digit(w[1]), digit(w[2])) {
+    path.windows(3).any(|w| match (w[0], digit(w[1]), digit(w[2])) {
         (b'%', Some(high), Some(low)) => high < 2 || (high == 7 && low == 15),
         _ => false,
     })

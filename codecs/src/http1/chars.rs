@@ -19,7 +19,24 @@ pub(crate) static TOKEN: [bool; 256] = {
 /// Length of the token at the start of `bytes`.
 #[inline]
 pub(crate) fn token_len(bytes: &[u8]) -> usize {
-    bytes.iter().position(|&b| !TOKEN[usize::from(b)]).unwrap_or(bytes.len())
+    prefix_len(bytes, &TOKEN)
+}
+
+/// How many bytes at the start of `bytes` the table names.
+///
+/// Eight at a time, so that the end of the slice is looked for once in eight bytes.
+#[inline]
+pub(crate) fn prefix_len(bytes: &[u8], table: &[bool; 256]) -> usize {
+    let mut len = 0;
+    while let Some(block) = bytes[len..].first_chunk::<8>() {
+        for &b in block {
+            if !table[usize::from(b)] {
+                return len;
+            }
+            len += 1;
+        }
+    }
+    len + bytes[len..].iter().position(|&b| !table[usize::from(b)]).unwrap_or(bytes.len() - len)
 }
 
 /// Whether all of `bytes` is one token (RFC 9110 section 5.6.2): not empty, only `tchar`.
@@ -41,13 +58,19 @@ pub(crate) fn is_field_value(bytes: &[u8]) -> bool {
 #[inline]
 pub(crate) fn field_value_len(bytes: &[u8]) -> usize {
     const BLOCK: usize = 32;
+    // Most values are short. Of the long ones whole blocks without any control character are passed
+    // over, as the compiler makes vectors of that.
     let mut len = 0;
-    // Whole blocks without any control character; the compiler makes vectors of it.
-    while let Some(block) = bytes[len..].first_chunk::<BLOCK>() {
-        if block.iter().fold(false, |found, &b| found | (b < 0x20) | (b == 0x7f)) {
-            break;
+    if let Some(Some(start)) = bytes.first_chunk::<BLOCK>().map(|block| block.first_chunk::<16>())
+        && !has_control(start)
+    {
+        len = 16;
+        while let Some(block) = bytes[len..].first_chunk::<BLOCK>() {
+            if has_control(block) {
+                break;
+            }
+            len += BLOCK;
         }
-        len += BLOCK;
     }
     while let Some(word) = bytes[len..].first_chunk::<8>() {
         match controls(u64::from_le_bytes(*word)) {
@@ -62,6 +85,12 @@ pub(crate) fn field_value_len(bytes: &[u8]) -> usize {
         }
     }
     len + bytes[len..].iter().position(|&b| !is_plain(b)).unwrap_or(bytes.len() - len)
+}
+
+/// Whether there is a control character among these bytes, HTAB included.
+#[inline]
+fn has_control<const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes.iter().fold(false, |found, &b| found | (b < 0x20) | (b == 0x7f))
 }
 
 /// Whether this byte may stand in a field value; HTAB passes.
@@ -85,7 +114,23 @@ const fn controls(word: u64) -> u64 {
 
 /// Strips optional white space (SP and HTAB) on both sides.
 #[inline]
-pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
+pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
+    // One space in front and none behind is what nearly everybody sends.
+    match bytes {
+        [b' ', rest @ ..] if !is_edge(rest) => rest,
+        _ if is_edge(bytes) => trim_all(bytes),
+        _ => bytes,
+    }
+}
+
+/// Whether there is white space to trim.
+#[inline]
+fn is_edge(bytes: &[u8]) -> bool {
+    matches!(bytes, [b' ' | b'\t', ..] | [.., b' ' | b'\t'])
+}
+
+#[inline(never)]
+fn trim_all(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = bytes {
         bytes = rest;
     }

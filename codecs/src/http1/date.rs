@@ -7,8 +7,12 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateText {
     second: u64,
-    text: [u8; 29],
+    /// The whole line of the field, so that it can be copied out as it is.
+    line: [u8; 37],
 }
+
+/// Where in the line the text is.
+const TEXT: core::ops::Range<usize> = 6..35;
 
 const DAY_SECONDS: u64 = 86_400;
 /// The last second of the year 9999: the format has four digits.
@@ -18,7 +22,9 @@ impl DateText {
     /// The text for that many seconds since 1970.
     #[must_use]
     pub fn new(unix_seconds: u64) -> Self {
-        Self { second: unix_seconds, text: render(unix_seconds.min(SECOND_MAX)) }
+        let mut line = *b"Date: ___, __ ___ ____ __:__:__ GMT\r\n";
+        line[TEXT].copy_from_slice(&render(unix_seconds.min(SECOND_MAX)));
+        Self { second: unix_seconds, line }
     }
 
     /// Moves on to another second.
@@ -33,7 +39,13 @@ impl DateText {
     #[inline]
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.text
+        &self.line[TEXT]
+    }
+
+    /// The field's line with its CRLF.
+    #[inline]
+    pub(crate) fn line(&self) -> &[u8] {
+        &self.line
     }
 }
 

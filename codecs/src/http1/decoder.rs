@@ -250,10 +250,9 @@ impl Decoder for RequestDecoder {
             State::Head if src.is_empty() => Ok(None),
             State::Head => self.decode_head(src),
             State::End => Ok(Some(self.end())),
-            State::Sized(_) | State::Chunked(_) => match self.decode_body(src) {
-                Ok(part) => Ok(part),
-                Err(error) => Err(self.fail(error)),
-            },
+            State::Sized(_) | State::Chunked(_) => {
+                self.decode_body(src).map_err(|error| self.fail(error))
+            }
             State::Hold | State::Raw => Ok(None),
             State::Closed => {
                 src.clear();

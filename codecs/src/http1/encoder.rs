@@ -5,6 +5,7 @@
 
 use super::chars::Digits;
 use super::date::DateText;
+use super::tail::Tail;
 use super::{HeaderBlock, RequestHead, ResponseHead, Status, Version};
 use crate::http1::Method;
 use crate::payload::Payload;
@@ -315,29 +316,29 @@ impl ResponseEncoder {
     ) {
         status_line(head.status(), dst);
         if let Some(date) = self.date.as_ref().filter(|_| !head.has_date()) {
-            let mut line = *b"Date: ___, __ ___ ____ __:__:__ GMT\r\n";
-            line[6..35].copy_from_slice(date.as_bytes());
-            dst.write_slice(&line);
+            dst.write_slice(date.line());
         }
         for lines in head.lines() {
             if !lines.is_empty() {
                 dst.write_slice(lines);
             }
         }
-        if let Some(len) = length {
-            dst.write_slice(b"Content-Length: ");
-            dst.write_slice(Digits::decimal(len).as_slice());
-            dst.write_slice(CRLF);
-        } else if chunked {
-            dst.write_slice(b"Transfer-Encoding: chunked\r\n");
-        }
         self.last |= self.closing || head.closes() || !facts.has(Facts::KEEP_ALIVE);
-        if self.last {
-            dst.write_slice(b"Connection: close\r\n");
-        } else if facts.has(Facts::HTTP10) {
-            dst.write_slice(b"Connection: keep-alive\r\n");
+        let mut tail = Tail::new();
+        if let Some(len) = length {
+            tail.push(b"Content-Length: ");
+            tail.push_decimal(len);
+            tail.push(b"\r\n");
+        } else if chunked {
+            tail.push(b"Transfer-Encoding: chunked\r\n");
         }
-        dst.write_slice(CRLF);
+        if self.last {
+            tail.push(b"Connection: close\r\n");
+        } else if facts.has(Facts::HTTP10) {
+            tail.push(b"Connection: keep-alive\r\n");
+        }
+        tail.push(b"\r\n");
+        dst.write_slice(tail.as_slice());
     }
 }
 

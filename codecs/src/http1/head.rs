@@ -84,15 +84,17 @@ impl HeadParser {
         limits: &Limits,
     ) -> Result<Option<Parsed>, HttpError> {
         loop {
+            // A line that has been begun before is left to `any_line`: its start is not looked at
+            // again and again.
+            if self.searched == self.line_start
+                && let Some(line) = self.clean_lines(bytes, limits)?
+            {
+                return self.finish(line).map(Some);
+            }
             let max = self.bytes_max(limits);
             let window = &bytes[..bytes.len().min(max)];
-            let line_len = match self.clean_line(window, limits)? {
-                Some(len) => len,
-                None => match self.any_line(window, limits)? {
-                    Some(len) => len,
-                    None if bytes.len() >= max => return Err(self.too_large(window)),
-                    None => return Ok(None),
-                },
+            let Some(line_len) = self.any_line(window, limits)? else {
+                return if bytes.len() >= max { Err(self.too_large(window)) } else { Ok(None) };
             };
             self.line_start += line_len;
             self.searched = self.line_start;
@@ -114,33 +116,55 @@ impl HeadParser {
         }
     }
 
-    /// Reads the next line in one pass, when it is there whole and nothing is wrong with its bytes.
-    ///
-    /// Anything else is left to [`any_line`](Self::any_line), and so is a line that has been begun
-    /// before: its start is not looked at again and again.
+    /// Reads the lines that are there whole and with nothing wrong with their bytes, each in one
+    /// pass. Answers the request line when the head has ended; the first other line is left to
+    /// [`any_line`](Self::any_line).
     #[inline]
-    fn clean_line(&mut self, window: &[u8], limits: &Limits) -> Result<Option<usize>, HttpError> {
-        let Some(rest) = window.get(self.searched..) else { return Ok(None) };
-        if self.searched != self.line_start {
-            return Ok(None);
+    fn clean_lines(
+        &mut self,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Option<RequestLine>, HttpError> {
+        let line = match self.line {
+            Some(line) => line,
+            None => {
+                let Some(line) = bytes.get(self.line_start..).and_then(RequestLineSplit::of_clean)
+                else {
+                    return Ok(None);
+                };
+                let rest = &bytes[self.line_start..];
+                if self.line_start + line.line_len > self.bytes_max(limits) {
+                    return Ok(None);
+                }
+                self.line_start += line.line_len;
+                self.searched = self.line_start;
+                *self.line.insert(line.check_meaning(rest)?)
+            }
+        };
+        let window = &bytes[..bytes.len().min(limits.head_bytes_max as usize)];
+        let mut rest = window.get(self.line_start..).unwrap_or_default();
+        let mut ended = None;
+        loop {
+            let name_len = token_len(rest);
+            let Some((name, [b':', behind @ ..])) = rest.split_at_checked(name_len) else {
+                if rest.starts_with(CRLF) {
+                    rest = &rest[CRLF.len()..];
+                    ended = Some(line);
+                }
+                break;
+            };
+            let (value, behind) = behind.split_at(field_value_len(behind));
+            let [b'\r', b'\n', behind @ ..] = behind else { break };
+            if name.is_empty() {
+                break;
+            }
+            self.count_field(limits)?;
+            self.field(name, trim(value))?;
+            rest = behind;
         }
-        if self.line.is_none() {
-            let Some(split) = RequestLineSplit::of_clean(rest) else { return Ok(None) };
-            self.line = Some(split.check_meaning(rest)?);
-            return Ok(Some(split.line_len));
-        }
-        if rest.starts_with(CRLF) {
-            return Ok(Some(CRLF.len()));
-        }
-        let name_len = token_len(rest);
-        let Some(b':') = rest.get(name_len) else { return Ok(None) };
-        let end = name_len + 1 + field_value_len(&rest[name_len + 1..]);
-        if name_len == 0 || !rest[end..].starts_with(CRLF) {
-            return Ok(None);
-        }
-        self.count_field(limits)?;
-        self.field(&rest[..name_len], trim(&rest[name_len + 1..end]))?;
-        Ok(Some(end + CRLF.len()))
+        self.line_start = window.len() - rest.len();
+        self.searched = self.line_start;
+        Ok(ended)
     }
 
     /// Reads the next line, whatever is in it; `None` until its end is there.
@@ -192,19 +216,24 @@ impl HeadParser {
     /// Takes note of the fields that matter for framing and the connection.
     #[inline]
     fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), HttpError> {
-        match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => self.host(value),
-            6 if name.eq_ignore_ascii_case(b"expect") => self.expect(value),
-            7 if name.eq_ignore_ascii_case(b"upgrade") => {
+        // The first letter tells most names from the few that matter here.
+        match (name.len(), name.first().map_or(0, |b| b | 0x20)) {
+            (4, b'h') if name.eq_ignore_ascii_case(b"host") => self.host(value),
+            (6, b'e') if name.eq_ignore_ascii_case(b"expect") => self.expect(value),
+            (7, b'u') if name.eq_ignore_ascii_case(b"upgrade") => {
                 self.flags.set(Flags::UPGRADE_FIELD);
                 Ok(())
             }
-            10 if name.eq_ignore_ascii_case(b"connection") => {
+            (10, b'c') if name.eq_ignore_ascii_case(b"connection") => {
                 self.connection(value);
                 Ok(())
             }
-            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value),
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.transfer_encoding(value),
+            (14, b'c') if name.eq_ignore_ascii_case(b"content-length") => {
+                self.content_length(value)
+            }
+            (17, b't') if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                self.transfer_encoding(value)
+            }
             _ => Ok(()),
         }
     }

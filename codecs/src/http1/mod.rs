@@ -49,6 +49,7 @@ mod request;
 mod request_line;
 mod response;
 mod status;
+mod tail;
 mod target;
 mod trailers;
 

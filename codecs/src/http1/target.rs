@@ -1,5 +1,6 @@
 //! Request targets (RFC 9112 section 3.2) and authorities (RFC 9110 section 7.2).
 
+use super::chars::prefix_len;
 use super::{HttpError, Method};
 use core::net::Ipv6Addr;
 
@@ -20,7 +21,7 @@ static TARGET: [bool; 256] = {
 /// Length of what may be a target at the start of `bytes`.
 #[inline]
 pub(crate) fn target_len(bytes: &[u8]) -> usize {
-    bytes.iter().position(|&b| !TARGET[usize::from(b)]).unwrap_or(bytes.len())
+    prefix_len(bytes, &TARGET)
 }
 
 /// Whether all of `bytes` may be a target, `\` included where it can do no harm: in a query, where
@@ -91,7 +92,7 @@ pub(crate) fn check_authority(authority: &[u8]) -> Result<(), HttpError> {
                 _ => return Err(HttpError::bad("malformed IPv6 address as host")),
             }
         }
-        _ => authority.iter().position(|&b| !NAME[usize::from(b)]).unwrap_or(authority.len()),
+        _ => prefix_len(authority, &NAME),
     };
     if name_len == 0 {
         return Err(HttpError::bad("empty or malformed host"));
@@ -105,7 +106,9 @@ pub(crate) fn check_authority(authority: &[u8]) -> Result<(), HttpError> {
 
 /// Whether this is a port number; an empty one means the default (RFC 3986 section 3.2.3).
 fn is_port(port: &[u8]) -> bool {
-    port.is_empty() || super::chars::decimal(port).is_some_and(|n| n <= u64::from(u16::MAX))
+    let is_number = port.iter().all(u8::is_ascii_digit);
+    let value = || port.iter().fold(0_u64, |n, b| (n * 10 + u64::from(b - b'0')).min(1 << 16));
+    is_number && (port.len() < 5 || value() <= u64::from(u16::MAX))
 }
 
 #[cfg(test)]

@@ -100,11 +100,11 @@ impl Decoder for HttpRequestDecoder {
     #[inline]
     fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
         let mut codec = self.0.borrow_mut();
-        let part = codec.decode(src)?;
-        if part.is_none() && src.readable() > WAITING_BYTES_MAX && codec.is_blocked() {
+        let decoded = codec.decode(src);
+        if matches!(decoded, Ok(None)) && src.readable() > WAITING_BYTES_MAX && codec.is_blocked() {
             return Err(too_much_ahead(src.readable()));
         }
-        Ok(part)
+        decoded
     }
 
     fn decode_eof(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
