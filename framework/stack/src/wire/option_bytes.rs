@@ -40,6 +40,7 @@ impl<const N: usize> OptionBytes<N> {
     }
 
     /// Adds bytes, all or none of them.
+    #[inline]
     pub(super) fn push_raw(&mut self, bytes: &[u8]) -> bool {
         let at = usize::from(self.len);
         match self.bytes[at..].get_mut(..bytes.len()) {

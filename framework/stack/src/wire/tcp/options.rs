@@ -201,10 +201,11 @@ impl Options {
             TcpOption::EndOfList => self.0.push_raw(&[END_OF_LIST]),
             TcpOption::Nop => self.0.push_raw(&[NOP]),
             TcpOption::MaximumSegmentSize(size) => {
-                self.0.push(MAXIMUM_SEGMENT_SIZE, &[&size.to_be_bytes()])
+                let [a, b] = size.to_be_bytes();
+                self.0.push_raw(&[MAXIMUM_SEGMENT_SIZE, 4, a, b])
             }
-            TcpOption::WindowScale(shift) => self.0.push(WINDOW_SCALE, &[&[shift]]),
-            TcpOption::SackPermitted => self.0.push(SACK_PERMITTED, &[]),
+            TcpOption::WindowScale(shift) => self.0.push_raw(&[WINDOW_SCALE, 3, shift]),
+            TcpOption::SackPermitted => self.0.push_raw(&[SACK_PERMITTED, 2]),
             TcpOption::Sack(blocks) => {
                 let mut data = [0; SackBlocks::MAX * 8];
                 let (chunks, _) = data.as_chunks_mut::<8>();
@@ -215,7 +216,8 @@ impl Options {
                 self.0.push(SACK, &[&data[..blocks.as_slice().len() * 8]])
             }
             TcpOption::Timestamps { value, echo } => {
-                self.0.push(TIMESTAMPS, &[&value.to_be_bytes(), &echo.to_be_bytes()])
+                let ([a, b, c, d], [e, f, g, h]) = (value.to_be_bytes(), echo.to_be_bytes());
+                self.0.push_raw(&[TIMESTAMPS, 10, a, b, c, d, e, f, g, h])
             }
             TcpOption::FastOpen(cookie) => self.0.push(FAST_OPEN, &[cookie]),
             TcpOption::FastOpenExperiment(cookie) => {
