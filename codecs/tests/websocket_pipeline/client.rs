@@ -168,6 +168,27 @@ fn what_is_written_early_waits_and_keeps_its_order() {
 }
 
 #[test]
+fn a_close_before_the_answer_waits_for_it() {
+    let log = Log::default();
+    let mut channel = client(config(), &log);
+    let request = channel.read_outbound();
+    let early = channel.write_outbound(Message::text("early")).expect("the tail takes messages");
+    channel.channel().close();
+    channel.run_pending();
+    let late = channel.write_outbound(Message::text("late")).expect("the tail takes messages");
+    assert!(late.wait().is_err(), "behind the close");
+    assert!(channel.is_open() && !channel.output_ended());
+    channel.write_inbound(answer_to(&request, ""));
+    early.wait().expect("sent");
+    let sent = unmasked(&channel.read_outbound());
+    assert_eq!(sent, [(TEXT, b"early".to_vec()), (CLOSE, close(1000, ""))]);
+    channel.write_inbound([plain(TEXT, b"under way"), plain(CLOSE, &close(1000, ""))].concat());
+    channel.finish_inbound();
+    assert_eq!(channel.close_reason(), Some(CloseReason::Local));
+    assert_eq!(log.take()[..2], ["active None false", "under way"]);
+}
+
+#[test]
 fn only_so_much_waits() {
     let mut channel = client(config().held_bytes_max(200), &Log::default());
     let early = channel.write_outbound(Message::binary(vec![0; 201])).expect("it takes messages");

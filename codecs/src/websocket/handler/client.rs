@@ -12,7 +12,7 @@ use fyke_core::{
 };
 
 use super::client_config::WebSocketClientConfig;
-use super::control::WebSocketHandler;
+use super::control::{Early, Farewell, WebSocketHandler, farewell};
 use crate::http1::client::{
     ClientCodec, ClientRequestPart, ClientResponseHead, ClientResponsePart,
 };
@@ -77,6 +77,9 @@ pub struct WebSocketClientProtocolHandler {
     state: State,
     held: VecDeque<(Message, Promise)>,
     held_bytes: u64,
+    /// The application has asked for the end: it comes once the WebSocket is open and what waits
+    /// has been sent.
+    closes: bool,
     timer: Option<TimerKey>,
 }
 
@@ -93,7 +96,7 @@ enum State {
 impl WebSocketClientProtocolHandler {
     fn new(config: &WebSocketClientConfig) -> Self {
         let (config, held) = (config.clone(), VecDeque::new());
-        Self { config, state: State::New, held, held_bytes: 0, timer: None }
+        Self { config, state: State::New, held, held_bytes: 0, closes: false, timer: None }
     }
 
     fn ask(&mut self, cx: &mut Cx<'_>) -> Result<()> {
@@ -153,8 +156,8 @@ impl WebSocketClientProtocolHandler {
         if options.streaming {
             decoder = decoder.streaming();
         }
-        let held = std::mem::take(&mut self.held);
-        let control = WebSocketHandler::opening(encoder, options.control, held);
+        let early = Early { held: std::mem::take(&mut self.held), closes: self.closes };
+        let control = WebSocketHandler::opening(encoder, options.control, early);
         cx.set_attribute(agreed);
         cx.edit(|edit| {
             edit.replace(HTTP_STAGE, "ws-decoder", Stage::decoder(decoder));
@@ -198,6 +201,7 @@ impl DuplexHandler for WebSocketClientProtocolHandler {
     fn write(&mut self, cx: &mut Cx<'_>, message: Message, promise: Promise) -> Result<()> {
         let bytes = len(&message);
         if matches!(self.state, State::Done)
+            || self.closes
             || self.held_bytes + bytes > self.config.options().held_bytes_max
         {
             promise.fail(ErrorKind::Closed.into());
@@ -206,6 +210,14 @@ impl DuplexHandler for WebSocketClientProtocolHandler {
         self.held_bytes += bytes;
         cx.account(i64::try_from(bytes).unwrap_or(i64::MAX));
         self.held.push_back((message, promise));
+        Ok(())
+    }
+
+    fn close(&mut self, cx: &mut Cx<'_>) -> Result<()> {
+        match (&self.state, farewell(cx.close_reason())) {
+            (State::Asked(_), Farewell::Wait(_)) => self.closes = true,
+            _ => cx.close(),
+        }
         Ok(())
     }
 

@@ -46,8 +46,16 @@ pub struct WebSocketHandler {
     /// The content of the last ping that could not be answered yet.
     ping: Option<Bytes>,
     timer: Option<TimerKey>,
-    /// The client's end, and what was written while the WebSocket was being opened.
-    client: Option<VecDeque<(Message, Promise)>>,
+    /// The client's end, and what was asked for while the WebSocket was being opened.
+    client: Option<Early>,
+}
+
+/// What a client's application wanted before the WebSocket was open.
+#[derive(Debug, Default)]
+pub(super) struct Early {
+    pub(super) held: VecDeque<(Message, Promise)>,
+    /// And then the end.
+    pub(super) closes: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,7 +70,7 @@ enum State {
 }
 
 /// How a close of our own goes.
-enum Farewell {
+pub(super) enum Farewell {
     /// With a close frame, and then the peer's answer is awaited.
     Wait(CloseCode),
     /// With a close frame, if there is anybody to read it, and then the connection is closed.
@@ -103,12 +111,8 @@ impl WebSocketHandler {
 
     /// A client's end that has just been opened: says so to the application, and sends what it has
     /// written so far.
-    pub(super) fn opening(
-        encoder: FrameEncoder,
-        options: ControlOptions,
-        held: VecDeque<(Message, Promise)>,
-    ) -> Self {
-        Self { client: Some(held), ..Self::new(encoder, options) }
+    pub(super) fn opening(encoder: FrameEncoder, options: ControlOptions, early: Early) -> Self {
+        Self { client: Some(early), ..Self::new(encoder, options) }
     }
 
     /// Encodes a message; a long payload follows its header without a copy.
@@ -194,7 +198,7 @@ impl WebSocketHandler {
 }
 
 /// What is said when the channel is to be closed for `reason`.
-fn farewell(reason: Option<CloseReason>) -> Farewell {
+pub(super) fn farewell(reason: Option<CloseReason>) -> Farewell {
     match reason {
         Some(CloseReason::Shutdown) => Farewell::Leave(Some(CloseCode::GOING_AWAY)),
         Some(CloseReason::Handler | CloseReason::Panic) => {
@@ -291,12 +295,13 @@ impl DuplexHandler for WebSocketHandler {
 
     /// The client's end is told last (see [`client`](super::client)).
     fn added(&mut self, cx: &mut Cx<'_>) -> Result<()> {
-        let Some(held) = &mut self.client else { return Ok(()) };
+        let Some(early) = &mut self.client else { return Ok(()) };
+        let Early { held, closes } = std::mem::take(early);
         cx.fire_active();
-        for (message, promise) in std::mem::take(held) {
+        for (message, promise) in held {
             self.write(cx, message, promise)?;
         }
-        Ok(())
+        if closes { self.close(cx) } else { Ok(()) }
     }
 
     fn read_closed(&mut self, cx: &mut Cx<'_>) -> Result<()> {
