@@ -4,7 +4,7 @@ use fyke_buffer::ByteBuf;
 use fyke_codec::CodecError;
 
 /// Appends `header` and `body`, or nothing when there is no room for both.
-#[inline]
+#[inline(always)]
 pub(super) fn append_header<const N: usize>(
     header: [u8; N],
     body: &[u8],

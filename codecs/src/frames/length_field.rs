@@ -13,7 +13,7 @@ use fyke_buffer::ByteBuf;
 use fyke_codec::{CodecError, Decoder, Encoder};
 
 use super::DEFAULT_MAX_FRAME_BYTES;
-use super::append::append;
+use super::append::{append, append_header};
 use super::skip::Skip;
 use super::width::Width;
 
@@ -57,6 +57,8 @@ pub struct LengthField {
     max_frame: usize,
     fail_fast: bool,
     skip: Skip,
+    /// It is the usual field, [`u32()`](Self::u32): worth a straight line of its own.
+    plain: bool,
 }
 
 impl LengthField {
@@ -71,7 +73,17 @@ impl LengthField {
             max_frame: DEFAULT_MAX_FRAME_BYTES,
             fail_fast: true,
             skip: Skip::NONE,
+            plain: false,
         }
+    }
+
+    const fn find_plain(mut self) -> Self {
+        self.plain = matches!(self.width, Width::U32)
+            && !self.little_endian
+            && self.offset == 0
+            && self.adjustment == 0
+            && self.strip == 4;
+        self
     }
 
     /// A length of one byte, stripped, then the message.
@@ -102,7 +114,7 @@ impl LengthField {
     /// Where the length field starts (Netty: `lengthFieldOffset`; default 0).
     pub const fn offset(mut self, bytes: usize) -> Self {
         self.offset = bytes;
-        self
+        self.find_plain()
     }
 
     /// What is added to the number in the field to get the bytes behind it (Netty:
@@ -112,20 +124,20 @@ impl LengthField {
     /// does not count a further header behind it.
     pub const fn adjustment(mut self, bytes: i64) -> Self {
         self.adjustment = bytes;
-        self
+        self.find_plain()
     }
 
     /// How many bytes at the front of a frame are left out of the item (Netty:
     /// `initialBytesToStrip`).
     pub const fn strip(mut self, bytes: usize) -> Self {
         self.strip = bytes;
-        self
+        self.find_plain()
     }
 
     /// The least significant byte of the length comes first; the default is network byte order.
     pub const fn little_endian(mut self) -> Self {
         self.little_endian = true;
-        self
+        self.find_plain()
     }
 
     /// The largest frame that is accepted, its header counted (Netty: `maxFrameLength`; default
@@ -159,6 +171,35 @@ impl LengthField {
         length.checked_add_signed(self.adjustment)?.checked_add(self.end() as u64)
     }
 
+    /// What to strip and how long the item behind that is, with any field; `None` when the frame is
+    /// not all there.
+    #[inline(never)]
+    fn find_any(&mut self, src: &mut ByteBuf) -> Result<Option<(usize, usize)>, CodecError> {
+        if self.skip.is_active() && !self.skip.run(src)? {
+            return Ok(None);
+        }
+        let Some(length) = self.length(src.as_slice()) else { return Ok(None) };
+        let size = match self.frame_size(length) {
+            Some(size) if size <= self.max_frame as u64 && size >= self.strip as u64 => size,
+            _ => {
+                self.refuse(length, src)?;
+                return Ok(None);
+            }
+        };
+        // No truncation: it is not above `max_frame`.
+        let size = size as usize;
+        Ok((src.readable() >= size).then_some((self.strip, size - self.strip)))
+    }
+
+    /// The same, when it is the usual field and the frame is all there.
+    #[inline(always)]
+    fn find_plain_frame(&self, bytes: &[u8]) -> Option<(usize, usize)> {
+        let (field, rest) = bytes.split_first_chunk::<4>()?;
+        let length = u32::from_be_bytes(*field) as usize;
+        let fits = length <= rest.len() && length + 4 <= self.max_frame;
+        (fits && self.plain && !self.skip.is_active()).then_some((4, length))
+    }
+
     /// A frame that is too large, or whose length makes no sense.
     #[cold]
     fn refuse(&mut self, length: u64, src: &mut ByteBuf) -> Result<(), CodecError> {
@@ -172,6 +213,18 @@ impl LengthField {
             return self.skip.start(size, self.max_frame, self.fail_fast, src);
         }
         Err(CodecError::malformed("a frame is shorter than the bytes to strip off it"))
+    }
+
+    /// Any field.
+    #[inline(never)]
+    fn encode_any(&mut self, msg: &[u8], dst: &mut ByteBuf) -> Result<(), CodecError> {
+        if self.offset != 0 || self.strip != self.width.bytes() {
+            return self.encode_whole(msg, dst);
+        }
+        match (msg.len() as u64).checked_sub_signed(self.adjustment) {
+            Some(length) => self.width.append(self.little_endian, length, msg, dst),
+            None => Err(too_short()),
+        }
     }
 
     /// A message that is not simply put behind its length.
@@ -193,26 +246,18 @@ impl LengthField {
 impl Decoder for LengthField {
     type Item = ByteBuf;
 
-    #[inline]
+    #[inline(always)]
     fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<ByteBuf>, CodecError> {
-        if self.skip.is_active() && !self.skip.run(src)? {
-            return Ok(None);
-        }
-        let Some(length) = self.length(src.as_slice()) else { return Ok(None) };
-        let size = match self.frame_size(length) {
-            Some(size) if size <= self.max_frame as u64 && size >= self.strip as u64 => size,
-            _ => {
-                self.refuse(length, src)?;
-                return Ok(None);
-            }
+        // The item is made in one place only, so that it is made where the caller wants it.
+        let (strip, length) = match self.find_plain_frame(src.as_slice()) {
+            Some(found) => found,
+            None => match self.find_any(src)? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
         };
-        // No truncation: it is not above `max_frame`.
-        let size = size as usize;
-        if src.readable() < size {
-            return Ok(None);
-        }
-        src.advance(self.strip);
-        Ok(Some(src.split_to(size - self.strip)))
+        src.advance(strip);
+        Ok(Some(src.split_to(length)))
     }
 
     fn decode_eof(&mut self, src: &mut ByteBuf) -> Result<Option<ByteBuf>, CodecError> {
@@ -226,15 +271,12 @@ impl Decoder for LengthField {
 }
 
 impl<M: AsRef<[u8]> + 'static> Encoder<M> for LengthField {
-    #[inline]
+    #[inline(always)]
     fn encode(&mut self, msg: M, dst: &mut ByteBuf) -> Result<(), CodecError> {
         let msg = msg.as_ref();
-        if self.offset != 0 || self.strip != self.width.bytes() {
-            return self.encode_whole(msg, dst);
-        }
-        match (msg.len() as u64).checked_sub_signed(self.adjustment) {
-            Some(length) => self.width.append(self.little_endian, length, msg, dst),
-            None => Err(too_short()),
+        match u32::try_from(msg.len()) {
+            Ok(length) if self.plain => append_header(length.to_be_bytes(), msg, dst),
+            _ => self.encode_any(msg, dst),
         }
     }
 }

@@ -87,6 +87,8 @@ pub(crate) struct ChannelCore {
     pub(super) datagram_bytes: u64,
     /// Bytes that handlers hold.
     pub(super) accounted: u64,
+    /// That of the options, but never above their limit: so a channel below it is below that, too.
+    pub(super) high_water_mark: u64,
     pub(crate) unwritable: bool,
     /// The water marks were crossed and handlers have not been told.
     pub(crate) edge: bool,
@@ -149,6 +151,7 @@ impl ChannelCore {
         peer: Option<Address>,
     ) -> Self {
         let (auto_read, read_size) = (options.auto_read, options.read_bytes_min as u32);
+        let high_water_mark = options.high_water_mark.min(options.outbound_bytes_max) as u64;
         Self {
             key,
             transport,
@@ -172,6 +175,7 @@ impl ChannelCore {
             datagram_promises: VecDeque::new(),
             datagram_bytes: 0,
             accounted: 0,
+            high_water_mark,
             unwritable: false,
             edge: false,
             told_to_wait: Cell::new(false),
@@ -220,7 +224,7 @@ impl ChannelCore {
     }
 
     /// Whether anything can still be written.
-    #[inline]
+    #[inline(always)]
     pub(super) fn takes_writes(&self) -> bool {
         self.is_open() && !self.shutdown_requested && !self.abort_requested
     }

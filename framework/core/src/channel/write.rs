@@ -21,11 +21,17 @@ impl ChannelCore {
         self.outbound.pending() + self.datagram_bytes + self.accounted
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn takes_direct_writes(&self) -> bool {
+        // Below the high-water mark nothing is near the limit.
         self.takes_writes()
-            && self.bytes_in_memory() < self.options.outbound_bytes_max as u64
             && self.head == Head::Stream
+            && (!self.unwritable || self.is_below_limit())
+    }
+
+    #[cold]
+    fn is_below_limit(&self) -> bool {
+        self.bytes_in_memory() < self.options.outbound_bytes_max as u64
     }
 
     /// A message at the head of a stream channel.
@@ -45,9 +51,18 @@ impl ChannelCore {
         state: &LoopState,
         encode: impl FnOnce(&mut ByteBuf) -> Result<(), E>,
     ) -> Result<(), E> {
-        let result = self.outbound.encode(&state.pool, encode);
-        self.written();
+        let tail = self.outbound.to_encode(&state.pool);
+        let before = tail.readable();
+        let result = encode(tail);
+        self.encoded(before, result.is_err());
         result
+    }
+
+    /// An encoder has appended to the outbound queue.
+    #[inline(always)]
+    pub(crate) fn encoded(&mut self, before: usize, failed: bool) {
+        self.outbound.encoded(before, failed);
+        self.written();
     }
 
     /// A message at the head of a datagram channel.
@@ -96,8 +111,9 @@ impl ChannelCore {
     }
 
     /// What waits to be sent and takes memory: file regions do not.
+    #[inline]
     fn bytes_in_memory(&self) -> u64 {
-        self.pending_bytes() - self.outbound.pending() + self.outbound.in_memory()
+        self.outbound.in_memory() + self.datagram_bytes + self.accounted
     }
 
     /// Whether so many bytes of memory more may wait.
@@ -119,7 +135,7 @@ impl ChannelCore {
 
     #[inline]
     fn written(&mut self) {
-        if !self.unwritable && self.pending_bytes() > self.options.high_water_mark as u64 {
+        if !self.unwritable && self.pending_bytes() > self.high_water_mark {
             self.cross_water_mark(true);
         }
     }
@@ -127,9 +143,13 @@ impl ChannelCore {
     /// Looks whether what waits has fallen to the low water mark.
     #[inline]
     pub(crate) fn drained_some(&mut self) {
-        if self.unwritable && self.pending_bytes() <= self.options.low_water_mark as u64 {
+        if self.unwritable && self.pending_bytes() <= self.low_water_mark() {
             self.cross_water_mark(false);
         }
+    }
+
+    fn low_water_mark(&self) -> u64 {
+        self.high_water_mark.min(self.options.low_water_mark as u64)
     }
 
     fn cross_water_mark(&mut self, unwritable: bool) {

@@ -163,7 +163,7 @@ impl EmbeddedChannel {
     /// Takes what has been sent.
     #[must_use]
     pub fn read_outbound(&mut self) -> ByteBuf {
-        std::mem::take(&mut self.wire.borrow_mut().outbound)
+        self.wire.borrow_mut().read_outbound()
     }
 
     /// Takes the datagrams that have been sent.

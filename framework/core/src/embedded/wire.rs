@@ -12,7 +12,7 @@ use fyke_buffer::{ByteBuf, Pool};
 
 use crate::address::Address;
 use crate::channel::ChannelKey;
-use crate::channel::outbound::{Front, Gather};
+use crate::channel::outbound::Gather;
 use crate::driver::{Driver, Readiness, Wakeup};
 use crate::options::SocketOptions;
 use crate::outgoing::Datagram;
@@ -47,7 +47,8 @@ pub(super) struct Wire {
     pub(super) inbound: VecDeque<ByteBuf>,
     pub(super) datagrams_in: VecDeque<Datagram>,
     pub(super) ended: bool,
-    pub(super) outbound: ByteBuf,
+    /// What was sent, in the buffers in which it came.
+    outbound: VecDeque<ByteBuf>,
     pub(super) datagrams_out: Vec<Datagram>,
     pub(super) room: Option<usize>,
     pub(super) hold: bool,
@@ -65,10 +66,19 @@ impl Wire {
         n
     }
 
+    /// Everything that was sent, in one buffer.
+    pub(super) fn read_outbound(&mut self) -> ByteBuf {
+        let mut all = self.outbound.pop_front().unwrap_or_default();
+        for buf in self.outbound.drain(..) {
+            all.write_slice(buf.as_slice());
+        }
+        all
+    }
+
     pub(super) fn complete(&mut self, n: Option<usize>) -> Option<usize> {
         let held = self.held.take()?;
         let n = n.unwrap_or(held.len()).min(held.len());
-        self.outbound.write_slice(&held[..n]);
+        self.outbound.push_back(ByteBuf::from(&held[..n]));
         Some(n)
     }
 }
@@ -142,17 +152,21 @@ impl Transport for EmbeddedTransport {
             wire.held = Some(held);
             return Ok(Wrote::InFlight);
         }
-        if let Front::Bytes(bytes, false) = out.front() {
-            let n = wire.take(bytes.len());
-            wire.outbound.write_slice(&bytes[..n]);
-            return Ok(Wrote::Now(n));
-        }
         let offered = usize::try_from(out.offered()).unwrap_or(usize::MAX);
         let n = wire.take(offered);
-        wire.outbound.reserve(n);
-        let n = out.copy_to(&mut wire.outbound.spare_mut()[..n])?;
-        wire.outbound.advance_writer(n);
-        Ok(Wrote::Now(n))
+        let mut left = n;
+        while let Some(buf) = out.take(left) {
+            left -= buf.readable();
+            wire.outbound.push_back(buf);
+        }
+        if left > 0 {
+            let mut rest = ByteBuf::with_capacity(left);
+            let copied = out.copy_to(&mut rest.spare_mut()[..left])?;
+            rest.advance_writer(copied);
+            wire.outbound.push_back(rest);
+            left -= copied;
+        }
+        Ok(Wrote::Now(n - left))
     }
 
     fn send(&mut self, _: Handle, batch: &[Datagram]) -> io::Result<usize> {

@@ -33,17 +33,18 @@ impl Stall {
         self.last = self.handle.0.ticks.load(Ordering::Relaxed);
     }
 
-    /// `stage` has just run.
-    #[inline]
-    pub(crate) fn check(&mut self, stage: &'static str) {
-        let ticks = self.handle.0.ticks.load(Ordering::Relaxed);
-        if ticks != self.last {
-            self.moved(stage, ticks);
+    /// `stage` has just run. Its name is only looked at when it is needed.
+    #[inline(always)]
+    pub(crate) fn check(&mut self, stage: &&'static str) {
+        if self.handle.0.ticks.load(Ordering::Relaxed) != self.last {
+            self.moved(stage);
         }
     }
 
     #[cold]
-    fn moved(&mut self, stage: &'static str, ticks: u64) {
+    #[inline(never)]
+    fn moved(&mut self, &stage: &&'static str) {
+        let ticks = self.handle.0.ticks.load(Ordering::Relaxed);
         let passed = ticks.wrapping_sub(self.last);
         self.last = ticks;
         if passed >= TICKS_MIN {

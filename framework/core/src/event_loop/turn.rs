@@ -271,7 +271,7 @@ fn guarded(core: &mut LoopCore, what: &'static str, run: impl FnOnce(&mut LoopCo
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(core))) {
         tracing::error!(what, message = panic_text(&*panic), "panicked; the loop goes on");
     }
-    core.state.stall.check(what);
+    core.state.stall.check(&what);
 }
 
 /// Runs at most `budget` items off the front; answers how many.

@@ -50,31 +50,33 @@ impl<D: Decoder> Intake<D> {
     }
 
     #[inline(always)]
-    fn pull<W: 'static>(&mut self, cx: &mut Ctx<'_, D::Item, W>) -> Result<Option<D::Item>> {
-        if self.failed {
-            if std::mem::take(&mut self.ending) {
-                cx.fire_read_closed();
-            }
+    fn pull(&mut self) -> Result<Option<D::Item>> {
+        if self.ending || self.failed {
+            return self.pull_last();
+        }
+        if !self.more && self.rest.is_empty() {
             return Ok(None);
         }
-        if !self.ending {
-            if self.rest.is_empty() && !self.more {
-                return Ok(None);
+        match self.decoder.decode(&mut self.rest) {
+            Ok(Some(item)) => Ok(Some(item)),
+            Ok(None) => {
+                self.more = false;
+                Ok(None)
             }
-            return match self.decoder.decode(&mut self.rest) {
-                Ok(item) => {
-                    self.more = item.is_some();
-                    Ok(item)
-                }
-                Err(error) => Err(self.fail(error.into())),
-            };
+            Err(error) => Err(self.fail(error.into())),
+        }
+    }
+
+    /// Nothing will follow what is there.
+    #[cold]
+    fn pull_last(&mut self) -> Result<Option<D::Item>> {
+        if self.failed {
+            return Ok(None);
         }
         match self.decoder.decode_eof(&mut self.rest) {
             Ok(Some(item)) => Ok(Some(item)),
             Ok(None) => {
-                self.ending = false;
                 self.rest = ByteBuf::new();
-                cx.fire_read_closed();
                 Ok(None)
             }
             // The end is told behind the error, if the channel survives that.
@@ -153,8 +155,12 @@ impl<D: Decoder> Runs for DecoderStage<D> {
     }
 
     #[inline(always)]
-    fn pull(&mut self, cx: &mut Ctx<'_, D::Item, Never>) -> Result<Option<D::Item>> {
-        self.0.pull(cx)
+    fn pull(&mut self) -> Result<Option<D::Item>> {
+        self.0.pull()
+    }
+
+    fn take_ended(&mut self) -> bool {
+        std::mem::take(&mut self.0.ending)
     }
 
     fn settle(&mut self) {
@@ -189,6 +195,7 @@ impl<E: Encoder<M>, M: 'static> Runs for EncoderStage<E, M> {
     type WriteOut = Outgoing;
     const READS: bool = false;
     const WRITES: bool = true;
+    const ENCODES: bool = true;
 
     fn read(&mut self, _: &mut Ctx<'_, Never, Outgoing>, msg: Never) -> Result<()> {
         match msg {}
@@ -197,6 +204,11 @@ impl<E: Encoder<M>, M: 'static> Runs for EncoderStage<E, M> {
     #[inline(always)]
     fn write(&mut self, cx: &mut Ctx<'_, Never, Outgoing>, msg: M, promise: Promise) -> Result<()> {
         encode(&mut self.encoder, cx, msg, promise)
+    }
+
+    #[inline(always)]
+    fn encode(&mut self, msg: M, dst: &mut ByteBuf) -> Result<()> {
+        Ok(self.encoder.encode(msg, dst)?)
     }
 
     fn notice(&mut self, cx: &mut Ctx<'_, Never, Outgoing>, notice: Notice) -> Result<()> {
@@ -282,6 +294,7 @@ impl<C: Decoder + Encoder<M>, M: 'static> Runs for CodecStage<C, M> {
     const READS: bool = true;
     const WRITES: bool = true;
     const PULLS: bool = true;
+    const ENCODES: bool = true;
 
     #[inline(always)]
     fn read(&mut self, _: &mut Ctx<'_, C::Item, Outgoing>, bytes: ByteBuf) -> Result<()> {
@@ -299,13 +312,22 @@ impl<C: Decoder + Encoder<M>, M: 'static> Runs for CodecStage<C, M> {
         encode(&mut self.intake.decoder, cx, msg, promise)
     }
 
+    #[inline(always)]
+    fn encode(&mut self, msg: M, dst: &mut ByteBuf) -> Result<()> {
+        Ok(self.intake.decoder.encode(msg, dst)?)
+    }
+
     fn notice(&mut self, cx: &mut Ctx<'_, C::Item, Outgoing>, notice: Notice) -> Result<()> {
         self.intake.notice(cx, notice)
     }
 
     #[inline(always)]
-    fn pull(&mut self, cx: &mut Ctx<'_, C::Item, Outgoing>) -> Result<Option<C::Item>> {
-        self.intake.pull(cx)
+    fn pull(&mut self) -> Result<Option<C::Item>> {
+        self.intake.pull()
+    }
+
+    fn take_ended(&mut self) -> bool {
+        std::mem::take(&mut self.intake.ending)
     }
 
     fn settle(&mut self) {

@@ -89,12 +89,18 @@ impl<'a, O, W> Ctx<'a, O, W> {
         self.fired.other = Some(op);
     }
 
-    /// Does not unwind either.
+    /// Makes the place free for a write, behind what handles have to be heard of first. Does not
+    /// unwind either.
     #[cold]
     #[inline(never)]
     #[allow(improper_ctypes_definitions, reason = "it is called from Rust only")]
-    extern "C" fn drain_up_to(&mut self, ticket: u64) {
-        self.push(Op::Drain(ticket));
+    extern "C" fn make_way(&mut self, up_to: Option<u64>) {
+        if let Some(ticket) = up_to {
+            self.push(Op::Drain(ticket));
+        }
+        if !self.is_first() {
+            self.make_room();
+        }
     }
 
     // ---- messages ----
@@ -119,11 +125,9 @@ impl<'a, O, W> Ctx<'a, O, W> {
     #[inline(always)]
     pub fn write_with(&mut self, msg: W, promise: Promise) {
         // What handles wrote before this call goes first: order is order of issue.
-        if let Some(up_to) = self.drain_first() {
-            self.drain_up_to(up_to);
-        }
-        if !self.is_first() {
-            self.make_room();
+        let up_to = self.drain_first();
+        if up_to.is_some() || !self.is_first() {
+            self.make_way(up_to);
         }
         self.fired.kind = FiredKind::Write;
         put(&mut self.fired.write, msg);

@@ -1,16 +1,15 @@
 //! How messages are pulled out of a decoder: one at a time, and only while the channel is not paused.
 
-use std::mem::ManuallyDrop;
-
 use crate::channel::LocalChannel;
+use crate::event::{Notice, Signal};
 use crate::event_loop::state::LoopState;
-use crate::pipeline::cell::{Fired, Place, cell_of};
-use crate::pipeline::context::Ctx;
+use crate::pipeline::cell::{Op, cell_of};
 use crate::pipeline::run::{Left, leave};
 use crate::pipeline::slot::{PULLING, REST};
 use crate::pipeline::stage::Runs;
 
 /// Pulls messages until there are none, or the channel is paused. `false` when the stage is gone.
+#[inline(never)]
 pub(super) fn pull_all<H: Runs>(
     ch: &mut LocalChannel,
     lp: &mut LoopState,
@@ -35,12 +34,8 @@ pub(super) fn pull_all<H: Runs>(
             break;
         }
         ch.core.running = slot;
-        let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing: false };
-        // With a message nothing else is fired, so there is nothing to drop either.
-        let mut fired = ManuallyDrop::new(Fired::nothing());
-        let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
-        let mut pulled = cell.stage.pull(&mut cx);
-        lp.stall.check(s.name);
+        let mut pulled = cell.stage.pull();
+        lp.stall.check(&s.name);
         match &mut pulled {
             Ok(msg) if msg.is_some() => {
                 if cell.last_puller {
@@ -55,16 +50,16 @@ pub(super) fn pull_all<H: Runs>(
                 }
             }
             Ok(_) => {
+                let ended = cell.stage.take_ended();
                 cell.stage.settle();
                 s.flags &= !REST;
-                let last = fired.take();
-                if !leave::<H>(ch, lp, slot, id, last) {
+                let last = ended.then_some(Op::Notice(Notice::Signal(Signal::ReadClosed), false));
+                if ended && !leave::<H>(ch, lp, slot, id, last) {
                     return false;
                 }
                 break;
             }
             Err(_) => {
-                left.fired = ManuallyDrop::into_inner(fired);
                 left.result = pulled.map(drop);
                 break;
             }

@@ -62,11 +62,72 @@ pub(super) fn deliver_write<H: Runs>(
         return;
     }
     ch.core.depth += u16::from(H::READS);
+    if !H::ENCODES {
+        write::<H>(ch, lp, slot, msg, promise);
+    } else if promise.is_observed() || !encode_directly::<H>(ch, lp, slot, msg) {
+        write_the_long_way::<H>(ch, lp, slot, msg, promise);
+    }
+    ch.core.depth -= u16::from(H::READS);
+}
+
+#[inline(always)]
+fn write<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    msg: &mut Option<H::WriteIn>,
+    promise: Promise,
+) {
     run::<H>(ch, lp, slot, true, |stage, cx| match msg.take() {
         Some(msg) => stage.write(cx, msg, promise),
         None => Ok(()),
     });
-    ch.core.depth -= u16::from(H::READS);
+}
+
+/// An encoder whose message has a promise, or that is not next to the transport.
+#[inline(never)]
+fn write_the_long_way<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    msg: &mut Option<H::WriteIn>,
+    promise: Promise,
+) {
+    write::<H>(ch, lp, slot, msg, promise);
+}
+
+/// Lets a stage next to the transport append its bytes to what is to be sent, without a context.
+/// `false` when it is not next to it, or the long way has to say why nothing can be written.
+#[inline(always)]
+fn encode_directly<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    msg: &mut Option<H::WriteIn>,
+) -> bool {
+    let s = &mut ch.pipeline.slots[slot as usize];
+    let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return false };
+    if !cell.is_next_to_head() || !ch.core.takes_direct_writes() {
+        return false;
+    }
+    ch.core.running = slot;
+    let Some(msg) = msg.take() else { return true };
+    let tail = ch.core.outbound.to_encode(&lp.pool);
+    let before = tail.readable();
+    let result = cell.stage.encode(msg, tail);
+    ch.core.encoded(before, result.is_err());
+    lp.stall.check(&s.name);
+    if let Err(error) = result {
+        failed::<H>(ch, lp, slot, error);
+    }
+    true
+}
+
+/// A stage that has fired nothing has failed.
+#[cold]
+#[inline(never)]
+fn failed<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, error: Error) {
+    settle::<H>(ch, lp, slot, Left { fired: Fired::nothing(), result: Err(error) });
 }
 
 pub(super) fn deliver_notice<H: Runs>(
@@ -135,7 +196,7 @@ fn run<H: Runs>(
     let mut cx = Unwinding(Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place));
     let result = call(&mut cell.stage, &mut cx.0);
     std::mem::forget(cx);
-    lp.stall.check(s.name);
+    lp.stall.check(&s.name);
     let pull = H::PULLS && !passing;
     if pull || result.is_err() || cell.spill.as_ref().is_some_and(|spill| !spill.is_empty()) {
         settle::<H>(ch, lp, slot, Left { fired: ManuallyDrop::into_inner(fired), result });
@@ -157,12 +218,23 @@ fn run<H: Runs>(
             }
         }
         FiredKind::Other => {
-            let (next_read, next_write) = (cell.next_read, cell.next_write);
-            if let Some(op) = fired.take() {
-                // An edit that must wait keeps the stage busy by itself.
-                let _ = perform::<H>(ch, lp, slot, op, next_read, next_write);
-            }
+            let links = (cell.next_read, cell.next_write);
+            perform_last::<H>(ch, lp, slot, &mut fired, links);
         }
+    }
+}
+
+#[inline(never)]
+fn perform_last<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    fired: &mut Fired<H::Out, H::WriteOut>,
+    (next_read, next_write): (Option<ReadLink<H::Out>>, Option<WriteLink<H::WriteOut>>),
+) {
+    if let Some(op) = fired.take() {
+        // An edit that must wait keeps the stage busy by itself.
+        let _ = perform::<H>(ch, lp, slot, op, next_read, next_write);
     }
 }
 
@@ -304,7 +376,7 @@ fn call<H: Runs>(
     let mut fired = Fired::nothing();
     let mut cx = Ctx::new(&mut fired, &mut cell.spill, &mut ch.core, lp, place);
     let result = call(&mut cell.stage, &mut cx);
-    lp.stall.check(s.name);
+    lp.stall.check(&s.name);
     Left { fired, result }
 }
 

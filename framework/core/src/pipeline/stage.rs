@@ -27,6 +27,8 @@ pub(crate) trait Runs: 'static {
     const WRITES: bool;
     /// Messages are pulled out of it after bytes were given to it.
     const PULLS: bool = false;
+    /// A write is nothing but bytes appended, so a stage next to the transport needs no context.
+    const ENCODES: bool = false;
 
     fn read(&mut self, cx: &mut Ctx<'_, Self::Out, Self::WriteOut>, msg: Self::In) -> Result<()>;
 
@@ -41,9 +43,20 @@ pub(crate) trait Runs: 'static {
     -> Result<()>;
 
     /// The next message; `None` when there is none without more bytes.
-    fn pull(&mut self, cx: &mut Ctx<'_, Self::Out, Self::WriteOut>) -> Result<Option<Self::Out>> {
-        let _ = cx;
+    fn pull(&mut self) -> Result<Option<Self::Out>> {
         Ok(None)
+    }
+
+    /// After `pull` had nothing: whether the peer's last byte has been decoded, which the stages
+    /// behind are to be told now.
+    fn take_ended(&mut self) -> bool {
+        false
+    }
+
+    /// Appends `msg` as bytes; called only of a stage that [`ENCODES`](Self::ENCODES).
+    fn encode(&mut self, msg: Self::WriteIn, dst: &mut ByteBuf) -> Result<()> {
+        let _ = (msg, dst);
+        Ok(())
     }
 
     /// No pull will come before more bytes: hold as little as possible.
