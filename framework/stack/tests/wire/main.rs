@@ -10,6 +10,7 @@ mod corpus;
 mod ethernet;
 mod groups;
 mod icmp;
+mod imports;
 mod ipv4;
 mod ipv6;
 mod ndp;
