@@ -161,6 +161,28 @@ pub struct Config {
     pub black_hole_timeouts: u8,
     /// The segment size tried in a black hole.
     pub black_hole_mss: u16,
+
+    /// Any reset inside the window ends the connection, as RFC 793 had it, not only one at exactly
+    /// RCV.NXT (RFC 5961, section 3.2).
+    pub reset_anywhere: bool,
+    /// A SYN inside the window resets the connection, as RFC 793 had it, instead of being
+    /// challenged (RFC 5961, section 4.2).
+    pub reset_on_syn: bool,
+    /// SYN and FIN together are not looked at, in whatever state.
+    pub drop_syn_fin: bool,
+    /// SYNs carry no option at all.
+    pub plain_syn: bool,
+    /// Times a SYN is sent again with all its options; later ones have the segment size only.
+    pub syn_option_retries: u8,
+    /// Times a SYN is sent again with its ECN flags (RFC 3168, section 6.1.1.1).
+    pub syn_ecn_retries: u8,
+    /// How long connecting is tried, whatever the number of retries.
+    pub syn_timeout: Option<Duration>,
+    /// The receive buffer is rounded up to whole segments when their size is agreed.
+    pub receive_buffer_in_segments: bool,
+    /// The window says how much room there is as long as that is not silly (a quarter of the buffer
+    /// or a segment), instead of growing by segments only (RFC 9293, section 3.8.6.2.2).
+    pub window_tells_room: bool,
 }
 
 impl Default for Config {
@@ -224,6 +246,15 @@ impl Config {
             invalid_ack_interval: Duration::from_millis(500),
             black_hole_timeouts: 0,
             black_hole_mss: 536,
+            reset_anywhere: false,
+            reset_on_syn: false,
+            drop_syn_fin: false,
+            plain_syn: false,
+            syn_option_retries: u8::MAX,
+            syn_ecn_retries: 0,
+            syn_timeout: None,
+            receive_buffer_in_segments: false,
+            window_tells_room: false,
         }
     }
 
@@ -247,7 +278,6 @@ impl Config {
             rto_max: Duration::from_secs(64),
             rto_slack: Duration::from_millis(200),
             syn_retries: 12,
-            syn_linear_retries: 4,
             syn_ack_retries: 3,
             retries: 12,
             orphan_retries: 12,
@@ -258,6 +288,10 @@ impl Config {
             keep_alive: None,
             invalid_ack_interval: Duration::ZERO,
             black_hole_timeouts: 0,
+            syn_ecn_retries: 1,
+            syn_timeout: Some(Duration::from_secs(75)),
+            receive_buffer_in_segments: true,
+            window_tells_room: true,
             ..Self::linux()
         }
     }

@@ -82,21 +82,25 @@ impl Handshake {
         if self.ecn {
             flags |= Flags::ECE;
         }
+        let mut options = Options {
+            mss: Some(own_mss(config, path_mss)),
+            window_scale: self.window_scale.map(|_| own_window_scale(config)),
+            sack_permitted: self.sack,
+            timestamp: self.timestamp.map(|echo| Timestamp {
+                value: timestamp_clock(now, self.timestamp_offset),
+                echo,
+            }),
+            ..Options::default()
+        };
+        if config.plain_syn {
+            options = Options::default();
+        }
         Segment {
             seq: self.iss,
             ack: self.irs + 1,
             flags,
             window: first_window(config),
-            options: Options {
-                mss: Some(own_mss(config, path_mss)),
-                window_scale: self.window_scale.map(|_| own_window_scale(config)),
-                sack_permitted: self.sack,
-                timestamp: self.timestamp.map(|echo| Timestamp {
-                    value: timestamp_clock(now, self.timestamp_offset),
-                    echo,
-                }),
-                ..Options::default()
-            },
+            options,
             ..Segment::default()
         }
     }

@@ -197,6 +197,8 @@ struct Receive {
     unacked_segments: u8,
     /// The size was set by the application: it does not grow.
     fixed: bool,
+    /// The window says how much room there is ([`Config::window_tells_room`]).
+    tells_room: bool,
     /// Where the peer's FIN stands, while something before it is missing.
     fin: Option<SeqNum>,
     /// The FIN was taken.
@@ -277,6 +279,9 @@ impl Connection {
     /// Takes a segment (RFC 9293, section 3.10.7).
     pub fn on_segment(&mut self, now: Instant, segment: &Segment) {
         self.stats.segments_in += segment.segments() as u64;
+        if self.config.drop_syn_fin && segment.flags.contains(Flags::SYN | Flags::FIN) {
+            return;
+        }
         match self.state {
             State::Closed => {}
             State::SynSent => self.on_syn_sent(now, segment),
@@ -383,6 +388,7 @@ impl Receive {
             quick: config.quick_acks,
             unacked_segments: 0,
             fixed: false,
+            tells_room: config.window_tells_room,
             fin: None,
             finished: false,
             congestion_seen: false,

@@ -78,6 +78,11 @@ impl Connection {
         self.send.wl1 = handshake.irs;
         self.send.wl2 = self.send.iss;
         self.mss_changed();
+        if self.config.receive_buffer_in_segments {
+            let segment = u32::from(handshake.peer_mss.min(self.own_mss()).max(1));
+            let whole = self.receive.buffer.checked_next_multiple_of(segment);
+            self.receive.buffer = whole.unwrap_or(self.receive.buffer);
+        }
     }
 
     /// A segment in SYN-SENT (RFC 9293, section 3.10.7.3).

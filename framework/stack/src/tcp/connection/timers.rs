@@ -167,7 +167,9 @@ impl Connection {
             State::SynSent => self.config.syn_retries,
             _ => self.config.syn_ack_retries,
         };
-        if self.send.attempts >= limit {
+        let waited = now.saturating_duration_since(self.send.progress);
+        let over = self.syn_timeout().is_some_and(|limit| waited >= limit);
+        if self.send.attempts >= limit || over {
             self.finish(CloseReason::TimedOut);
             return;
         }
@@ -183,6 +185,11 @@ impl Connection {
         self.due.syn = true;
     }
 
+    /// How long the handshake is tried, if it is ours.
+    fn syn_timeout(&self) -> Option<Duration> {
+        self.config.syn_timeout.filter(|_| self.state == State::SynSent)
+    }
+
     /// Whether data (or a SYN, or a FIN) has been unacknowledged for the user time-out.
     pub(super) fn is_over_user_timeout(&self, now: Instant) -> bool {
         let waiting = now.saturating_duration_since(self.send.progress);
@@ -196,7 +203,7 @@ impl Connection {
     }
 
     pub(super) fn arm(&mut self, purpose: Purpose, at: Instant) {
-        let at = match self.config.user_timeout {
+        let at = match self.syn_timeout().or(self.config.user_timeout) {
             Some(limit) => at.min(self.send.progress + limit),
             None => at,
         };
@@ -204,8 +211,10 @@ impl Connection {
         self.timers.retransmit.set(at);
     }
 
-    /// The retransmission time-out with the personality's slack.
+    /// The retransmission time-out with the personality's slack; a first SYN knows of no delays.
     pub(super) fn rto(&self) -> Duration {
-        (self.rtt.rto() + self.config.rto_slack).min(self.config.rto_max.max(self.config.rto_min))
+        let first = self.state == State::SynSent && self.send.attempts == 0;
+        let slack = if first { Duration::ZERO } else { self.config.rto_slack };
+        (self.rtt.rto() + slack).min(self.config.rto_max.max(self.config.rto_min))
     }
 }

@@ -110,23 +110,39 @@ impl Connection {
         }
         let mut flags = Flags::SYN;
         // A lost SYN may have been lost for its ECN flags (RFC 3168, section 6.1.1.1).
-        if config.ecn == EcnMode::Active && self.agreed.ecn && self.send.attempts == 0 {
+        if config.ecn == EcnMode::Active
+            && self.agreed.ecn
+            && self.send.attempts <= config.syn_ecn_retries
+        {
             flags |= Flags::ECE | Flags::CWR;
         }
         Segment {
             seq: self.send.iss,
             flags,
             window: first_window(config),
-            options: Options {
-                mss: Some(own_mss(config, self.send.path_mss)),
-                window_scale: config.window_scaling.then(|| own_window_scale(config)),
-                sack_permitted: config.sack,
-                timestamp: config
-                    .timestamps
-                    .then(|| Timestamp { value: timestamp_clock(now, self.times.offset), echo: 0 }),
-                ..Options::default()
-            },
+            options: self.syn_options(now),
             ..Segment::default()
+        }
+    }
+
+    /// What our SYN asks for. A SYN that was lost often may have been lost for its options.
+    fn syn_options(&self, now: Instant) -> Options {
+        let config = &self.config;
+        let mss = Some(own_mss(config, self.send.path_mss));
+        if config.plain_syn {
+            return Options::default();
+        }
+        if self.send.attempts > config.syn_option_retries {
+            return Options { mss, ..Options::default() };
+        }
+        Options {
+            mss,
+            window_scale: config.window_scaling.then(|| own_window_scale(config)),
+            sack_permitted: config.sack,
+            timestamp: config
+                .timestamps
+                .then(|| Timestamp { value: timestamp_clock(now, self.times.offset), echo: 0 }),
+            ..Options::default()
         }
     }
 

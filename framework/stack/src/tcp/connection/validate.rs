@@ -79,7 +79,11 @@ impl Connection {
             return false;
         }
         if flags.contains(Flags::SYN) && !self.is_second_syn(segment) {
-            self.challenge(now);
+            if self.config.reset_on_syn && self.state.is_synchronized() {
+                self.reset_with(CloseReason::Reset);
+            } else {
+                self.challenge(now);
+            }
             return false;
         }
         self.note_timestamp(now, segment);
@@ -169,10 +173,11 @@ impl Connection {
         }
     }
 
-    /// A reset in the window: believed only at exactly RCV.NXT (RFC 5961, section 3.2).
+    /// A reset in the window: believed only at exactly RCV.NXT (RFC 5961, section 3.2), unless the
+    /// configuration is of older times.
     fn on_reset(&mut self, now: Instant, segment: &Segment) {
         let next = self.receive.assembler.next();
-        if segment.seq != next {
+        if segment.seq != next && !self.config.reset_anywhere {
             self.challenge(now);
         } else if self.state == State::SynReceived && self.active {
             self.finish(CloseReason::Refused);

@@ -35,7 +35,12 @@ impl Receive {
     /// it (silly windows).
     fn next_edge(&self, mss: u32) -> SeqNum {
         let largest = u32::from(u16::MAX) << self.scale;
-        let possible = self.assembler.next() + self.room().min(largest);
+        let room = self.room().min(largest);
+        let possible = self.assembler.next() + room;
+        if self.tells_room {
+            let silly = room < mss.min(self.buffer / 4);
+            return if silly { self.edge } else { possible.max(self.edge) };
+        }
         let growth = possible.saturating_distance_from(self.edge);
         if growth >= mss.min(self.buffer / 2).max(1) { possible } else { self.edge }
     }
