@@ -173,12 +173,21 @@ impl Settings {
             "sendspace" => tcp.send_buffer_bytes = bytes.ok()?,
             "mssdflt" | "v6mssdflt" => tcp.mss_default = u16::try_from(value).ok()?,
             "rexmit_initial" => tcp.rto_initial = time,
-            "rexmit_slop" => tcp.rto_min = Duration::from_millis(30) + time,
+            "rexmit_slop" => tcp.rto_slack = time,
+            // The first three keep their options, as in FreeBSD.
+            "rexmit_drop_options" => tcp.syn_option_retries = if on { 2 } else { u8::MAX },
+            "ecn.maxretries" => tcp.syn_ecn_retries = u8::try_from(value).ok()?,
+            "insecure_rst" => tcp.reset_anywhere = on,
+            "insecure_syn" => tcp.reset_on_syn = on,
+            "drop_synfin" => tcp.drop_syn_fin = on,
             "delacktime" => tcp.delayed_ack = time,
             "keepidle" => self.keep_alive.idle = time,
             "keepintvl" => self.keep_alive.interval = time,
             "keepcnt" => self.keep_alive.probes = u8::try_from(value).ok()?,
-            "keepinit" => self.connect_timeout = time,
+            "keepinit" => {
+                self.connect_timeout = time;
+                tcp.syn_timeout = Some(time);
+            }
             "blackhole" => self.stack.reset_unknown = !on,
             "syncookies" => self.stack.limits.syn_cookies = on,
             "syncookies_only" if on => self.stack.limits.syn_cache_entries_max = 0,
@@ -193,12 +202,11 @@ impl Settings {
         Some(Effect::Done)
     }
 
-    /// Settings that make a stack answer differently.
+    /// Settings whose other values the stack has no word for.
     fn set_freebsd_policy(&mut self, name: &str, value: i64) -> Option<Effect> {
         let usual = match name {
-            "insecure_rst" | "insecure_syn" | "drop_synfin" | "rexmit_drop_options" => 0,
             "udp_tunneling_port" | "udp_tunneling_overhead" | "pmtud_blackhole_detection" => 0,
-            "icmp_may_rst" | "ecn.maxretries" => 1,
+            "icmp_may_rst" => 1,
             "pmtud_blackhole_mss" | "v6pmtud_blackhole_mss" => 1200,
             _ => return None,
         };
@@ -250,7 +258,7 @@ mod tests {
         assert_eq!(bsd.set("net.inet.tcp.udp_tunneling_port", "9811"), skip);
         assert_eq!(bsd.set("net.inet.tcp.udp_tunneling_port", "0"), Effect::Done);
         assert!(!bsd.unknown);
-        assert_eq!(bsd.set("net.inet.tcp.ecn.maxretries", "7"), Effect::Done);
+        assert_eq!(bsd.set("net.inet.tcp.icmp_may_rst", "0"), Effect::Done);
         assert!(bsd.unknown);
         for (name, value) in
             [("net.inet.tcp.nothing", "1"), ("net.inet.tcp.keepcnt", "x"), ("x", "1")]

@@ -93,9 +93,13 @@ impl Options {
             config.mss_max = mss;
         }
         if self.no_options {
+            config.plain_syn = true;
             config.timestamps = false;
             config.sack = false;
             config.window_scaling = false;
+        }
+        if let Some(limit) = self.connect_timeout {
+            config.syn_timeout = Some(limit);
         }
         if let Some(bytes) = self.receive_buffer {
             config.receive_buffer_bytes = bytes;
