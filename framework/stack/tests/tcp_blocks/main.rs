@@ -5,6 +5,7 @@
 mod assembler;
 mod congestion;
 mod cubic;
+mod hystart;
 mod prr;
 mod rtt;
 mod scoreboard;

@@ -244,14 +244,11 @@ impl World {
             }
         }
         // The first block must not look like a duplicate within the second.
-        if let [first, second, ..] = ranges[..]
+        while let [first, second, ..] = ranges[..]
             && first.0 >= second.0
             && first.1 <= second.1
         {
-            ranges.swap(0, 1);
-            if ranges[0] == ranges[1] {
-                ranges.pop();
-            }
+            ranges.remove(0);
         }
         self.ack(una, &ranges);
     }
