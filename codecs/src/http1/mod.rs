@@ -26,17 +26,21 @@
 //! # Ok::<(), CodecError>(())
 //! ```
 
+pub mod access_log;
 mod chars;
 mod chunked;
 pub mod client;
 mod codec;
 pub mod coding;
 mod conditional;
+pub mod cookies;
+pub mod cors;
 mod date;
 mod date_parse;
 mod decoder;
 mod encoder;
 mod error;
+pub mod forms;
 #[cfg(feature = "pipeline")]
 mod handler;
 mod head;
@@ -48,6 +52,8 @@ mod range;
 mod request;
 mod request_line;
 mod response;
+pub mod router;
+pub mod sse;
 mod status;
 mod tail;
 mod target;
