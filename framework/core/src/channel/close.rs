@@ -40,6 +40,7 @@ impl LocalChannel {
         let reason =
             if error.is_timeout() { CloseReason::TimedOut } else { CloseReason::ConnectFailed };
         self.core.reason.get_or_insert(reason);
+        tracing::info!(parent: &self.core.span, %error, "the connection could not be made");
         if let Some(told) = self.core.on_connect.take() {
             told(Err(error));
         }

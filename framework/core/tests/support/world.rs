@@ -37,6 +37,8 @@ pub(crate) struct Line {
     news: bool,
     reading: bool,
     pub(crate) outbound: Vec<u8>,
+    /// How many bytes each read asked for.
+    pub(crate) wanted: Vec<usize>,
     /// Bytes that are taken until there is no room.
     pub(crate) room: Option<usize>,
     pub(crate) closed: Option<CloseMode>,
@@ -230,6 +232,9 @@ impl Transport for Shared {
         let most = lines.read_bytes_max;
         let edge = lines.trigger == Trigger::Edge;
         let line = &mut lines.lines[handle.0 as usize];
+        if line.wanted.len() < line.wanted.capacity() {
+            line.wanted.push(want);
+        }
         if line.inbound.is_empty() {
             return Ok(if line.ended { Read::End } else { Read::WouldBlock });
         }
