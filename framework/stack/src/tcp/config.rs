@@ -168,8 +168,12 @@ pub struct Config {
     /// A SYN inside the window resets the connection, as RFC 793 had it, instead of being
     /// challenged (RFC 5961, section 4.2).
     pub reset_on_syn: bool,
-    /// SYN and FIN together are not looked at, in whatever state.
+    /// SYN and FIN together are not looked at, but in TIME-WAIT, where they can open nothing.
     pub drop_syn_fin: bool,
+    /// A later SYN between the same ends ends TIME-WAIT and opens a connection (RFC 6191).
+    pub time_wait_reuse: bool,
+    /// An acknowledgement repeats a FIN that was not acknowledged yet.
+    pub ack_repeats_fin: bool,
     /// SYNs carry no option at all.
     pub plain_syn: bool,
     /// Times a SYN is sent again with all its options; later ones have the segment size only.
@@ -181,7 +185,8 @@ pub struct Config {
     /// The receive buffer is rounded up to whole segments when their size is agreed.
     pub receive_buffer_in_segments: bool,
     /// The window says how much room there is as long as that is not silly (a quarter of the buffer
-    /// or a segment), instead of growing by segments only (RFC 9293, section 3.8.6.2.2).
+    /// or a segment), instead of growing by segments only (RFC 9293, section 3.8.6.2.2). What lies
+    /// in the room is in the window, even where the field could not say so.
     pub window_tells_room: bool,
 }
 
@@ -249,6 +254,8 @@ impl Config {
             reset_anywhere: false,
             reset_on_syn: false,
             drop_syn_fin: false,
+            time_wait_reuse: true,
+            ack_repeats_fin: false,
             plain_syn: false,
             syn_option_retries: u8::MAX,
             syn_ecn_retries: 0,
@@ -288,6 +295,8 @@ impl Config {
             keep_alive: None,
             invalid_ack_interval: Duration::ZERO,
             black_hole_timeouts: 0,
+            time_wait_reuse: false,
+            ack_repeats_fin: true,
             syn_ecn_retries: 1,
             syn_timeout: Some(Duration::from_secs(75)),
             receive_buffer_in_segments: true,

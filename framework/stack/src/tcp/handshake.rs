@@ -86,10 +86,9 @@ impl Handshake {
             mss: Some(own_mss(config, path_mss)),
             window_scale: self.window_scale.map(|_| own_window_scale(config)),
             sack_permitted: self.sack,
-            timestamp: self.timestamp.map(|echo| Timestamp {
-                value: timestamp_clock(now, self.timestamp_offset),
-                echo,
-            }),
+            timestamp: self
+                .timestamp
+                .map(|echo| Timestamp { value: timestamp_clock(now, self.timestamp_offset), echo }),
             ..Options::default()
         };
         if config.plain_syn {

@@ -39,6 +39,16 @@ pub struct Cubic {
 }
 
 impl Cubic {
+    /// What is kept while nothing is sent: W_max and cwnd_prior.
+    pub(super) fn rest(&self) -> (u32, u32) {
+        (self.w_max, self.prior)
+    }
+
+    /// Goes on with what was kept; the next phase begins with the next acknowledgement.
+    pub(super) fn resume(w_max: u32, prior: u32) -> Self {
+        Self { w_max, prior, ..Self::default() }
+    }
+
     /// W_max in bytes.
     #[must_use]
     pub fn w_max(&self) -> u32 {

@@ -17,6 +17,7 @@ mod cubic;
 mod hystart;
 mod prr;
 mod reno;
+mod rest;
 mod types;
 
 use alloc::boxed::Box;
@@ -29,6 +30,7 @@ pub use cubic::Cubic;
 pub use hystart::HyStart;
 pub use prr::Prr;
 use reno::Reno;
+pub use rest::Rest;
 use types::initial_window;
 pub use types::{AckSample, Algorithm, CongestionConfig, IdlePolicy, Phase, Trace};
 

@@ -60,9 +60,8 @@ impl Connection {
 
     /// A reset to the peer, and the end.
     pub(super) fn reset_with(&mut self, reason: CloseReason) {
-        let reset = Reset { seq: self.send.nxt, ack: Some(self.receive.assembler.next()) };
         self.finish(reason);
-        self.due.reset = Some(reset);
+        self.due.reset = Some(Reset::Here);
     }
 
     /// The connection is gone. What was received in order can still be read.
@@ -124,6 +123,10 @@ impl Connection {
             return;
         }
         let next = self.receive.assembler.next();
+        if flags.contains(Flags::SYN) && self.config.reset_on_syn && self.is_in_window(segment) {
+            self.reset_with(CloseReason::Reset);
+            return;
+        }
         let text = !segment.payload.is_empty() || flags.contains(Flags::FIN);
         if flags.contains(Flags::FIN) && segment.seq + segment.sequence_length() == next {
             // Our last acknowledgement was lost: the wait begins anew.
@@ -141,7 +144,7 @@ impl Connection {
     pub fn may_be_reused_by(&self, syn: &Segment) -> bool {
         let opens = syn.flags.contains(Flags::SYN)
             && !syn.flags.intersects(Flags::ACK | Flags::RST | Flags::FIN);
-        if self.state != State::TimeWait || !opens {
+        if self.state != State::TimeWait || !opens || !self.config.time_wait_reuse {
             return false;
         }
         let later = syn.seq.is_after(self.receive.assembler.next());

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::transmit::Text;
 use super::{Connection, State};
-use crate::tcp::congestion::Phase;
+use crate::tcp::congestion::{Controller, Phase};
 use crate::tcp::scoreboard::Scoreboard;
 use crate::tcp::{Segment, SeqNum};
 
@@ -145,12 +145,13 @@ impl Connection {
     #[must_use]
     pub fn info(&self) -> Info {
         let (send, receive, stats) = (&self.send, &self.receive, &self.stats);
+        let congestion = send.outgoing.as_ref().map(|outgoing| &outgoing.congestion);
         let board = send.outgoing.as_ref().map(|outgoing| &outgoing.board);
         Info {
             state: self.state,
-            phase: self.congestion.phase(),
-            congestion_window: self.congestion.window(),
-            slow_start_threshold: self.congestion.ssthresh(),
+            phase: congestion.map_or(self.rest.phase(), Controller::phase),
+            congestion_window: self.congestion_window(),
+            slow_start_threshold: congestion.map_or(self.rest.ssthresh(), Controller::ssthresh),
             rtt: self.rtt.srtt(),
             rtt_variation: self.rtt.rttvar(),
             rtt_min: self.rtt.min_rtt(),

@@ -54,7 +54,7 @@ use fyke_clock::Instant;
 
 use super::assembler::Assembler;
 use super::config::Config;
-use super::congestion::Controller;
+use super::congestion::Rest;
 use super::handshake::{Initial, first_window, own_mss, own_window_scale};
 use super::rtt::{RttConfig, RttEstimator};
 use super::{Flags, Segment, SeqNum};
@@ -116,7 +116,8 @@ pub struct Connection {
     send: Send,
     receive: Receive,
     rtt: RttEstimator,
-    congestion: Controller,
+    /// The congestion window while nothing is in flight.
+    rest: Rest,
     timers: Timers,
     times: Times,
     challenges: Challenges,
@@ -163,13 +164,10 @@ struct Send {
     /// A write was refused.
     blocked: bool,
     syn_resent: bool,
-    syn_sent: Instant,
     /// When SND.UNA last moved, or the first of what is outstanding was sent.
     progress: Instant,
     /// When data was last sent.
     last: Instant,
-    /// The end of the last segment that was not full (RFC 9293, section 3.7.4, as Minshall has it).
-    small: SeqNum,
     /// The send buffer's size.
     capacity: u32,
     outgoing: Option<Box<Outgoing>>,
@@ -236,9 +234,11 @@ struct Due {
 
 /// The reset that is due.
 #[derive(Debug, Clone, Copy)]
-struct Reset {
-    seq: SeqNum,
-    ack: Option<SeqNum>,
+enum Reset {
+    /// At this number.
+    At(SeqNum),
+    /// At SND.NXT, with an acknowledgement of what was received.
+    Here,
 }
 
 impl Connection {
@@ -249,13 +249,12 @@ impl Connection {
             max_rto: config.rto_max,
             ..RttConfig::default()
         });
-        let first = initial.iss + 1;
         let keep_alive = config.keep_alive.is_some();
         Self {
             send: Send::new(&config, initial, now),
             receive: Receive::new(&config, initial, now),
             rtt,
-            congestion: Controller::new(&config.congestion, u32::from(initial.path_mss), first),
+            rest: Rest::initial(&config.congestion, u32::from(initial.path_mss)),
             timers: Timers::default(),
             times: Times { offset: initial.timestamp_offset, ..Times::default() },
             challenges: Challenges::default(),
@@ -279,7 +278,8 @@ impl Connection {
     /// Takes a segment (RFC 9293, section 3.10.7).
     pub fn on_segment(&mut self, now: Instant, segment: &Segment) {
         self.stats.segments_in += segment.segments() as u64;
-        if self.config.drop_syn_fin && segment.flags.contains(Flags::SYN | Flags::FIN) {
+        let both = segment.flags.contains(Flags::SYN | Flags::FIN);
+        if both && self.config.drop_syn_fin && self.state != State::TimeWait {
             return;
         }
         match self.state {
@@ -357,10 +357,8 @@ impl Send {
             fin_sent: false,
             blocked: false,
             syn_resent: false,
-            syn_sent: now,
             progress: now,
             last: now,
-            small: initial.iss,
             capacity: config.send_buffer_bytes,
             outgoing: None,
         }

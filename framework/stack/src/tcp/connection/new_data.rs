@@ -98,7 +98,8 @@ impl Connection {
         if self.no_delay || quiet {
             return true;
         }
-        self.config.minshall && !self.send.small.is_after(self.send.una)
+        let small = self.send.outgoing.as_ref().map_or(self.send.una, |outgoing| outgoing.small);
+        self.config.minshall && !small.is_after(self.send.una)
     }
 
     /// Data or a FIN that nothing will send by itself has a timer: a closed window is probed, a
@@ -129,7 +130,7 @@ impl Connection {
         let quiet = !self.send.has_unacknowledged() && self.send.kept() == 0;
         if quiet && self.state != State::SynSent && self.config.slow_start_after_idle && idle > rto
         {
-            self.congestion.after_idle(now, idle, rto);
+            self.outgoing().congestion.after_idle(now, idle, rto);
         }
         if quiet {
             self.send.progress = now;

@@ -93,7 +93,7 @@ impl Connection {
         if acks_us && (segment.ack.is_at_most(self.send.iss) || segment.ack.is_after(self.send.nxt))
         {
             if !flags.contains(Flags::RST) {
-                self.due.reset = Some(Reset { seq: segment.ack, ack: None });
+                self.due.reset = Some(Reset::At(segment.ack));
             }
             return;
         }
@@ -172,7 +172,7 @@ impl Connection {
     /// The round trip of the handshake: measured, when the SYN was sent once (Karn), or echoed.
     fn sample_handshake(&mut self, now: Instant, segment: &Segment) {
         if !self.send.syn_resent {
-            self.rtt.sample(now, now.saturating_duration_since(self.send.syn_sent), 1);
+            self.rtt.sample(now, now.saturating_duration_since(self.send.progress), 1);
         } else if let Some(rtt) = self.echoed_rtt(now, segment) {
             self.rtt.sample(now, rtt, 1);
         } else if self.send.attempts > 0 {
@@ -192,7 +192,7 @@ impl Connection {
     /// completes the open. If not it is answered by a reset.
     pub(super) fn complete_open(&mut self, now: Instant, segment: &Segment) -> bool {
         if !segment.ack.is_after(self.send.una) || segment.ack.is_after(self.send.nxt) {
-            self.due.reset = Some(Reset { seq: segment.ack, ack: None });
+            self.due.reset = Some(Reset::At(segment.ack));
             return false;
         }
         self.syn_acknowledged(now, segment);

@@ -8,7 +8,7 @@ use super::transmit::Text;
 use super::{Connection, Send};
 use crate::tcp::SeqNum;
 use crate::tcp::config::Config;
-use crate::tcp::congestion::Controller;
+use crate::tcp::congestion::{Controller, Rest};
 use crate::tcp::scoreboard::{Detection, Probe, Scoreboard, ScoreboardConfig};
 use crate::tcp::send_buffer::{Chunks, SendBuffer};
 
@@ -17,6 +17,9 @@ use crate::tcp::send_buffer::{Chunks, SendBuffer};
 pub(super) struct Outgoing {
     pub(super) buffer: SendBuffer,
     pub(super) board: Scoreboard,
+    pub(super) congestion: Controller,
+    /// The end of the last segment that was not full (RFC 9293, section 3.7.4, as Minshall has it).
+    pub(super) small: SeqNum,
     /// A tail loss probe that goes out next.
     pub(super) probe: Option<Probe>,
     /// After a time-out one segment goes again whatever the window says.
@@ -66,9 +69,13 @@ impl Connection {
         let start = self.send.nxt.max(self.send.iss + 1);
         let capacity = self.send.capacity as usize;
         let (config, mss, sack) = (&self.config, self.plain_mss(), self.agreed.sack);
-        let ends = self.congestion.ends_with_partial_ack();
+        let rest = &self.rest;
         self.send.outgoing.get_or_insert_with(|| {
+            let congestion = Controller::resume(&config.congestion, mss, start, rest);
+            let ends = congestion.ends_with_partial_ack();
             Box::new(Outgoing {
+                congestion,
+                small: start,
                 buffer: SendBuffer::new(start, capacity),
                 board: Scoreboard::new(&board_config(config, sack, ends), start, mss),
                 probe: None,
@@ -83,13 +90,15 @@ impl Connection {
     /// Gives the sending half back when nothing is left in it and it has learned nothing worth
     /// keeping.
     pub(super) fn release_outgoing(&mut self) {
-        let idle = self.send.outgoing.as_ref().is_some_and(|outgoing| {
-            let board = &outgoing.board;
-            outgoing.buffer.is_empty()
-                && board.outstanding() == 0
-                && (!board.reordering_seen() && board.recovery().is_none())
-        });
-        if idle && (!self.send.fin || self.send.fin_sent) && !self.congestion.can_undo() {
+        let Some(outgoing) = &self.send.outgoing else { return };
+        let board = &outgoing.board;
+        let idle = outgoing.buffer.is_empty()
+            && board.outstanding() == 0
+            && !board.reordering_seen()
+            && board.recovery().is_none()
+            && !outgoing.congestion.can_undo();
+        if idle && (!self.send.fin || self.send.fin_sent) {
+            self.rest = outgoing.congestion.rest();
             self.send.outgoing = None;
         }
     }
@@ -102,24 +111,26 @@ impl Connection {
     /// found.
     pub(super) fn begin_congestion(&mut self) {
         let (mss, nxt) = (self.plain_mss(), self.send.nxt);
-        self.congestion = Controller::new(&self.config.congestion, mss, nxt);
         // One lost SYN may be chance (RFC 6928, section 3); more are congestion.
-        if self.send.attempts > 1 {
-            self.congestion.syn_was_lost();
-        }
+        self.rest = if self.send.attempts > 1 {
+            Rest::after_lost_syn(mss)
+        } else {
+            Rest::initial(&self.config.congestion, mss)
+        };
         let detection = detection(&self.config, self.agreed.sack);
         if let Some(outgoing) = &mut self.send.outgoing {
             outgoing.board.negotiated(detection, mss);
+            outgoing.congestion = Controller::resume(&self.config.congestion, mss, nxt, &self.rest);
         }
     }
 
     /// Segments are of another size.
     pub(super) fn mss_changed(&mut self) {
-        let (mss, untouched) = (self.plain_mss(), !self.state.is_synchronized());
-        self.congestion.set_mss(mss, &self.config.congestion, untouched);
+        let mss = self.plain_mss();
         let detection = detection(&self.config, self.agreed.sack);
         if let Some(outgoing) = &mut self.send.outgoing {
             outgoing.board.negotiated(detection, mss);
+            outgoing.congestion.set_mss(mss, &self.config.congestion, false);
         }
     }
 
@@ -139,9 +150,7 @@ impl Connection {
     pub(super) fn note_sent(&mut self, now: Instant, text: Text, segments: u32) {
         let taken = text.end().saturating_distance_from(text.seq);
         let was_quiet = !self.send.has_unacknowledged();
-        if text.len > 0 && text.len < self.plain_mss() {
-            self.send.small = text.end();
-        }
+        let small = text.len > 0 && text.len < self.plain_mss();
         if !text.again {
             self.send.nxt = text.end();
             self.send.fin_sent |= text.fin;
@@ -151,10 +160,12 @@ impl Connection {
         }
         self.due.push = false;
         self.send.last = now;
-        self.congestion.on_sent(text.len);
-        let (nxt, window_full) = (self.send.nxt, &self.congestion);
-        let outgoing = self.send.outgoing.as_mut();
-        let Some(outgoing) = outgoing else { return };
+        let nxt = self.send.nxt;
+        let Some(outgoing) = &mut self.send.outgoing else { return };
+        outgoing.congestion.on_sent(text.len);
+        if small {
+            outgoing.small = text.end();
+        }
         if text.again {
             outgoing.board.on_resent(now, text.seq, taken);
         } else {
@@ -168,7 +179,7 @@ impl Connection {
         if was_quiet {
             outgoing.restarted = now;
         }
-        if window_full.is_limiting(outgoing.board.pipe()) {
+        if outgoing.congestion.is_limiting(outgoing.board.pipe()) {
             outgoing.limited_until = nxt;
         }
         self.arm_recovery(now);

@@ -21,14 +21,20 @@ impl Connection {
     /// How much the congestion window leaves. What duplicates say has left the network makes room
     /// (RFC 3042, RFC 6675).
     fn congestion_room(&self) -> u32 {
-        let Some(outgoing) = &self.send.outgoing else { return self.congestion.window() };
+        let Some(outgoing) = &self.send.outgoing else { return self.rest.window() };
         let board = &outgoing.board;
         let out = if self.config.limited_transmit || board.in_recovery() {
             board.pipe()
         } else {
             board.outstanding()
         };
-        self.congestion.window().saturating_sub(out)
+        outgoing.congestion.window().saturating_sub(out)
+    }
+
+    /// The congestion window in bytes.
+    pub(super) fn congestion_window(&self) -> u32 {
+        let outgoing = self.send.outgoing.as_ref();
+        outgoing.map_or(self.rest.window(), |outgoing| outgoing.congestion.window())
     }
 
     /// Takes in an acknowledgement at or after SND.UNA; `same_window` when it told no other.
@@ -55,12 +61,13 @@ impl Connection {
         }
         self.react(&acked, losses);
         self.take_echo(segment, &acked);
-        self.congestion.on_ack(&AckSample {
+        let Some(outgoing) = &mut self.send.outgoing else { return };
+        outgoing.congestion.on_ack(&AckSample {
             now,
             una: self.send.una,
             nxt: self.send.nxt,
             delivered: acked.delivered,
-            pipe: self.send.pipe(),
+            pipe: outgoing.board.pipe(),
             safe: acked.advanced > 0 && losses.bytes == 0,
             rtt: acked.rtt,
             srtt: self.rtt.srtt().unwrap_or_default(),
@@ -107,17 +114,18 @@ impl Connection {
     /// Recoveries end, were for nothing, or begin.
     fn react(&mut self, acked: &Acked, losses: Losses) {
         let flight = self.outstanding();
+        let Some(outgoing) = &mut self.send.outgoing else { return };
         if acked.spurious.is_some() {
-            self.congestion.undo();
+            outgoing.congestion.undo();
             self.stats.undone = self.stats.undone.saturating_add(1);
             if acked.recovered == Some(RecoveryKind::Timeout) {
                 self.rtt.reset_back_off();
             }
         } else if acked.recovered.is_some() {
-            self.congestion.on_recovered();
+            outgoing.congestion.on_recovered();
         }
         if acked.probe == Some(ProbeResult::Repaired) {
-            self.congestion.on_probe_repaired(flight);
+            outgoing.congestion.on_probe_repaired(flight);
             self.due.cwr = true;
         }
         self.begin_recovery(losses, acked.recover_fs);
@@ -131,7 +139,7 @@ impl Connection {
             return;
         }
         outgoing.board.enter_recovery();
-        self.congestion.on_loss(flight, recover_fs);
+        outgoing.congestion.on_loss(flight, recover_fs);
         self.due.cwr = true;
         self.stats.recoveries = self.stats.recoveries.saturating_add(1);
     }
@@ -141,9 +149,12 @@ impl Connection {
         let echoes = self.agreed.ecn
             && segment.flags.contains(Flags::ECE)
             && !segment.flags.contains(Flags::SYN);
-        if echoes && acked.delivered > 0 {
-            let flight = self.outstanding();
-            self.due.cwr |= self.congestion.on_ecn(flight, self.send.una, self.send.nxt);
+        let (flight, una, nxt) = (self.outstanding(), self.send.una, self.send.nxt);
+        if let Some(outgoing) = &mut self.send.outgoing
+            && echoes
+            && acked.delivered > 0
+        {
+            self.due.cwr |= outgoing.congestion.on_ecn(flight, una, nxt);
         }
     }
 
@@ -170,7 +181,7 @@ impl Connection {
 
     /// Twice the window, so that the next flight is there when this one is acknowledged.
     fn grow_send_buffer(&mut self) {
-        let wanted = self.congestion.window().saturating_mul(2);
+        let wanted = self.congestion_window().saturating_mul(2);
         let wanted = wanted.min(self.config.send_buffer_bytes_max);
         if wanted > self.send.capacity {
             self.send.capacity = wanted;

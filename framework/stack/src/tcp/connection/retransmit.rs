@@ -52,7 +52,7 @@ impl Connection {
         outgoing.probe = None;
         outgoing.reorder = None;
         outgoing.restarted = now;
-        self.congestion.on_rto(flight, timed_out.first);
+        outgoing.congestion.on_rto(flight, timed_out.first);
         self.due.cwr = true;
         self.suspect_black_hole(now);
         self.arm_recovery(now);

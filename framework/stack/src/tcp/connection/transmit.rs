@@ -62,11 +62,15 @@ impl Connection {
     }
 
     fn emit_reset(&mut self, now: Instant, reset: Reset, out: &mut impl SegmentSink) {
-        let mut segment = Segment { seq: reset.seq, flags: Flags::RST, ..Segment::default() };
-        if let Some(ack) = reset.ack {
-            segment.flags |= Flags::ACK;
-            segment.ack = ack;
-            segment.options.timestamp = self.timestamp(now);
+        let mut segment = Segment { flags: Flags::RST, ..Segment::default() };
+        match reset {
+            Reset::At(seq) => segment.seq = seq,
+            Reset::Here => {
+                segment.seq = self.send.nxt;
+                segment.ack = self.receive.assembler.next();
+                segment.flags |= Flags::ACK;
+                segment.options.timestamp = self.timestamp(now);
+            }
         }
         self.hand_over(&segment, Payload::default(), out);
     }
@@ -75,7 +79,7 @@ impl Connection {
         if core::mem::take(&mut self.due.syn) {
             let segment = self.opening(now);
             if !self.send.syn_resent {
-                self.send.syn_sent = now;
+                self.send.progress = now;
             }
             self.send.nxt = self.send.iss + 1;
             if self.state == State::SynReceived {
@@ -208,7 +212,12 @@ impl Connection {
         if !self.due.ack {
             return false;
         }
-        let segment = self.bare(now);
+        let mut segment = self.bare(now);
+        if self.config.ack_repeats_fin && self.send.fin_sent && self.send.una + 1 == self.send.nxt
+        {
+            segment.seq = self.send.una;
+            segment.flags |= Flags::FIN;
+        }
         let more = self.due.duplicates.saturating_sub(1);
         self.acknowledged();
         if more > 0 {

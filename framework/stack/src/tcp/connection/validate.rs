@@ -104,9 +104,9 @@ impl Connection {
     /// The first step's table. In addition, acknowledgements that stand exactly at a window's edge
     /// count (the peer has filled our window and says something), and so does a segment at
     /// RCV.NXT while the window is closed: its text is dropped later, its acknowledgement is not.
-    fn is_in_window(&self, segment: &Segment) -> bool {
+    pub(super) fn is_in_window(&self, segment: &Segment) -> bool {
         let next = self.receive.assembler.next();
-        let window = self.receive.window();
+        let window = self.receive.acceptable();
         let length = segment.sequence_length();
         if segment.seq == next || self.is_second_syn(segment) {
             return true;
@@ -150,7 +150,8 @@ impl Connection {
         let next = self.receive.assembler.next();
         let length = segment.sequence_length();
         if text || segment.flags.contains(Flags::FIN) {
-            if segment.seq.is_before(next) {
+            // A FIN alone is no data that arrived twice (RFC 2883).
+            if segment.seq.is_before(next) && !segment.payload.is_empty() {
                 self.receive.assembler.note_duplicate(segment.seq, segment.seq + length);
             }
             self.acknowledge_now();

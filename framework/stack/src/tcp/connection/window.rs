@@ -26,6 +26,11 @@ impl Receive {
         self.edge.saturating_distance_from(self.assembler.next())
     }
 
+    /// What is in the window for a segment that comes in: what was offered, or the room behind it.
+    pub(super) fn acceptable(&self) -> u32 {
+        if self.tells_room { self.window().max(self.room()) } else { self.window() }
+    }
+
     /// Room in the buffer. Bytes out of order lie within the offered window and are counted by it.
     fn room(&self) -> u32 {
         self.buffer.saturating_sub(u32::try_from(self.inbox.len()).unwrap_or(u32::MAX))

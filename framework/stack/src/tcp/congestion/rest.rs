@@ -1,0 +1,76 @@
+//! What an idle connection remembers of its congestion window, in sixteen bytes: a million of them
+//! are idle at a time, and none needs the arithmetic of growth meanwhile.
+
+use super::types::initial_window;
+use super::{CongestionConfig, Controller, Cubic, Growth, Phase};
+use crate::tcp::SeqNum;
+
+/// A window at rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rest {
+    window: u32,
+    ssthresh: u32,
+    /// CUBIC's W_max and cwnd_prior, 0 for others.
+    w_max: u32,
+    prior: u32,
+}
+
+impl Rest {
+    /// The window of a connection that has sent nothing yet.
+    #[must_use]
+    pub fn initial(config: &CongestionConfig, mss: u32) -> Self {
+        Self { window: initial_window(config, mss), ssthresh: u32::MAX, w_max: 0, prior: 0 }
+    }
+
+    /// The same after the SYN or its answer was lost (RFC 5681, section 3.1).
+    #[must_use]
+    pub const fn after_lost_syn(mss: u32) -> Self {
+        Self { window: mss, ssthresh: u32::MAX, w_max: 0, prior: 0 }
+    }
+
+    /// The congestion window in bytes.
+    #[must_use]
+    pub const fn window(&self) -> u32 {
+        self.window
+    }
+
+    /// The slow start threshold in bytes; `u32::MAX` until there was congestion.
+    #[must_use]
+    pub const fn ssthresh(&self) -> u32 {
+        self.ssthresh
+    }
+
+    /// The phase that goes on when something is sent.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        if self.window < self.ssthresh { Phase::SlowStart } else { Phase::CongestionAvoidance }
+    }
+}
+
+impl Controller {
+    /// What to keep when nothing is in flight and no recovery runs.
+    #[must_use]
+    pub fn rest(&self) -> Rest {
+        let (w_max, prior) = match &self.growth {
+            Growth::Cubic(cubic) => cubic.rest(),
+            Growth::Reno(_) => (0, 0),
+        };
+        Rest { window: self.window, ssthresh: self.ssthresh, w_max, prior }
+    }
+
+    /// Goes on from a rest; `nxt` is SND.NXT.
+    #[must_use]
+    pub fn resume(config: &CongestionConfig, mss: u32, nxt: SeqNum, rest: &Rest) -> Self {
+        let mut resumed = Self::new(config, mss, nxt);
+        resumed.window = rest.window.clamp(resumed.mss, resumed.window_max);
+        resumed.ssthresh = rest.ssthresh;
+        resumed.phase = rest.phase();
+        if rest.ssthresh != u32::MAX {
+            resumed.hystart = None;
+        }
+        if let Growth::Cubic(cubic) = &mut resumed.growth {
+            *cubic = Cubic::resume(rest.w_max, rest.prior);
+        }
+        resumed
+    }
+}
