@@ -23,8 +23,10 @@ pub mod wire;
 
 pub use interface::addresses::{AddressState, OwnAddress};
 pub use interface::cidr::{Cidr, ParseCidrError};
-pub use interface::listener::ListenOptions;
+pub use interface::listener::{ForwardDecision, ForwardRequest, ListenOptions};
+pub use interface::neighbor::{Neighbor, NeighborState};
 pub use interface::routes::Route;
+pub use interface::udp_table::{UdpDatagram, UdpOptions};
 pub use stack::capture::{Capture, Direction};
 pub use stack::config::{Limits, Medium, Personality, StackConfig};
 pub use stack::counters::{Counters, DropReason, Drops, Work};
@@ -34,4 +36,5 @@ pub use stack::frame::{Gso, GsoKind, Offload, RxChecksum, RxMeta, TxChecksum, Tx
 pub use stack::ids::{ListenerId, TcpId, UdpId};
 pub use stack::introspection::{Line, Usage};
 pub use stack::secrets::Seed;
+pub use stack::segmenter::Segmenter;
 pub use stack::{ConnectOptions, Stack};

@@ -6,12 +6,15 @@ pub(crate) mod config;
 pub(crate) mod counters;
 pub(crate) mod error;
 pub(crate) mod event;
+mod forward_calls;
 pub(crate) mod frame;
 pub(crate) mod ids;
 pub(crate) mod introspection;
 mod link_calls;
 pub(crate) mod secrets;
+pub(crate) mod segmenter;
 mod tcp_calls;
+mod udp_calls;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -20,9 +23,10 @@ use core::fmt;
 use bytes::Bytes;
 use fyke_clock::Instant;
 
-use crate::interface::egress::{Dirty, Reply};
+use crate::interface::egress::Dirty;
 use crate::interface::net::Net;
 use crate::interface::tcp_table::TcpTable;
+use crate::interface::udp_table::UdpTable;
 use capture::Capture;
 use config::StackConfig;
 use counters::Counters;
@@ -81,8 +85,7 @@ pub use tcp_calls::ConnectOptions;
 pub struct Stack {
     pub(crate) net: Net,
     pub(crate) tcp: TcpTable,
-    /// What the stack itself has to say.
-    pub(crate) outbox: VecDeque<Reply>,
+    pub(crate) udp: UdpTable,
     /// Sockets that may have something to send, each at most once.
     pub(crate) dirty: VecDeque<Dirty>,
     pub(crate) events: EventQueue,
@@ -93,17 +96,23 @@ impl Stack {
     #[must_use]
     pub fn new(config: StackConfig, seed: Seed, now: Instant) -> Self {
         let secrets = Secrets::new(&seed);
-        Self {
+        let slaac = config.slaac;
+        let mut stack = Self {
             tcp: TcpTable::new(&config, &secrets),
+            udp: UdpTable::new(secrets.table),
             net: Net::new(config, secrets, now),
-            outbox: VecDeque::new(),
             dirty: VecDeque::new(),
             events: EventQueue::default(),
+        };
+        if slaac {
+            stack.begin_autoconf(now);
         }
+        stack
     }
 
     /// Takes a frame from the device.
     pub fn input(&mut self, now: Instant, frame: Bytes, meta: RxMeta) {
+        self.net.now = now;
         self.frame_input(now, frame, meta);
     }
 
@@ -112,13 +121,14 @@ impl Stack {
     /// Sockets take turns of a few segments each, so that none starves. When the result is the
     /// budget, or `out` ran out of room, there may be more.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut impl TxSink, budget: usize) -> usize {
+        self.net.now = now;
         self.transmit_turns(now, out, budget)
     }
 
     /// Whether [`poll_transmit`](Self::poll_transmit) may have something to send.
     #[must_use]
     pub fn wants_transmit(&self) -> bool {
-        !self.outbox.is_empty() || !self.dirty.is_empty() || !self.net.loopback.is_empty()
+        !self.net.outbox.is_empty() || !self.dirty.is_empty() || !self.net.loopback.is_empty()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest; `None` when nothing
@@ -133,6 +143,7 @@ impl Stack {
 
     /// Does what time has brought up to `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.net.now = now;
         // What is armed anew for `now` or earlier waits for the next call: no timer spins here.
         let mut budget = self.net.wheel.len();
         while budget > 0
@@ -175,7 +186,23 @@ impl Stack {
                 listener.queued = false;
                 (!listener.queue.is_empty()).then_some(Event::Acceptable(id))
             }
-            Source::Udp(_) => None,
+            Source::Forward(id) => {
+                let listener = self.tcp.listeners.get_mut(id)?;
+                listener.forward_queued = false;
+                (!listener.requests.is_empty()).then_some(Event::Forward(id))
+            }
+            Source::Udp(id) => {
+                let socket = self.udp.get_mut(id)?;
+                let readable = core::mem::take(&mut socket.readable);
+                socket.queued = readable && socket.writable;
+                if socket.queued {
+                    self.events.push_front(source);
+                }
+                if readable {
+                    return Some(Event::UdpReadable(id));
+                }
+                core::mem::take(&mut socket.writable).then_some(Event::UdpWritable(id))
+            }
             Source::Once(event) => Some(event),
         }
     }

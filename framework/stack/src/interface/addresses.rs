@@ -80,6 +80,14 @@ impl Addresses {
         address.is_broadcast() || self.list.iter().any(|own| own.cidr.broadcast() == Some(address))
     }
 
+    /// Whether a group is that of an address of ours, one we may not have yet included.
+    pub(crate) fn is_solicited(&self, group: Ipv6Addr) -> bool {
+        self.list.iter().any(|own| match own.cidr.address() {
+            IpAddr::V6(address) => solicited_node(address) == group,
+            IpAddr::V4(_) => false,
+        })
+    }
+
     /// Whether it is in a network of ours.
     pub(crate) fn is_on_link(&self, address: IpAddr) -> bool {
         self.list.iter().any(|own| own.usable() && own.cidr.contains(address))
@@ -112,6 +120,13 @@ impl Addresses {
             _ => None,
         })
     }
+}
+
+/// The group that the owner of an address listens to (RFC 4291, section 2.7.1).
+fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
+    let [.., a, b, c] = address.octets();
+    let last = u16::from_be_bytes([b, c]);
+    Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), last)
 }
 
 fn common_prefix(a: IpAddr, b: IpAddr) -> u32 {

@@ -7,10 +7,10 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
-use super::tuple::octets;
+use super::tuple::{FourTuple, octets};
 use crate::stack::arena::Arena;
 use crate::stack::ids::{ListenerId, TcpId};
-use crate::tcp::Config;
+use crate::tcp::{Config, Segment};
 
 /// How a listener behaves.
 #[derive(Debug, Clone)]
@@ -71,6 +71,41 @@ pub(crate) struct Listener {
     /// Decides about each SYN, for any address.
     pub(crate) forwarder: bool,
     pub(crate) forward_queued: bool,
+    /// SYNs to be decided about, oldest first.
+    pub(crate) requests: VecDeque<ForwardRequest>,
+}
+
+/// A SYN that waits for a decision in forwarder mode. Dropping it ignores the SYN.
+#[derive(Debug, Clone)]
+pub struct ForwardRequest {
+    pub(crate) tuple: FourTuple,
+    pub(crate) syn: Segment,
+}
+
+impl ForwardRequest {
+    /// The address and port the peer wants to reach: the connection's local end.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        self.tuple.local()
+    }
+
+    /// The peer.
+    #[must_use]
+    pub fn remote(&self) -> SocketAddr {
+        self.tuple.remote()
+    }
+}
+
+/// What becomes of a SYN in forwarder mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ForwardDecision {
+    /// Open the connection; it comes by [`accept`](crate::Stack::accept).
+    Accept,
+    /// Answer with a reset.
+    Reset,
+    /// Say nothing.
+    Ignore,
 }
 
 impl Listener {
@@ -212,6 +247,7 @@ mod tests {
             queued: false,
             forwarder: false,
             forward_queued: false,
+            requests: VecDeque::new(),
         }
     }
 

@@ -4,17 +4,25 @@
 //! behaviour and behaviour becomes bytes.
 
 pub(crate) mod addresses;
+pub(crate) mod autoconf;
 pub(crate) mod cidr;
 pub(crate) mod cookie;
 pub(crate) mod egress;
+pub(crate) mod groups;
+pub(crate) mod hashed;
+pub(crate) mod icmp_limit;
 pub(crate) mod ingress;
 pub(crate) mod isn;
 pub(crate) mod listener;
+pub(crate) mod lru;
+pub(crate) mod neighbor;
 pub(crate) mod net;
 pub(crate) mod ports;
+pub(crate) mod reassembly;
 pub(crate) mod routes;
 pub(crate) mod syn_cache;
 pub(crate) mod tcp_table;
 pub(crate) mod time_wait;
 pub(crate) mod timer;
 pub(crate) mod tuple;
+pub(crate) mod udp_table;

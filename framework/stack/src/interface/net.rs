@@ -3,22 +3,38 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
 use fyke_clock::{Instant, TimerWheel};
 
-use super::addresses::{AddressState, Addresses};
+use super::addresses::Addresses;
+use super::autoconf::Autoconf;
+use super::egress::{Queued, Waiting};
+use super::groups::Groups;
+use super::hashed::Hashed;
+use super::icmp_limit::IcmpLimit;
+use super::neighbor::Neighbors;
+use super::reassembly::Reassembly;
 use super::routes::Routes;
-use super::timer::Timer;
+use super::timer::{Lazy, Timer};
 use crate::stack::capture::{Capture, Direction};
 use crate::stack::config::{Medium, StackConfig};
 use crate::stack::counters::{Counters, DropReason};
 use crate::stack::frame::{RxChecksum, RxMeta};
 use crate::stack::secrets::Secrets;
 
+/// Less than these no path is believed to carry (RFC 1122, section 3.3.3; RFC 8200, section 5).
+const PATH_MTU_MIN_V4: u16 = 576;
+const PATH_MTU_MIN_V6: u16 = 1280;
+
+pub(crate) const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
+pub(crate) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+
 /// Below the transports.
 pub(crate) struct Net {
+    /// The time of the last call.
+    pub(crate) now: Instant,
     pub(crate) config: StackConfig,
     pub(crate) secrets: Secrets,
     pub(crate) addresses: Addresses,
@@ -28,6 +44,18 @@ pub(crate) struct Net {
     pub(crate) capture: Option<Box<dyn Capture>>,
     /// Packets from us to us.
     pub(crate) loopback: VecDeque<(Bytes, RxMeta)>,
+    /// What the stack itself has to say.
+    pub(crate) outbox: VecDeque<Queued>,
+    pub(crate) neighbors: Neighbors<Waiting>,
+    pub(crate) reassembly: Reassembly,
+    pub(crate) reassembly_timer: Lazy,
+    pub(crate) groups: Groups,
+    pub(crate) icmp_limit: IcmpLimit,
+    /// MTUs that ICMP told, and until when they are believed.
+    path_mtus: Hashed<(u16, Instant)>,
+    /// Packets that were fragmented.
+    pub(crate) fragmented: u32,
+    pub(crate) autoconf: Autoconf,
 }
 
 /// How a packet leaves.
@@ -45,7 +73,31 @@ pub(crate) enum Path {
 
 impl Net {
     pub(crate) fn new(config: StackConfig, secrets: Secrets, now: Instant) -> Self {
+        let limits = &config.limits;
+        let key = secrets.table;
         Self {
+            outbox: VecDeque::new(),
+            neighbors: Neighbors::new(
+                limits.neighbors_max,
+                limits.neighbors_pending_max,
+                limits.neighbor_queue_packets_max,
+            ),
+            reassembly: Reassembly::new(
+                limits.reassembly_bytes_max,
+                limits.reassembly_fragments_max,
+                limits.reassembly_timeout,
+            ),
+            reassembly_timer: Lazy::default(),
+            groups: Groups::default(),
+            icmp_limit: IcmpLimit::new(
+                limits.icmp_errors_per_second,
+                limits.icmp_errors_per_second_each,
+                key,
+                now,
+            ),
+            path_mtus: Hashed::new(limits.path_mtus_max, key),
+            fragmented: 0,
+            autoconf: Autoconf::default(),
             config,
             secrets,
             addresses: Addresses::default(),
@@ -54,6 +106,7 @@ impl Net {
             counters: Counters::default(),
             capture: None,
             loopback: VecDeque::new(),
+            now,
         }
     }
 
@@ -112,7 +165,33 @@ impl Net {
 
     /// The longest IP packet on the way to a destination, as far as is known.
     pub(crate) fn path_mtu(&self, destination: IpAddr) -> u16 {
-        if self.addresses.is_local(destination) { u16::MAX } else { self.config.mtu }
+        if self.addresses.is_local(destination) {
+            return u16::MAX;
+        }
+        let told = self.path_mtus.get(destination).filter(|(_, until)| *until > self.now);
+        told.map_or(self.config.mtu, |(mtu, _)| self.config.mtu.min(*mtu))
+    }
+
+    /// A router said what the next link of a path carries. It is never believed to be more than
+    /// before, nor less than every link carries (RFC 5927, section 7.2).
+    pub(crate) fn lower_path_mtu(&mut self, destination: IpAddr, mtu: u16) -> u16 {
+        let floor = if destination.is_ipv4() { PATH_MTU_MIN_V4 } else { PATH_MTU_MIN_V6 };
+        let mtu = mtu.max(floor).min(self.path_mtu(destination));
+        if mtu < self.config.mtu {
+            let until = self.now + self.config.limits.path_mtu_timeout;
+            self.path_mtus.insert(destination, (mtu, until));
+        }
+        mtu
+    }
+
+    /// Whether packets to a group are for us.
+    pub(crate) fn hears(&self, group: IpAddr) -> bool {
+        match group {
+            IpAddr::V4(v4) => v4 == ALL_HOSTS || self.groups.contains(group),
+            IpAddr::V6(v6) => {
+                v6 == ALL_NODES || self.groups.contains(group) || self.addresses.is_solicited(v6)
+            }
+        }
     }
 
     /// Puts a packet of ours for us where it is found by the next turn.
@@ -122,10 +201,5 @@ impl Net {
         }
         // It never left this machine's memory: there is nothing to verify.
         self.loopback.push_back((packet, RxMeta { checksum: RxChecksum::Partial, gso_size }));
-    }
-
-    /// The state of an address of ours.
-    pub(crate) fn address_state(&self, address: IpAddr) -> Option<AddressState> {
-        self.addresses.get(address).map(|own| own.state)
     }
 }

@@ -91,11 +91,6 @@ impl Embryo {
         SeqNum::new(self.irs)
     }
 
-    /// How often the SYN-ACK was sent again by time-out.
-    pub(crate) fn retransmits(&self) -> u8 {
-        self.level
-    }
-
     /// A later timestamp of the peer, from a SYN that came again.
     pub(crate) fn set_timestamp(&mut self, value: u32) {
         self.timestamp = value;

@@ -94,6 +94,8 @@ pub(crate) struct TcpTable {
 impl TcpTable {
     pub(crate) fn new(config: &StackConfig, secrets: &Secrets) -> Self {
         let (limits, tcp) = (&config.limits, &config.tcp);
+        let offered = config.offload.gso_bytes_max;
+        let shared = Config { gso_bytes_max: offered.max(tcp.gso_bytes_max), ..tcp.clone() };
         Self {
             sockets: Arena::new(),
             embryos: SynCache::new(
@@ -105,7 +107,7 @@ impl TcpTable {
             waits: TimeWaits::new(limits.time_wait_entries_max),
             listeners: Listeners::new(secrets.table),
             ports: Ports::new(config.ports.clone()),
-            config: Arc::new(tcp.clone()),
+            config: Arc::new(shared),
             syn_timer: Lazy::default(),
             wait_timer: Lazy::default(),
             cookie_sent: None,

@@ -11,6 +11,14 @@ pub(crate) enum Timer {
     SynCache,
     /// The oldest entry in TIME-WAIT.
     TimeWait,
+    /// A neighbour's state changes.
+    Neighbor { index: u32, generation: u32 },
+    /// The oldest datagram in pieces.
+    Reassembly,
+    /// Duplicate address detection, lifetimes of addresses and routers.
+    Autoconf,
+    /// Group memberships are to be told.
+    Groups,
 }
 
 /// At most one entry on the wheel, at the deadline or before it.

@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 /// Slots in a page.
 const PAGE: usize = 64;
@@ -21,6 +22,12 @@ pub(crate) struct Arena<T> {
     pages: Vec<Box<[Slot<T>]>>,
     free: u32,
     len: usize,
+}
+
+impl<T> fmt::Debug for Arena<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arena").field("len", &self.len).finish_non_exhaustive()
+    }
 }
 
 impl<T> Arena<T> {

@@ -158,6 +158,8 @@ pub struct StackConfig {
     pub slaac: bool,
     /// Neighbour solicitations before an own IPv6 address counts as ours alone; 0 trusts.
     pub duplicate_address_probes: u8,
+    /// ARP probes before an own IPv4 address counts as ours alone (RFC 5227); 0 trusts.
+    pub arp_probes: u8,
     /// Answer TCP segments that belong to nothing with a reset.
     pub reset_unknown: bool,
     /// Limits of everything that can grow.
@@ -181,6 +183,7 @@ impl StackConfig {
             proxy_arp: false,
             slaac: false,
             duplicate_address_probes: 1,
+            arp_probes: 0,
             reset_unknown: true,
             limits: Limits::default(),
         }

@@ -73,6 +73,8 @@ impl Pending {
 pub(crate) enum Source {
     Tcp(TcpId),
     Listener(ListenerId),
+    /// A forwarder with requests.
+    Forward(ListenerId),
     Udp(UdpId),
     /// An event that is about no socket; there are few, and their senders bound them.
     Once(Event),

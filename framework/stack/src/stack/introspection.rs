@@ -36,6 +36,10 @@ pub struct Usage {
     pub embryos: usize,
     /// Entries in TIME-WAIT without a socket.
     pub time_waits: usize,
+    /// Datagrams in pieces, and the bytes held for them.
+    pub reassembly: (usize, usize),
+    /// Packets of the stack's own that wait to be sent.
+    pub outbox: usize,
     /// Pending timers.
     pub timers: usize,
     /// Bytes of the connection table, the SYN cache and TIME-WAIT.
@@ -90,6 +94,8 @@ impl Stack {
             connections: self.tcp.sockets.len(),
             embryos: self.tcp.embryos.len(),
             time_waits: self.tcp.waits.len(),
+            reassembly: (self.net.reassembly.len(), self.net.reassembly.bytes()),
+            outbox: self.net.outbox.len(),
             timers: self.net.wheel.len(),
             table_bytes: self.tcp.memory(),
             connection_bytes: size_of::<crate::interface::tcp_table::Socket>(),

@@ -6,16 +6,23 @@ use fyke_clock::Instant;
 
 use super::Stack;
 use super::error::StackError;
-use crate::interface::addresses::{AddressState, OwnAddress};
+use crate::interface::addresses::OwnAddress;
 use crate::interface::cidr::Cidr;
+use crate::interface::neighbor::Neighbor;
 use crate::interface::routes::Route;
+use crate::wire::MacAddress;
 
 impl Stack {
-    /// Gives the interface an address and the route to its network.
+    /// Gives the interface an address, and with it the route to its network.
+    ///
+    /// On Ethernet it is used once nobody else turned out to have it, which
+    /// [`Event::AddressReady`](crate::Event::AddressReady) tells; see
+    /// [`duplicate_address_probes`](crate::StackConfig::duplicate_address_probes) and
+    /// [`arp_probes`](crate::StackConfig::arp_probes).
     ///
     /// # Errors
     /// When the address cannot be one host's, or there are too many.
-    pub fn add_address(&mut self, _now: Instant, cidr: Cidr) -> Result<(), StackError> {
+    pub fn add_address(&mut self, now: Instant, cidr: Cidr) -> Result<(), StackError> {
         let address = cidr.address();
         let group =
             address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
@@ -26,13 +33,14 @@ impl Stack {
         if !known && self.net.addresses.len() >= self.net.config.limits.addresses_max {
             return Err(StackError::LimitReached);
         }
-        self.net.addresses.insert(OwnAddress { cidr, state: AddressState::Preferred });
+        self.begin_address(now, cidr);
         Ok(())
     }
 
     /// Takes an address away; says whether it was there. Connections that use it live on and are
     /// not heard any more.
     pub fn remove_address(&mut self, address: IpAddr) -> bool {
+        self.net.autoconf.forget(address);
         self.net.addresses.remove(address).is_some()
     }
 
@@ -66,5 +74,26 @@ impl Stack {
     /// The routes, the longest prefixes first.
     pub fn routes(&self) -> impl Iterator<Item = &Route> {
         self.net.routes.iter()
+    }
+
+    /// The neighbours whose link addresses are known or asked for.
+    pub fn neighbors(&self) -> impl Iterator<Item = Neighbor> {
+        self.net.neighbors.iter()
+    }
+
+    /// Sets a neighbour's link address by hand: nobody is asked for it, and nobody changes it.
+    pub fn set_neighbor(&mut self, now: Instant, address: IpAddr, mac: MacAddress) {
+        let effects = self.net.neighbors.set(now, address, mac);
+        self.net.apply(now, effects);
+    }
+
+    /// Forgets a neighbour; says whether it was there.
+    pub fn remove_neighbor(&mut self, address: IpAddr) -> bool {
+        self.net.neighbors.remove(address)
+    }
+
+    /// The multicast groups that sockets have joined.
+    pub fn groups(&self) -> impl Iterator<Item = IpAddr> {
+        self.net.groups.iter()
     }
 }

@@ -84,6 +84,7 @@ impl Stack {
             queued: false,
             forwarder,
             forward_queued: false,
+            requests: VecDeque::new(),
         }))
     }
 

@@ -5,11 +5,14 @@
 mod connections;
 mod determinism;
 mod flood;
+mod fragments;
 mod frames;
 mod garbage;
+mod icmp;
 mod listeners;
 mod martians;
 mod strays;
 mod time_wait;
+mod udp;
 mod work;
 mod world;

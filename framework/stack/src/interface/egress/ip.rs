@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use fyke_clock::Instant;
 
+use super::link::FrameRest;
 use crate::interface::net::{Net, Path};
 use crate::stack::capture::Direction;
 use crate::stack::counters::DropReason;
@@ -22,6 +23,39 @@ pub(crate) struct Outgoing {
     pub(crate) dont_fragment: bool,
     /// Routers shall look at it (RFC 2113, RFC 2711): group membership.
     pub(crate) router_alert: bool,
+    /// A copy goes to our own sockets: groups we are in, broadcasts.
+    pub(crate) comes_back: bool,
+}
+
+impl Outgoing {
+    /// A packet with the usual hop limit and nothing special.
+    pub(crate) fn new(
+        source: IpAddr,
+        destination: IpAddr,
+        protocol: IpProtocol,
+        hop_limit: u8,
+    ) -> Self {
+        Self {
+            source,
+            destination,
+            protocol,
+            hop_limit,
+            traffic_class: 0,
+            dont_fragment: false,
+            router_alert: false,
+            comes_back: false,
+        }
+    }
+
+    /// Bytes of the IP headers.
+    pub(super) fn header_len(&self) -> usize {
+        match (self.destination.is_ipv4(), self.router_alert) {
+            (true, false) => ipv4::HEADER_LEN,
+            (true, true) => ipv4::HEADER_LEN + 4,
+            (false, false) => ipv6::HEADER_LEN,
+            (false, true) => ipv6::HEADER_LEN + HOP_BY_HOP_ALERT.len(),
+        }
+    }
 }
 
 /// The transport's part: its header, and the payload in pieces.
@@ -71,6 +105,11 @@ impl Headers {
         true
     }
 
+    /// What was pushed so far is the network layer's.
+    pub(super) fn end_of_network(&mut self) {
+        self.transport = self.len;
+    }
+
     pub(super) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
@@ -92,16 +131,22 @@ impl Net {
         let Some(path) = self.path(packet.destination) else {
             return self.drop_out(now, DropReason::NoRoute);
         };
-        let longest = if path == Path::Loopback { u16::MAX } else { self.config.mtu };
-        let ip_header = if packet.destination.is_ipv4() { ipv4::HEADER_LEN } else { 0 };
-        if transport.gso.is_none() && ip_header + transport.len() > usize::from(longest) {
+        let header_len = packet.header_len();
+        let longest = match path {
+            Path::Loopback => u16::MAX,
+            // What must not be fragmented finds out by itself where the path is narrow.
+            _ if packet.dont_fragment => self.config.mtu,
+            _ => self.path_mtu(packet.destination),
+        };
+        if transport.gso.is_none() && header_len + transport.len() > usize::from(longest) {
+            return self.send_in_fragments(now, path, packet, transport, longest);
+        }
+        let link_len = if path == Path::Loopback { 0 } else { self.link_len() };
+        let mut headers = Headers::new(link_len);
+        if !push_ip_header(&mut headers, packet, transport.len(), 0, 0) {
             return self.drop_out(now, DropReason::TooLong);
         }
-        let mut headers = Headers::new(0);
-        if !self.push_ip_header(&mut headers, packet, transport.len()) {
-            return self.drop_out(now, DropReason::TooLong);
-        }
-        headers.transport = headers.len;
+        headers.end_of_network();
         if !headers.push_slice(transport.header) {
             return self.drop_out(now, DropReason::TooLong);
         }
@@ -109,49 +154,15 @@ impl Net {
             Some(offset) => TxChecksum::Partial { start: headers.transport as u16, offset },
             None => TxChecksum::Complete,
         };
-        let frame = TxFrame {
-            header: headers.as_slice(),
-            payload: transport.payload,
-            network_offset: headers.network as u16,
-            transport_offset: headers.transport as u16,
-            gso: transport.gso,
-            checksum,
-        };
-        if path == Path::Loopback {
+        let rest = FrameRest { payload: transport.payload, gso: transport.gso, checksum };
+        if path == Path::Loopback || packet.comes_back {
             let gso_size = transport.gso.map_or(0, |gso| gso.size);
-            return self.push_loopback(now, frame.to_bytes(), gso_size);
+            let frame = rest.frame(&headers).to_bytes();
+            self.push_loopback(now, frame.slice(headers.network..), gso_size);
         }
-        self.transmit(now, &frame, out);
-    }
-
-    /// The IP header for `transport_len` bytes; `false` when that is more than it can say.
-    fn push_ip_header(&self, to: &mut Headers, packet: &Outgoing, transport_len: usize) -> bool {
-        let Ok(payload_len) = u16::try_from(transport_len) else { return false };
-        match (packet.source, packet.destination) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                let alert = Options::EMPTY.with(Ipv4Option::RouterAlert(0));
-                let header = ipv4::Header {
-                    traffic_class: packet.traffic_class,
-                    dont_fragment: packet.dont_fragment,
-                    ttl: packet.hop_limit,
-                    options: alert.filter(|_| packet.router_alert).unwrap_or_default(),
-                    ..ipv4::Header::new(source, destination, packet.protocol, payload_len)
-                };
-                if header.wire_len() + transport_len > usize::from(u16::MAX) {
-                    return false;
-                }
-                to.push(&header);
-            }
-            (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                to.push(&ipv6::Header {
-                    traffic_class: packet.traffic_class,
-                    hop_limit: packet.hop_limit,
-                    ..ipv6::Header::new(source, destination, packet.protocol, payload_len)
-                });
-            }
-            _ => return false,
+        if path != Path::Loopback {
+            self.send_by(now, path, packet.destination, &mut headers, &rest, out);
         }
-        true
     }
 
     /// Hands a frame to the device.
@@ -167,3 +178,55 @@ impl Net {
         out.transmit(*frame);
     }
 }
+
+/// The IP header for `transport_len` bytes; `false` when that is more than it can say. The
+/// fragment word (offset in bytes, and 1 when more follow) counts for IPv4.
+pub(super) fn push_ip_header(
+    to: &mut Headers,
+    packet: &Outgoing,
+    transport_len: usize,
+    identification: u16,
+    fragment: u16,
+) -> bool {
+    let Ok(payload_len) = u16::try_from(transport_len) else { return false };
+    match (packet.source, packet.destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            let alert = Options::EMPTY.with(Ipv4Option::RouterAlert(0));
+            let header = ipv4::Header {
+                traffic_class: packet.traffic_class,
+                dont_fragment: packet.dont_fragment,
+                identification,
+                more_fragments: fragment & 1 != 0,
+                fragment_offset: fragment & !7,
+                ttl: packet.hop_limit,
+                options: alert.filter(|_| packet.router_alert).unwrap_or_default(),
+                ..ipv4::Header::new(source, destination, packet.protocol, payload_len)
+            };
+            if header.wire_len() + transport_len > usize::from(u16::MAX) {
+                return false;
+            }
+            to.push(&header);
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            let alert = packet.router_alert;
+            let next_header = if alert { IpProtocol::HOP_BY_HOP } else { packet.protocol };
+            let extra = if alert { HOP_BY_HOP_ALERT.len() as u16 } else { 0 };
+            to.push(&ipv6::Header {
+                traffic_class: packet.traffic_class,
+                hop_limit: packet.hop_limit,
+                ..ipv6::Header::new(source, destination, next_header, payload_len + extra)
+            });
+            if alert {
+                let mut options = HOP_BY_HOP_ALERT;
+                options[0] = packet.protocol.0;
+                return to.push_slice(&options);
+            }
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// A hop-by-hop header with a router alert for MLD (RFC 2711) and two bytes of padding; the first
+/// byte is the next header.
+const HOP_BY_HOP_ALERT: [u8; 8] = [0, 0, 5, 2, 0, 0, 1, 0];

@@ -1,15 +1,22 @@
 //! The way out: whose turn it is, and how behaviour becomes bytes.
 //!
 //! ```text
-//!  outbox (resets, SYN-ACKs, ICMP) ─┐
-//!  dirty connections, in turns ─────┼─> segment -> header -> IP -> link -> TxSink
-//!  UDP sockets, in turns ───────────┘                         └──> loopback -> input
+//!  outbox (resets, SYN-ACKs, ICMP, ARP) ─┐
+//!  dirty connections, in turns ──────────┼─> segment -> header -> IP -> link -> TxSink
+//!  UDP sockets, in turns ────────────────┘         fragments ┘      └──> loopback -> input
 //! ```
 
+mod fragment;
+mod icmp;
 mod ip;
+mod link;
+mod queue;
 mod segment;
 mod turn;
+mod udp;
 
-pub(crate) use ip::{Outgoing, Transport};
+pub(crate) use icmp::ErrorKind;
+pub(crate) use ip::Outgoing;
+pub(crate) use queue::{Datagram, Queued, Waiting};
 pub(crate) use segment::Reply;
 pub(crate) use turn::Dirty;

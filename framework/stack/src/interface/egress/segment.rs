@@ -84,13 +84,9 @@ impl SegmentOut<'_> {
         let gso = (segment.gso_size > 0).then_some(Gso { size: segment.gso_size, kind });
         self.net.counters.segments_out += 1;
         let packet = Outgoing {
-            source: local.ip(),
-            destination: remote.ip(),
-            protocol: IpProtocol::TCP,
-            hop_limit: self.hop_limit,
             traffic_class: self.traffic_class & !3 | segment.ecn as u8,
             dont_fragment: true,
-            router_alert: false,
+            ..Outgoing::new(local.ip(), remote.ip(), IpProtocol::TCP, self.hop_limit)
         };
         let partial = intent == ChecksumIntent::Partial;
         let transport = Transport {

@@ -12,13 +12,14 @@ use crate::interface::timer::Timer;
 use crate::stack::Stack;
 use crate::stack::event::{Pending, Source};
 use crate::stack::frame::{TxFrame, TxSink};
-use crate::stack::ids::TcpId;
+use crate::stack::ids::{TcpId, UdpId};
 use crate::tcp::{self, State};
 
 /// A socket that may have something to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dirty {
     Connection(u32),
+    Udp(u32),
 }
 
 /// Counts frames, so that a turn ends when the budget does.
@@ -56,6 +57,8 @@ impl Stack {
         loop {
             self.transmit_outbox(now, &mut out);
             self.transmit_dirty(now, &mut out);
+            // Fragments, and what waited for a neighbour.
+            self.transmit_outbox(now, &mut out);
             if self.net.loopback.is_empty() || rounds == 0 {
                 break;
             }
@@ -66,18 +69,53 @@ impl Stack {
 
     fn transmit_outbox(&mut self, now: Instant, out: &mut dyn TxSink) {
         while out.ready()
-            && let Some(reply) = self.outbox.pop_front()
+            && let Some(queued) = self.net.outbox.pop_front()
         {
-            self.net.send_reply(now, &reply, out);
+            self.net.send_queued(now, queued, out);
         }
     }
 
     /// A turn for each dirty socket. One that has more to send goes to the end of the list.
     fn transmit_dirty(&mut self, now: Instant, out: &mut dyn TxSink) {
         while out.ready()
-            && let Some(Dirty::Connection(index)) = self.dirty.pop_front()
+            && let Some(dirty) = self.dirty.pop_front()
         {
-            self.transmit_connection(now, index, out);
+            match dirty {
+                Dirty::Connection(index) => self.transmit_connection(now, index, out),
+                Dirty::Udp(index) => self.transmit_datagrams(now, index, out),
+            }
+        }
+    }
+
+    fn transmit_datagrams(&mut self, now: Instant, index: u32, out: &mut dyn TxSink) {
+        let mut left = self.net.config.limits.segments_per_turn.max(1);
+        let generation = self.udp.sockets.generation(index);
+        let Some(socket) = self.udp.sockets.at_mut(index) else { return };
+        while left > 0
+            && out.ready()
+            && let Some(datagram) = socket.to_send.pop_front()
+        {
+            left -= 1;
+            let port = socket.local.port();
+            self.net.send_datagram(now, port, &datagram, &socket.options, out);
+        }
+        socket.dirty = !socket.to_send.is_empty();
+        if socket.dirty {
+            self.dirty.push_back(Dirty::Udp(index));
+        }
+        if socket.blocked && left < self.net.config.limits.segments_per_turn.max(1) {
+            socket.blocked = false;
+            socket.writable = true;
+            self.queue_udp(UdpId { index, generation });
+        }
+    }
+
+    /// Queues a UDP socket that has something to tell.
+    pub(crate) fn queue_udp(&mut self, id: UdpId) {
+        if let Some(socket) = self.udp.get_mut(id)
+            && !core::mem::replace(&mut socket.queued, true)
+        {
+            self.events.push(Source::Udp(id));
         }
     }
 
@@ -168,11 +206,18 @@ impl Stack {
                 }
             });
         }
+        // What arrived in order, or was acknowledged, came over the neighbour.
+        let progress = socket.pending.contains(Pending::READABLE)
+            || socket.pending.contains(Pending::WRITABLE);
+        let remote = socket.tuple.remote().ip();
         // One that was not accepted yet tells by that; its other events wait for the acceptor.
         let silent = socket.orphan || socket.listener.is_some();
         if !silent && !socket.pending.is_empty() && !socket.queued {
             socket.queued = true;
             self.events.push(Source::Tcp(TcpId { index, generation }));
+            if progress {
+                self.net.vouch_for(remote);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
-//! IPv6 in (RFC 8200).
+//! IPv6 in (RFC 8200): the fixed header and what may stand behind it.
 
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use bytes::Bytes;
@@ -7,19 +8,49 @@ use fyke_clock::Instant;
 
 use super::martian::{is_martian_v6, is_source_of_ours};
 use super::{Inbound, Link};
+use crate::interface::egress::ErrorKind;
+use crate::interface::reassembly::{Key, Piece, Whole};
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
-use crate::wire::ipv6::Packet;
+use crate::wire::icmpv6::parameter_problem;
+use crate::wire::ipv6::{Action, Extension, Extensions, FragmentHeader, HEADER_LEN, Packet};
+
+/// Why a packet goes no further, and what is told about it.
+struct Refusal {
+    reason: DropReason,
+    error: Option<ErrorKind>,
+    /// An option asked to be reported even for groups.
+    even_to_groups: bool,
+}
+
+impl From<DropReason> for Refusal {
+    fn from(reason: DropReason) -> Self {
+        Self { reason, error: None, even_to_groups: false }
+    }
+}
 
 impl Stack {
     pub(super) fn ipv6_input(&mut self, now: Instant, packet: Bytes, link: Link) {
-        match self.ipv6_checked(&packet, link) {
-            Ok(inbound) => self.deliver(now, inbound),
-            Err(reason) => self.net.drop_in(now, reason),
+        let mut inbound = match self.ipv6_checked(&packet, link) {
+            Ok(inbound) => inbound,
+            Err(reason) => return self.net.drop_in(now, reason),
+        };
+        match self.walk_extensions(&mut inbound) {
+            Ok(None) => self.deliver(now, inbound),
+            Ok(Some(_)) if link.reassembled => self.net.drop_in(now, DropReason::ExtensionHeaders),
+            Ok(Some(fragment)) => self.ipv6_fragment(now, inbound, fragment, link),
+            Err(refusal) => {
+                self.net.drop_in(now, refusal.reason);
+                if let Some(error) = refusal.error
+                    && (!inbound.to_group || refusal.even_to_groups)
+                {
+                    self.net.send_error(now, &inbound, error);
+                }
+            }
         }
     }
 
-    /// The packet when it is whole and for us.
+    /// The packet when its addresses are in order and it is for us.
     fn ipv6_checked(&self, bytes: &Bytes, link: Link) -> Result<Inbound, DropReason> {
         let packet = Packet::parse(bytes).map_err(|_| DropReason::Malformed)?;
         let (source, destination) = (packet.source(), packet.destination());
@@ -30,13 +61,20 @@ impl Stack {
             return Err(DropReason::Martian);
         }
         let to_group = destination.is_multicast();
-        if !to_group && !self.net.accepts(destination.into()) {
+        let ours = if to_group {
+            self.net.hears(destination.into())
+        } else {
+            // Somebody may ask about an address that we are only about to take.
+            self.net.accepts(destination.into()) || addresses.get(destination.into()).is_some()
+        };
+        if !ours {
             return Err(DropReason::NotOurs);
         }
         Ok(Inbound {
             source: IpAddr::V6(source),
             destination: IpAddr::V6(destination),
             protocol: packet.next_header(),
+            protocol_at: 6,
             hop_limit: packet.hop_limit(),
             traffic_class: packet.traffic_class(),
             payload: bytes.slice_ref(packet.payload()),
@@ -46,4 +84,101 @@ impl Stack {
             meta: link.meta,
         })
     }
+
+    /// Goes behind the extension headers; a fragment header ends the walk.
+    fn walk_extensions(&self, inbound: &mut Inbound) -> Result<Option<FragmentHeader>, Refusal> {
+        let bytes = inbound.packet.clone();
+        let packet = Packet::parse(&bytes).map_err(|_| DropReason::Malformed)?;
+        let mut extensions = packet.extensions();
+        let mut count = 0;
+        let mut fragment = None;
+        while let Some(extension) = extensions.next() {
+            count += 1;
+            if count > self.net.config.limits.extension_headers_max {
+                return Err(DropReason::ExtensionHeaders.into());
+            }
+            let extension = extension.map_err(|_| misplaced(&extensions))?;
+            match extension {
+                Extension::HopByHop(options) | Extension::Destination(options) => {
+                    options.check().map_err(|refused| Refusal {
+                        reason: DropReason::ExtensionHeaders,
+                        error: (refused.action != Action::Discard).then_some(
+                            ErrorKind::ParameterProblem {
+                                code: parameter_problem::OPTION,
+                                at: refused.at as u32,
+                            },
+                        ),
+                        even_to_groups: refused.action == Action::Report,
+                    })?;
+                }
+                Extension::Routing(routing) if routing.segments_left > 0 => {
+                    // Nothing that is routed by a list is for a host, and type 0 is for nobody
+                    // (RFC 5095).
+                    let at = extensions.protocol_at() as u32 + 2;
+                    let error =
+                        ErrorKind::ParameterProblem { code: parameter_problem::HEADER_FIELD, at };
+                    let reason = DropReason::RoutingHeader;
+                    return Err(Refusal { reason, error: Some(error), even_to_groups: false });
+                }
+                Extension::Routing(_) => {}
+                Extension::Fragment(found) if found.header.is_atomic() => {}
+                Extension::Fragment(found) => {
+                    fragment = Some(found.header);
+                    break;
+                }
+            }
+        }
+        inbound.protocol = extensions.protocol();
+        inbound.protocol_at = extensions.protocol_at() as u32;
+        inbound.payload = bytes.slice_ref(extensions.payload());
+        Ok(fragment)
+    }
+
+    fn ipv6_fragment(
+        &mut self,
+        now: Instant,
+        inbound: Inbound,
+        fragment: FragmentHeader,
+        link: Link,
+    ) {
+        let key = Key {
+            source: inbound.source,
+            destination: inbound.destination,
+            identification: fragment.identification,
+            protocol: 0,
+        };
+        let piece = Piece {
+            offset: usize::from(fragment.offset),
+            more: fragment.more,
+            payload: inbound.payload.clone(),
+            protocol: fragment.next_header,
+            packet: inbound.packet.clone(),
+            traffic_class: inbound.traffic_class,
+        };
+        let Some(whole) = self.fragment_input(now, key, piece) else { return };
+        let Some(packet) = rebuilt(&whole) else {
+            return self.net.drop_in(now, DropReason::FragmentBounds);
+        };
+        self.ipv6_input(now, packet, Link { reassembled: true, ..link });
+    }
+}
+
+/// A header that is where it must not be, too short or one too many.
+fn misplaced(extensions: &Extensions<'_>) -> Refusal {
+    let at = extensions.protocol_at() as u32;
+    let error = ErrorKind::ParameterProblem { code: parameter_problem::HEADER_FIELD, at };
+    Refusal { reason: DropReason::ExtensionHeaders, error: Some(error), even_to_groups: false }
+}
+
+/// The packet that was cut: the first fragment's fixed header before what was joined. What stood
+/// between the two was looked at with each fragment.
+fn rebuilt(whole: &Whole) -> Option<Bytes> {
+    let length = u16::try_from(whole.payload.len()).ok()?;
+    let mut packet = Vec::with_capacity(HEADER_LEN + whole.payload.len());
+    packet.extend_from_slice(whole.packet.get(..HEADER_LEN)?);
+    packet[1] = packet[1] & 0x0f | whole.traffic_class << 4;
+    packet[4..6].copy_from_slice(&length.to_be_bytes());
+    packet[6] = whole.protocol.0;
+    packet.extend_from_slice(&whole.payload);
+    Some(packet.into())
 }

@@ -2,22 +2,32 @@
 //!
 //! ```text
 //!  input -> (ethernet) -> ipv4 | ipv6 -> martians -> tcp -> demux -> Connection::on_segment
-//!                                                         \> passive: listeners, SYN cache
+//!               \> arp        \> fragments            |       \> passive: listeners, SYN cache
+//!                                                     |-> udp
+//!                                                     \-> icmp -> errors, ndp, mld
 //! ```
 //! Nothing is sent here: what is to be answered waits for `poll_transmit`.
 
+mod autoconf;
+mod ethernet;
+mod fragments;
+mod groups;
+mod icmp;
 mod ipv4;
 mod ipv6;
 mod martian;
+mod ndp;
 mod passive;
 mod segment;
 mod tcp;
+mod udp;
 
 use core::net::IpAddr;
 
 use bytes::Bytes;
 use fyke_clock::Instant;
 
+use crate::interface::egress::ErrorKind;
 use crate::stack::Stack;
 use crate::stack::capture::Direction;
 use crate::stack::config::Medium;
@@ -33,6 +43,8 @@ pub(crate) struct Link {
     pub(crate) to_group: bool,
     /// It came over the own loopback.
     pub(crate) loopback: bool,
+    /// It was put together from fragments.
+    pub(crate) reassembled: bool,
 }
 
 /// An IP packet for us, whole.
@@ -41,6 +53,8 @@ pub(crate) struct Inbound {
     pub(crate) source: IpAddr,
     pub(crate) destination: IpAddr,
     pub(crate) protocol: IpProtocol,
+    /// Where in the packet the protocol's number stands.
+    pub(crate) protocol_at: u32,
     pub(crate) hop_limit: u8,
     pub(crate) traffic_class: u8,
     /// Behind all IP headers.
@@ -54,6 +68,23 @@ pub(crate) struct Inbound {
 }
 
 impl Inbound {
+    /// Just enough of a packet to quote it.
+    fn quoted(source: IpAddr, destination: IpAddr, packet: &Bytes) -> Self {
+        Self {
+            source,
+            destination,
+            protocol: IpProtocol::NO_NEXT,
+            protocol_at: 0,
+            hop_limit: 0,
+            traffic_class: 0,
+            payload: Bytes::new(),
+            packet: packet.clone(),
+            to_group: false,
+            loopback: false,
+            meta: RxMeta::default(),
+        }
+    }
+
     /// Whether the transport checksum must be verified.
     pub(crate) fn checksum_is_open(&self) -> bool {
         self.meta.checksum == RxChecksum::None
@@ -67,16 +98,16 @@ impl Stack {
         if let Some(capture) = &mut self.net.capture {
             capture.frame(now, Direction::In, &[&frame]);
         }
-        let link = Link { meta, to_group: false, loopback: false };
+        let link = Link { meta, to_group: false, loopback: false, reassembled: false };
         match self.net.config.medium {
             Medium::RawIp => self.ip_input(now, frame, link),
-            Medium::Ethernet(_) => self.net.drop_in(now, DropReason::UnknownEtherType),
+            Medium::Ethernet(own) => self.ethernet_input(now, own, frame, meta),
         }
     }
 
     /// A packet from us to us.
     pub(crate) fn loopback_input(&mut self, now: Instant, packet: Bytes, meta: RxMeta) {
-        let link = Link { meta, to_group: false, loopback: true };
+        let link = Link { meta, to_group: false, loopback: true, reassembled: false };
         self.ip_input(now, packet, link);
     }
 
@@ -92,7 +123,16 @@ impl Stack {
     fn deliver(&mut self, now: Instant, inbound: Inbound) {
         match inbound.protocol {
             IpProtocol::TCP => self.tcp_input(now, &inbound),
-            _ => self.net.drop_in(now, DropReason::UnknownProtocol),
+            IpProtocol::UDP => self.udp_input(now, &inbound),
+            IpProtocol::ICMPV4 if inbound.source.is_ipv4() => self.icmpv4_input(now, &inbound),
+            IpProtocol::ICMPV6 if inbound.source.is_ipv6() => self.icmpv6_input(now, &inbound),
+            IpProtocol::IGMP if inbound.source.is_ipv4() => self.igmp_input(now, &inbound),
+            IpProtocol::NO_NEXT => self.net.drop_in(now, DropReason::UnknownProtocol),
+            _ => {
+                self.net.drop_in(now, DropReason::UnknownProtocol);
+                let at = inbound.protocol_at;
+                self.net.send_error(now, &inbound, ErrorKind::ProtocolUnreachable { at });
+            }
         }
     }
 }

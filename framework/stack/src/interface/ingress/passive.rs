@@ -24,7 +24,7 @@ const COOKIE_LIFE: core::time::Duration = core::time::Duration::from_secs(128);
 
 impl Stack {
     /// A SYN for a listener.
-    pub(super) fn open(
+    pub(crate) fn open(
         &mut self,
         now: Instant,
         id: ListenerId,

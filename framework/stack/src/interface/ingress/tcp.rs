@@ -3,7 +3,8 @@
 use fyke_clock::Instant;
 
 use super::{Inbound, segment};
-use crate::interface::egress::Reply;
+use crate::interface::egress::{Queued, Reply};
+use crate::interface::listener::ForwardRequest;
 use crate::interface::tcp_table::Place;
 use crate::interface::time_wait::Verdict;
 use crate::interface::timer::Timer;
@@ -81,6 +82,10 @@ impl Stack {
             return self.refuse(now, tuple, segment);
         };
         match tcp::listen(segment) {
+            ListenAnswer::Open if listener.is_none() => {
+                let request = ForwardRequest { tuple: *tuple, syn: segment.clone() };
+                self.request_forward(now, id, request);
+            }
             ListenAnswer::Open => self.open(now, id, tuple, segment, last),
             ListenAnswer::Reset(_) if self.cookie_input(now, id, tuple, segment) => {}
             ListenAnswer::Reset(_) => self.refuse(now, tuple, segment),
@@ -89,7 +94,7 @@ impl Stack {
     }
 
     /// Answers a segment that nobody wants with a reset, unless it is one.
-    pub(super) fn refuse(&mut self, now: Instant, tuple: &FourTuple, segment: &Segment) {
+    pub(crate) fn refuse(&mut self, now: Instant, tuple: &FourTuple, segment: &Segment) {
         self.net.drop_in(now, DropReason::TcpNoSocket);
         if self.net.config.reset_unknown
             && let Some(reset) = tcp::reset_for(segment)
@@ -106,11 +111,9 @@ impl Stack {
         segment: Segment,
         traffic_class: u8,
     ) {
-        if self.outbox.len() >= self.net.config.limits.outbox_packets_max {
-            return self.net.drop_out(now, DropReason::OutboxFull);
-        }
         let hop_limit = self.net.config.hop_limit;
-        self.outbox.push_back(Reply { tuple, segment, hop_limit, traffic_class });
+        let reply = Reply { tuple, segment, hop_limit, traffic_class };
+        self.net.enqueue(now, Queued::Segment(reply));
     }
 
     /// A timer has expired.
@@ -127,6 +130,13 @@ impl Stack {
                 self.settle(now, index);
             }
             Timer::SynCache => self.syn_cache_timer(now),
+            Timer::Neighbor { index, generation } => {
+                let effects = self.net.neighbors.on_timer(now, index, generation);
+                self.net.apply(now, effects);
+            }
+            Timer::Reassembly => self.reassembly_timer(now),
+            Timer::Autoconf => self.autoconf_timer(now),
+            Timer::Groups => self.net.groups_timer(now),
             Timer::TimeWait => {
                 self.tcp.wait_timer.expired();
                 while let Some(index) = self.tcp.waits.expired(now) {

@@ -1,0 +1,91 @@
+//! What the interface finds out about its own addresses: whether somebody else has them, which
+//! routers make for it, and for how long (RFC 4862, RFC 5227).
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv6Addr};
+use core::time::Duration;
+
+use fyke_clock::Instant;
+
+use super::cidr::Cidr;
+use super::timer::Lazy;
+
+/// Routers that are remembered; the first that is alive is used.
+pub(crate) const ROUTERS_MAX: usize = 8;
+/// Prefixes of the link that are remembered.
+pub(crate) const PREFIXES_MAX: usize = 32;
+/// Time between solicitations for an own address (RetransTimer).
+pub(crate) const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// Router solicitations, and the time between them (RFC 4861, section 10).
+pub(crate) const ROUTER_SOLICITATIONS: u8 = 3;
+pub(crate) const ROUTER_SOLICITATION_INTERVAL: Duration = Duration::from_secs(4);
+/// An address is defended at most so often (RFC 5227, section 1.1).
+pub(crate) const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
+
+/// An address that is being asked about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Probe {
+    pub(crate) address: IpAddr,
+    /// Questions that are left to ask.
+    pub(crate) left: u8,
+    pub(crate) at: Instant,
+}
+
+/// How long an address of a router's prefix may be used; `None` is for ever.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lifetime {
+    pub(crate) address: IpAddr,
+    pub(crate) preferred_until: Option<Instant>,
+    pub(crate) valid_until: Option<Instant>,
+}
+
+/// A router or a prefix, and until when; `None` is for ever.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Until<T> {
+    pub(crate) value: T,
+    pub(crate) until: Option<Instant>,
+}
+
+/// What is going on.
+#[derive(Debug, Default)]
+pub(crate) struct Autoconf {
+    pub(crate) probes: Vec<Probe>,
+    pub(crate) lifetimes: Vec<Lifetime>,
+    pub(crate) routers: Vec<Until<Ipv6Addr>>,
+    pub(crate) prefixes: Vec<Until<Cidr>>,
+    /// Router solicitations that are left, and when the next one is due.
+    pub(crate) solicitations: Option<(u8, Instant)>,
+    pub(crate) defended: Option<Instant>,
+    pub(crate) timer: Lazy,
+}
+
+impl Autoconf {
+    /// When something is to be done.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let probes = self.probes.iter().map(|probe| probe.at);
+        let preferred = self.lifetimes.iter().filter_map(|life| life.preferred_until);
+        let valid = self.lifetimes.iter().filter_map(|life| life.valid_until);
+        let routers = self.routers.iter().filter_map(|router| router.until);
+        let prefixes = self.prefixes.iter().filter_map(|prefix| prefix.until);
+        let solicitation = self.solicitations.map(|(_, at)| at);
+        let all = probes.chain(preferred).chain(valid).chain(routers).chain(prefixes);
+        all.chain(solicitation).min()
+    }
+
+    /// The probe whose time has come, taken out.
+    pub(crate) fn take_probe(&mut self, now: Instant) -> Option<Probe> {
+        let at = self.probes.iter().position(|probe| probe.at <= now)?;
+        Some(self.probes.swap_remove(at))
+    }
+
+    /// Forgets an address that is asked about or has a lifetime.
+    pub(crate) fn forget(&mut self, address: IpAddr) {
+        self.probes.retain(|probe| probe.address != address);
+        self.lifetimes.retain(|life| life.address != address);
+    }
+}
+
+/// The instant so many seconds from now; all ones are for ever.
+pub(crate) fn after_seconds(now: Instant, seconds: u32) -> Option<Instant> {
+    (seconds != u32::MAX).then(|| now + Duration::from_secs(u64::from(seconds)))
+}

@@ -1,0 +1,301 @@
+//! Own addresses: found free or taken, made from routers' prefixes, defended, forgotten (RFC 4862,
+//! RFC 5227, RFC 7217).
+
+use core::net::{IpAddr, Ipv6Addr};
+use core::time::Duration;
+
+use fyke_clock::Instant;
+
+use crate::interface::addresses::{AddressState, OwnAddress};
+use crate::interface::autoconf::{
+    DEFEND_INTERVAL, Lifetime, PREFIXES_MAX, PROBE_INTERVAL, Probe, ROUTER_SOLICITATION_INTERVAL,
+    ROUTER_SOLICITATIONS, ROUTERS_MAX, Until, after_seconds,
+};
+use crate::interface::cidr::Cidr;
+use crate::interface::egress::Queued;
+use crate::interface::net::{ALL_NODES, Net};
+use crate::interface::routes::Route;
+use crate::interface::timer::Timer;
+use crate::interface::tuple::octets;
+use crate::stack::Stack;
+use crate::stack::event::Event;
+use crate::wire::ndp::{NdpOption, Packet, PrefixInformation, RouterAdvertisement};
+use crate::wire::{MacAddress, arp, ipv6};
+
+/// A forged advertisement cannot cut the life of an address below this (RFC 4862, 5.5.3 e).
+const VALID_LEFT_MIN: Duration = Duration::from_secs(7200);
+/// Prefixes from which addresses can be made: 64 bits, and 64 for the interface.
+const AUTONOMOUS_PREFIX: u8 = 64;
+
+impl Stack {
+    /// Begins to use an address: at once, or when nobody else turned out to have it.
+    pub(crate) fn begin_address(&mut self, now: Instant, cidr: Cidr) {
+        let address = cidr.address();
+        let probes = match address {
+            _ if self.net.mac().is_none() || address.is_loopback() => 0,
+            IpAddr::V4(_) => self.net.config.arp_probes,
+            IpAddr::V6(_) => self.net.config.duplicate_address_probes,
+        };
+        let state = if probes > 0 { AddressState::Tentative } else { AddressState::Preferred };
+        self.net.addresses.insert(OwnAddress { cidr, state });
+        if probes == 0 {
+            return self.net.announce(now, address);
+        }
+        // Hosts that are switched on together must not ask together (RFC 4862, section 5.4.2).
+        let delay = Duration::from_millis(u64::from(self.net.secrets.draw_below(1000)));
+        self.net.autoconf.probes.push(Probe { address, left: probes, at: now + delay });
+        self.net.arm_autoconf();
+    }
+
+    /// Asks for routers, and makes the link-local address that this needs.
+    pub(crate) fn begin_autoconf(&mut self, now: Instant) {
+        let Some(mac) = self.net.mac() else { return };
+        let prefix = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
+        let address = self.net.opaque_address(prefix, mac);
+        self.begin_address(now, Cidr::new(address.into(), AUTONOMOUS_PREFIX));
+        let first = now + ROUTER_SOLICITATION_INTERVAL / 2;
+        self.net.autoconf.solicitations = Some((ROUTER_SOLICITATIONS, first));
+        self.net.arm_autoconf();
+    }
+
+    /// Somebody else has an address that we wanted.
+    pub(crate) fn address_is_duplicate(&mut self, _now: Instant, address: IpAddr) {
+        if let Some(own) = self.net.addresses.get_mut(address) {
+            own.state = AddressState::Duplicate;
+        }
+        self.net.autoconf.forget(address);
+        self.events.push_once(Event::AddressConflict(address));
+    }
+
+    /// Somebody else claims an address that we have: tell it is ours, but not in a quarrel without
+    /// end (RFC 5227, section 2.4 b).
+    pub(crate) fn defend_address(&mut self, now: Instant, address: IpAddr) {
+        self.events.push_once(Event::AddressConflict(address));
+        let since = self.net.autoconf.defended.map(|at| now.saturating_duration_since(at));
+        if since.is_none_or(|since| since >= DEFEND_INTERVAL) {
+            self.net.autoconf.defended = Some(now);
+            self.net.announce(now, address);
+        }
+    }
+
+    pub(super) fn router_advertisement(
+        &mut self,
+        now: Instant,
+        router: Ipv6Addr,
+        advertisement: &RouterAdvertisement,
+        packet: &Packet<'_>,
+    ) {
+        if !self.net.config.slaac {
+            return;
+        }
+        self.net.autoconf.solicitations = None;
+        if advertisement.hop_limit != 0 {
+            self.net.config.hop_limit = advertisement.hop_limit;
+        }
+        for option in packet.options() {
+            match option {
+                NdpOption::SourceLinkLayer(mac) if mac.is_unicast() => {
+                    let effects = self.net.neighbors.overheard(now, router.into(), mac, true);
+                    self.net.apply(now, effects);
+                }
+                NdpOption::Mtu(mtu) => self.net.lower_link_mtu(mtu),
+                NdpOption::Prefix(prefix) => self.prefix(now, &prefix),
+                _ => {}
+            }
+        }
+        let until = after_seconds(now, u32::from(advertisement.lifetime_s));
+        self.net.learn_router(router, until.filter(|_| advertisement.lifetime_s > 0));
+        self.net.arm_autoconf();
+    }
+
+    fn prefix(&mut self, now: Instant, told: &PrefixInformation) {
+        let link_local = told.prefix.is_unicast_link_local();
+        let sound = told.prefix_len <= 128 && !link_local && !told.prefix.is_multicast();
+        if !sound || told.preferred_lifetime_s > told.valid_lifetime_s {
+            return;
+        }
+        if told.on_link {
+            self.net.learn_prefix(now, told);
+        }
+        let Some(mac) = self.net.mac() else { return };
+        if !told.autonomous || told.prefix_len != AUTONOMOUS_PREFIX {
+            return;
+        }
+        let address = IpAddr::V6(self.net.opaque_address(told.prefix, mac));
+        let preferred_until = after_seconds(now, told.preferred_lifetime_s);
+        let mut valid_until = after_seconds(now, told.valid_lifetime_s);
+        let lifetimes = &mut self.net.autoconf.lifetimes;
+        if let Some(life) = lifetimes.iter_mut().find(|life| life.address == address) {
+            let least = now + VALID_LEFT_MIN;
+            if let (Some(new), Some(old)) = (valid_until, life.valid_until) {
+                valid_until = Some(new.max(old.min(least)));
+            }
+            *life = Lifetime { address, preferred_until, valid_until };
+            return;
+        }
+        let known = self.net.addresses.get(address).is_some();
+        let full = self.net.addresses.len() >= self.net.config.limits.addresses_max;
+        if told.valid_lifetime_s == 0 || known || full {
+            return;
+        }
+        lifetimes.push(Lifetime { address, preferred_until, valid_until });
+        self.begin_address(now, Cidr::new(address, AUTONOMOUS_PREFIX));
+    }
+
+    pub(super) fn autoconf_timer(&mut self, now: Instant) {
+        self.net.autoconf.timer.expired();
+        while let Some(probe) = self.net.autoconf.take_probe(now) {
+            if let Some(probe) = self.probe(now, probe) {
+                self.net.autoconf.probes.push(probe);
+            }
+        }
+        if let Some((left, at)) = self.net.autoconf.solicitations.filter(|(_, at)| *at <= now) {
+            self.net.solicit_routers(now);
+            let next = at + ROUTER_SOLICITATION_INTERVAL;
+            self.net.autoconf.solicitations = (left > 1).then_some((left - 1, next));
+        }
+        self.net.expire_addresses(now);
+        self.net.expire_routers(now);
+        self.net.arm_autoconf();
+    }
+
+    /// One more question about an address, or the end of them: it is ours.
+    fn probe(&mut self, now: Instant, probe: Probe) -> Option<Probe> {
+        let address = probe.address;
+        if probe.left == 0 {
+            let own = self.net.addresses.get_mut(address)?;
+            own.state = AddressState::Preferred;
+            self.events.push_once(Event::AddressReady(address));
+            self.net.announce(now, address);
+            return None;
+        }
+        match (address, self.net.mac()) {
+            (IpAddr::V6(target), _) => {
+                self.net.solicit(now, Ipv6Addr::UNSPECIFIED, target, false);
+            }
+            (IpAddr::V4(target), Some(mac)) => {
+                let question = arp::Message::request(mac, [0, 0, 0, 0].into(), target);
+                self.net.enqueue(now, Queued::Arp(question, MacAddress::BROADCAST));
+            }
+            _ => {}
+        }
+        Some(Probe { left: probe.left - 1, at: now + PROBE_INTERVAL, ..probe })
+    }
+}
+
+impl Net {
+    /// Tells everybody on the link that an address is ours: a gratuitous ARP, an unsolicited
+    /// advertisement.
+    pub(crate) fn announce(&mut self, now: Instant, address: IpAddr) {
+        let Some(mac) = self.mac() else { return };
+        match address {
+            IpAddr::V4(v4) if !v4.is_loopback() => {
+                let message = arp::Message::request(mac, v4, v4);
+                self.enqueue(now, Queued::Arp(message, MacAddress::BROADCAST));
+            }
+            IpAddr::V6(v6) if !v6.is_loopback() => self.advertise(now, v6, ALL_NODES, false),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn arm_autoconf(&mut self) {
+        let deadline = self.autoconf.next_deadline();
+        self.autoconf.timer.arm(&mut self.wheel, deadline, Timer::Autoconf);
+    }
+
+    /// An interface identifier that is stable in one network and tells nothing in others
+    /// (RFC 7217).
+    fn opaque_address(&self, prefix: Ipv6Addr, mac: MacAddress) -> Ipv6Addr {
+        let mut bytes = [0; 14];
+        bytes[..8].copy_from_slice(&prefix.octets()[..8]);
+        bytes[8..].copy_from_slice(&mac.octets());
+        let mut address = octets(prefix.into());
+        address[8..].copy_from_slice(&self.secrets.address.hash(&bytes).to_be_bytes());
+        address.into()
+    }
+
+    fn lower_link_mtu(&mut self, mtu: u32) {
+        let least = ipv6::MTU_MIN as u32;
+        if let Ok(mtu) = u16::try_from(mtu.max(least)) {
+            self.config.mtu = self.config.mtu.min(mtu);
+        }
+    }
+
+    fn learn_prefix(&mut self, now: Instant, told: &PrefixInformation) {
+        let network = Cidr::new(told.prefix.into(), told.prefix_len);
+        let until = after_seconds(now, told.valid_lifetime_s);
+        let prefixes = &mut self.autoconf.prefixes;
+        let known = prefixes.iter().position(|prefix| prefix.value == network);
+        match known {
+            Some(at) => prefixes[at].until = until,
+            None if told.valid_lifetime_s == 0 || prefixes.len() >= PREFIXES_MAX => return,
+            None => prefixes.push(Until { value: network, until }),
+        }
+        if self.routes.len() < self.config.limits.routes_max {
+            self.routes.insert(Route::link(network));
+        }
+    }
+
+    /// A router makes for us until then, or no more.
+    fn learn_router(&mut self, router: Ipv6Addr, until: Option<Instant>) {
+        let routers = &mut self.autoconf.routers;
+        let known = routers.iter().position(|known| known.value == router);
+        match (known, until) {
+            (Some(at), Some(_)) => routers[at].until = until,
+            (Some(at), None) => {
+                routers.remove(at);
+            }
+            (None, Some(_)) if routers.len() < ROUTERS_MAX => {
+                routers.push(Until { value: router, until });
+            }
+            _ => {}
+        }
+        self.choose_router();
+    }
+
+    /// The default route goes to the first router that is alive.
+    fn choose_router(&mut self) {
+        let default = Cidr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
+        match self.autoconf.routers.first() {
+            Some(router) => self.routes.insert(Route::via(default, router.value.into())),
+            None => {
+                self.routes.remove(&default);
+            }
+        }
+    }
+
+    fn expire_routers(&mut self, now: Instant) {
+        let over = |until: Option<Instant>| until.is_some_and(|until| until <= now);
+        let before = self.autoconf.routers.len();
+        self.autoconf.routers.retain(|router| !over(router.until));
+        if self.autoconf.routers.len() != before {
+            self.choose_router();
+        }
+        let Self { autoconf, routes, .. } = self;
+        autoconf.prefixes.retain(|prefix| {
+            if over(prefix.until) {
+                routes.remove(&prefix.value);
+            }
+            !over(prefix.until)
+        });
+    }
+
+    fn expire_addresses(&mut self, now: Instant) {
+        let Self { autoconf, addresses, .. } = self;
+        autoconf.lifetimes.retain_mut(|life| {
+            if life.valid_until.is_some_and(|until| until <= now) {
+                addresses.remove(life.address);
+                return false;
+            }
+            if life.preferred_until.is_some_and(|until| until <= now) {
+                life.preferred_until = None;
+                if let Some(own) = addresses.get_mut(life.address)
+                    && own.state == AddressState::Preferred
+                {
+                    own.state = AddressState::Deprecated;
+                }
+            }
+            true
+        });
+    }
+}

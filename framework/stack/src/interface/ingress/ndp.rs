@@ -1,0 +1,202 @@
+//! Neighbour discovery (RFC 4861), and what it says about our own addresses (RFC 4862).
+//!
+//! Everything here has hop limit 255: no router passes that on, so it comes from the link.
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv6Addr};
+
+use fyke_clock::Instant;
+
+use super::Inbound;
+use crate::interface::addresses::AddressState;
+use crate::interface::egress::{Datagram, Outgoing, Queued};
+use crate::interface::net::{ALL_NODES, Net};
+use crate::stack::Stack;
+use crate::stack::counters::DropReason;
+use crate::wire::ndp::{Message, NdpOption, Packet, solicited_node};
+use crate::wire::{ChecksumIntent, Emit, IpProtocol, MacAddress, PseudoHeader, icmpv6};
+
+/// The hop limit that proves that no router was between.
+const HOP_LIMIT: u8 = 255;
+const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
+
+impl Stack {
+    pub(super) fn ndp_input(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound,
+        packet: &icmpv6::Packet<'_>,
+    ) {
+        let (IpAddr::V6(source), IpAddr::V6(destination)) = (inbound.source, inbound.destination)
+        else {
+            return;
+        };
+        let packet = Packet::parse(packet).ok();
+        let Some(packet) = packet.filter(|_| {
+            inbound.hop_limit == HOP_LIMIT && !inbound.loopback && self.net.mac().is_some()
+        }) else {
+            return self.net.drop_in(now, DropReason::NdInvalid);
+        };
+        let valid = match packet.message {
+            Message::NeighborSolicitation { target } => {
+                self.solicitation(now, source, destination, target, &packet)
+            }
+            Message::NeighborAdvertisement { target, solicited, .. } => {
+                let sound = !(solicited && destination.is_multicast());
+                sound && self.advertisement(now, target, solicited, &packet)
+            }
+            Message::RouterAdvertisement(router) => {
+                let sound = source.is_unicast_link_local();
+                if sound {
+                    self.router_advertisement(now, source, &router, &packet);
+                }
+                sound
+            }
+            // We are no router, and believe nobody who knows a better one.
+            _ => return self.net.drop_in(now, DropReason::IcmpIgnored),
+        };
+        if !valid {
+            self.net.drop_in(now, DropReason::NdInvalid);
+        }
+    }
+
+    /// Somebody asks for an address (RFC 4861, section 7.2.3; RFC 4862, section 5.4.3).
+    fn solicitation(
+        &mut self,
+        now: Instant,
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+        target: Ipv6Addr,
+        packet: &Packet<'_>,
+    ) -> bool {
+        let link = source_link(packet);
+        let probes = source.is_unspecified();
+        if target.is_multicast()
+            || (probes && (link.is_some() || destination != solicited_node(target)))
+        {
+            return false;
+        }
+        match self.net.addresses.get(target.into()).map(|own| own.state) {
+            Some(AddressState::Tentative) => {
+                // A question with a source is somebody's who looks for the address, not a rival's.
+                if probes {
+                    self.address_is_duplicate(now, target.into());
+                }
+            }
+            Some(AddressState::Preferred | AddressState::Deprecated) => {
+                if let Some(mac) = link {
+                    let effects = self.net.neighbors.overheard(now, source.into(), mac, true);
+                    self.net.apply(now, effects);
+                }
+                let to = if probes { ALL_NODES } else { source };
+                self.net.advertise(now, target, to, !probes);
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// Somebody tells an address (RFC 4861, section 7.2.5).
+    fn advertisement(
+        &mut self,
+        now: Instant,
+        target: Ipv6Addr,
+        solicited: bool,
+        packet: &Packet<'_>,
+    ) -> bool {
+        if target.is_multicast() {
+            return false;
+        }
+        match self.net.addresses.get(target.into()).map(|own| own.state) {
+            Some(AddressState::Tentative) => {
+                self.address_is_duplicate(now, target.into());
+                return true;
+            }
+            Some(_) => {
+                self.defend_address(now, target.into());
+                return true;
+            }
+            None => {}
+        }
+        let mac = packet.options().find_map(|option| match option {
+            NdpOption::TargetLinkLayer(mac) => Some(mac).filter(|mac| mac.is_unicast()),
+            _ => None,
+        });
+        let Some(mac) = mac else { return true };
+        let effects = if solicited {
+            self.net.neighbors.answered(now, target.into(), mac)
+        } else {
+            self.net.neighbors.overheard(now, target.into(), mac, false)
+        };
+        self.net.apply(now, effects);
+        true
+    }
+}
+
+fn source_link(packet: &Packet<'_>) -> Option<MacAddress> {
+    packet.options().find_map(|option| match option {
+        NdpOption::SourceLinkLayer(mac) => Some(mac).filter(|mac| mac.is_unicast()),
+        _ => None,
+    })
+}
+
+impl Net {
+    /// Asks who has an address: everybody, or the neighbour that is believed to have it.
+    pub(crate) fn solicit(
+        &mut self,
+        now: Instant,
+        source: Ipv6Addr,
+        target: Ipv6Addr,
+        unicast: bool,
+    ) {
+        let to = if unicast { target } else { solicited_node(target) };
+        let mac = self.mac().filter(|_| !source.is_unspecified());
+        let option = mac.map(NdpOption::SourceLinkLayer);
+        self.send_ndp(now, source, to, &Message::NeighborSolicitation { target }, option);
+    }
+
+    /// Tells that an address is ours.
+    pub(crate) fn advertise(
+        &mut self,
+        now: Instant,
+        target: Ipv6Addr,
+        to: Ipv6Addr,
+        solicited: bool,
+    ) {
+        let message = Message::NeighborAdvertisement {
+            target,
+            router: false,
+            solicited,
+            override_known: true,
+        };
+        let option = self.mac().map(NdpOption::TargetLinkLayer);
+        self.send_ndp(now, target, to, &message, option);
+    }
+
+    /// Asks for routers.
+    pub(crate) fn solicit_routers(&mut self, now: Instant) {
+        let source = self.addresses.link_local().unwrap_or(Ipv6Addr::UNSPECIFIED);
+        let mac = self.mac().filter(|_| !source.is_unspecified());
+        let option = mac.map(NdpOption::SourceLinkLayer);
+        self.send_ndp(now, source, ALL_ROUTERS, &Message::RouterSolicitation, option);
+    }
+
+    fn send_ndp(
+        &mut self,
+        now: Instant,
+        source: Ipv6Addr,
+        to: Ipv6Addr,
+        message: &Message,
+        option: Option<NdpOption<'_>>,
+    ) {
+        let mut body: Vec<u8> = message.to_vec();
+        if let Some(option) = option {
+            option.append(&mut body);
+        }
+        let pseudo = PseudoHeader::V6 { source, destination: to };
+        icmpv6::fill_checksum(&mut body, &pseudo, &[], ChecksumIntent::Full);
+        let packet = Outgoing::new(source.into(), to.into(), IpProtocol::ICMPV6, HOP_LIMIT);
+        self.counters.icmp_out += 1;
+        self.enqueue(now, Queued::Datagram(Datagram { packet, body: body.into() }));
+    }
+}

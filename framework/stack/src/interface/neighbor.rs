@@ -1,0 +1,396 @@
+//! Link addresses of neighbours, for ARP and neighbour discovery (RFC 826, RFC 4861 section 7.3).
+//!
+//! ```text
+//!  lookup ──> Incomplete ──answer──> Reachable ──30 s──> Stale ──used──> Delay ──5 s──> Probe
+//!                 │ 3 requests           ^──────── answer, or progress of TCP ───────────┘ │ 3
+//!                 v                                                                        v
+//!              Failed (1 s of silence)                                                  forgotten
+//! ```
+//! Entries that are asked about and entries that are known have limits of their own: a scan over a
+//! network fills the first and touches nothing of the second. One dead neighbour costs a request a
+//! second and its own packets.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use alloc::collections::BTreeMap;
+
+use fyke_clock::Instant;
+
+use super::lru::Lru;
+use crate::stack::arena::Arena;
+use crate::wire::MacAddress;
+
+/// Time between requests (RFC 1122, section 2.3.2.1; RetransTimer of RFC 4861).
+const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
+/// Requests without an answer after which a neighbour does not exist (MAX_MULTICAST_SOLICIT).
+const REQUESTS_MAX: u8 = 3;
+/// How long an answer vouches for a neighbour (REACHABLE_TIME).
+const REACHABLE: Duration = Duration::from_secs(30);
+/// How long upper layers have to vouch for one before it is probed (DELAY_FIRST_PROBE_TIME).
+const DELAY: Duration = Duration::from_secs(5);
+
+/// What is known of a neighbour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NeighborState {
+    /// Its address was asked for.
+    Incomplete,
+    /// It answered lately.
+    Reachable,
+    /// It answered some time ago.
+    Stale,
+    /// It was used since, and may vouch for itself by upper layers.
+    Delay,
+    /// It is asked whether it is still there.
+    Probe,
+    /// It did not answer; nobody asks for a while.
+    Failed,
+    /// The address was set by hand.
+    Permanent,
+}
+
+/// An entry to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Neighbor {
+    /// Its IP address.
+    pub address: IpAddr,
+    /// Its link address, when known.
+    pub mac: Option<MacAddress>,
+    /// How well.
+    pub state: NeighborState,
+}
+
+#[derive(Debug)]
+struct Entry<F> {
+    address: IpAddr,
+    mac: Option<MacAddress>,
+    state: NeighborState,
+    attempts: u8,
+    /// When the state changes by itself.
+    deadline: Option<Instant>,
+    reachable_until: Instant,
+    waiting: Vec<F>,
+}
+
+/// A request that is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ask {
+    pub(crate) address: IpAddr,
+    /// Whom to ask; everybody when `None`.
+    pub(crate) mac: Option<MacAddress>,
+}
+
+/// What came of a lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    Known(MacAddress),
+    /// Not known yet: the packet may wait in this slot.
+    Unknown(u32),
+    /// It did not answer lately.
+    Failed,
+}
+
+/// A timer of an entry to be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Alarm {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+    pub(crate) at: Instant,
+}
+
+/// What an event of the table leads to, besides its result.
+#[derive(Debug)]
+pub(crate) struct Effects<F> {
+    pub(crate) ask: Option<Ask>,
+    pub(crate) alarm: Option<Alarm>,
+    /// Packets that can go to this address now.
+    pub(crate) ready: Option<(MacAddress, Vec<F>)>,
+    /// Packets that will never go.
+    pub(crate) lost: Vec<F>,
+}
+
+impl<F> Default for Effects<F> {
+    fn default() -> Self {
+        Self { ask: None, alarm: None, ready: None, lost: Vec::new() }
+    }
+}
+
+/// The cache; `F` is what waits for an address.
+#[derive(Debug)]
+pub(crate) struct Neighbors<F> {
+    entries: Arena<Entry<F>>,
+    table: BTreeMap<IpAddr, u32>,
+    known: Lru,
+    pending: Lru,
+    known_max: usize,
+    pending_max: usize,
+    queue_max: usize,
+}
+
+impl<F> Neighbors<F> {
+    pub(crate) fn new(known_max: usize, pending_max: usize, queue_max: usize) -> Self {
+        Self {
+            entries: Arena::new(),
+            table: BTreeMap::new(),
+            known: Lru::default(),
+            pending: Lru::default(),
+            known_max: known_max.max(1),
+            pending_max: pending_max.max(1),
+            queue_max: queue_max.max(1),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Neighbor> {
+        let all = self.table.values().filter_map(|index| self.entries.at(*index));
+        all.map(|entry| Neighbor { address: entry.address, mac: entry.mac, state: entry.state })
+    }
+
+    fn alarm(&self, index: u32) -> Option<Alarm> {
+        let at = self.entries.at(index)?.deadline?;
+        Some(Alarm { index, generation: self.entries.generation(index), at })
+    }
+
+    fn forget(&mut self, index: u32) -> Vec<F> {
+        self.known.remove(index);
+        self.pending.remove(index);
+        let Some(entry) = self.entries.remove(index) else { return Vec::new() };
+        self.table.remove(&entry.address);
+        entry.waiting
+    }
+
+    fn insert(&mut self, address: IpAddr, mac: Option<MacAddress>, lost: &mut Vec<F>) -> u32 {
+        let (order, most) = match mac {
+            Some(_) => (&self.known, self.known_max),
+            None => (&self.pending, self.pending_max),
+        };
+        if order.len() >= most
+            && let Some(oldest) = order.oldest()
+        {
+            lost.extend(self.forget(oldest));
+        }
+        let (index, _) = self.entries.insert(Entry {
+            address,
+            mac,
+            state: if mac.is_some() { NeighborState::Stale } else { NeighborState::Incomplete },
+            attempts: 0,
+            deadline: None,
+            reachable_until: Instant::ZERO,
+            waiting: Vec::new(),
+        });
+        self.table.insert(address, index);
+        if mac.is_some() {
+            self.known.touch(index)
+        } else {
+            self.pending.touch(index)
+        }
+        index
+    }
+
+    /// The link address for a packet that is to be sent now.
+    pub(crate) fn lookup(&mut self, now: Instant, address: IpAddr) -> (Lookup, Effects<F>) {
+        let mut effects = Effects::default();
+        let index = match self.table.get(&address) {
+            Some(index) => *index,
+            None => {
+                let index = self.insert(address, None, &mut effects.lost);
+                self.ask(now, index, &mut effects);
+                return (Lookup::Unknown(index), effects);
+            }
+        };
+        let Some(entry) = self.entries.at_mut(index) else { return (Lookup::Failed, effects) };
+        let Some(mac) = entry.mac else {
+            let failed = entry.state == NeighborState::Failed;
+            return (if failed { Lookup::Failed } else { Lookup::Unknown(index) }, effects);
+        };
+        if entry.state == NeighborState::Reachable && now >= entry.reachable_until {
+            entry.state = NeighborState::Stale;
+        }
+        if entry.state == NeighborState::Stale {
+            entry.state = NeighborState::Delay;
+            entry.deadline = Some(now + DELAY);
+            effects.alarm = self.alarm(index);
+        }
+        self.known.touch(index);
+        (Lookup::Known(mac), effects)
+    }
+
+    fn ask(&mut self, now: Instant, index: u32, effects: &mut Effects<F>) {
+        let Some(entry) = self.entries.at_mut(index) else { return };
+        entry.attempts += 1;
+        entry.deadline = Some(now + REQUEST_INTERVAL);
+        effects.ask = Some(Ask { address: entry.address, mac: entry.mac });
+        effects.alarm = self.alarm(index);
+    }
+
+    /// Lets a packet wait for a slot's address; gives it back when too many wait already.
+    pub(crate) fn park(&mut self, index: u32, packet: F) -> Option<F> {
+        let queue_max = self.queue_max;
+        match self.entries.at_mut(index) {
+            Some(entry) if entry.waiting.len() < queue_max => {
+                entry.waiting.push(packet);
+                None
+            }
+            _ => Some(packet),
+        }
+    }
+
+    /// The deadline of an entry has come.
+    pub(crate) fn on_timer(&mut self, now: Instant, index: u32, generation: u32) -> Effects<F> {
+        let mut effects = Effects::default();
+        let Some(entry) = self.entries.get_mut(index, generation) else { return effects };
+        let Some(deadline) = entry.deadline else { return effects };
+        if deadline > now {
+            effects.alarm = self.alarm(index);
+            return effects;
+        }
+        match entry.state {
+            NeighborState::Incomplete if entry.attempts >= REQUESTS_MAX => {
+                entry.state = NeighborState::Failed;
+                entry.deadline = Some(now + REQUEST_INTERVAL);
+                effects.lost = core::mem::take(&mut entry.waiting);
+                effects.alarm = self.alarm(index);
+            }
+            NeighborState::Probe if entry.attempts >= REQUESTS_MAX => {
+                effects.lost = self.forget(index);
+            }
+            NeighborState::Incomplete | NeighborState::Probe => {
+                self.ask(now, index, &mut effects);
+            }
+            NeighborState::Delay => {
+                entry.state = NeighborState::Probe;
+                entry.attempts = 0;
+                self.ask(now, index, &mut effects);
+            }
+            NeighborState::Failed => effects.lost = self.forget(index),
+            _ => entry.deadline = None,
+        }
+        effects
+    }
+
+    /// A neighbour answered our question.
+    pub(crate) fn answered(
+        &mut self,
+        now: Instant,
+        address: IpAddr,
+        mac: MacAddress,
+    ) -> Effects<F> {
+        let mut effects = Effects::default();
+        let Some(&index) = self.table.get(&address) else { return effects };
+        let Some(entry) = self.entries.at_mut(index) else { return effects };
+        let asked = matches!(
+            entry.state,
+            NeighborState::Incomplete | NeighborState::Probe | NeighborState::Failed
+        );
+        if entry.state == NeighborState::Permanent || (!asked && entry.mac != Some(mac)) {
+            // Nobody asked: it is no reason to send our packets elsewhere.
+            return effects;
+        }
+        self.confirm(now, index, mac, &mut effects);
+        effects
+    }
+
+    fn confirm(&mut self, now: Instant, index: u32, mac: MacAddress, effects: &mut Effects<F>) {
+        let Some(entry) = self.entries.at_mut(index) else { return };
+        let fresh = entry.mac.is_none();
+        entry.mac = Some(mac);
+        entry.state = NeighborState::Reachable;
+        entry.reachable_until = now + REACHABLE;
+        entry.deadline = None;
+        entry.attempts = 0;
+        effects.ready = Some((mac, core::mem::take(&mut entry.waiting)));
+        if fresh {
+            self.pending.remove(index);
+            if self.known.len() >= self.known_max
+                && let Some(oldest) = self.known.oldest()
+            {
+                let lost = self.forget(oldest);
+                effects.lost.extend(lost);
+            }
+        }
+        self.known.touch(index);
+    }
+
+    /// A neighbour told its address unasked: in a question of its own, or to everybody. When it
+    /// asked us something (`create`) we shall soon want to answer.
+    ///
+    /// An address that contradicts what is known is verified, not believed: the neighbour that was
+    /// known is asked whether it is still there, and only if not everybody is.
+    pub(crate) fn overheard(
+        &mut self,
+        now: Instant,
+        address: IpAddr,
+        mac: MacAddress,
+        create: bool,
+    ) -> Effects<F> {
+        let mut effects = Effects::default();
+        let Some(&index) = self.table.get(&address) else {
+            if create {
+                self.insert(address, Some(mac), &mut effects.lost);
+            }
+            return effects;
+        };
+        let Some(entry) = self.entries.at_mut(index) else { return effects };
+        match entry.state {
+            NeighborState::Incomplete | NeighborState::Failed => {
+                self.confirm(now, index, mac, &mut effects);
+                if let Some(entry) = self.entries.at_mut(index) {
+                    entry.state = NeighborState::Stale;
+                }
+            }
+            NeighborState::Stale => entry.mac = Some(mac),
+            NeighborState::Reachable | NeighborState::Delay if entry.mac != Some(mac) => {
+                entry.state = NeighborState::Probe;
+                entry.attempts = 0;
+                self.ask(now, index, &mut effects);
+            }
+            _ => {}
+        }
+        effects
+    }
+
+    /// An upper layer made progress with a neighbour: it is there (RFC 4861, section 7.3.1).
+    pub(crate) fn vouch(&mut self, now: Instant, address: IpAddr) {
+        if let Some(&index) = self.table.get(&address)
+            && let Some(entry) = self.entries.at_mut(index)
+            && matches!(
+                entry.state,
+                NeighborState::Reachable
+                    | NeighborState::Stale
+                    | NeighborState::Delay
+                    | NeighborState::Probe
+            )
+        {
+            entry.state = NeighborState::Reachable;
+            entry.reachable_until = now + REACHABLE;
+            entry.deadline = None;
+        }
+    }
+
+    /// Sets an address by hand.
+    pub(crate) fn set(&mut self, now: Instant, address: IpAddr, mac: MacAddress) -> Effects<F> {
+        let mut effects = Effects::default();
+        let index = match self.table.get(&address) {
+            Some(index) => *index,
+            None => self.insert(address, Some(mac), &mut effects.lost),
+        };
+        self.confirm(now, index, mac, &mut effects);
+        if let Some(entry) = self.entries.at_mut(index) {
+            entry.state = NeighborState::Permanent;
+        }
+        // It leaves only when it is taken away.
+        self.known.remove(index);
+        effects
+    }
+
+    /// Forgets a neighbour; says whether it was there.
+    pub(crate) fn remove(&mut self, address: IpAddr) -> bool {
+        let index = self.table.get(&address).copied();
+        index.map(|index| self.forget(index)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests;

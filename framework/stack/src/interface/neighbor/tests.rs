@@ -1,0 +1,117 @@
+use super::*;
+
+const MAC: MacAddress = MacAddress([2, 0, 0, 0, 0, 1]);
+const OTHER: MacAddress = MacAddress([2, 0, 0, 0, 0, 2]);
+
+fn host(n: u16) -> IpAddr {
+    let [high, low] = n.to_be_bytes();
+    IpAddr::from([10, 0, high, low])
+}
+
+fn at(millis: u64) -> Instant {
+    Instant::from_nanos(millis * 1_000_000)
+}
+
+fn state(table: &Neighbors<u8>, address: IpAddr) -> Option<NeighborState> {
+    table.iter().find(|neighbor| neighbor.address == address).map(|neighbor| neighbor.state)
+}
+
+#[test]
+fn packets_wait_and_leave_in_order() {
+    let mut table = Neighbors::new(8, 8, 3);
+    let (lookup, effects) = table.lookup(at(0), host(1));
+    let Lookup::Unknown(slot) = lookup else { panic!("{lookup:?}") };
+    assert_eq!(effects.ask, Some(Ask { address: host(1), mac: None }));
+    assert_eq!([0, 1, 2, 3].map(|n| table.park(slot, n)), [None, None, None, Some(3)]);
+    let (again, effects) = table.lookup(at(10), host(1));
+    assert_eq!((again, effects.ask), (Lookup::Unknown(slot), None), "one request a second");
+    let effects = table.answered(at(20), host(1), MAC);
+    assert_eq!(effects.ready, Some((MAC, [0, 1, 2].to_vec())));
+    assert_eq!(table.lookup(at(30), host(1)).0, Lookup::Known(MAC));
+}
+
+#[test]
+fn a_dead_neighbour_is_asked_three_times_and_then_left_alone() {
+    let mut table = Neighbors::<u8>::new(8, 8, 3);
+    let (Lookup::Unknown(slot), first) = table.lookup(at(0), host(1)) else { panic!() };
+    table.park(slot, 7);
+    let mut alarm = first.alarm.unwrap();
+    let mut asked = 1;
+    let mut lost = Vec::new();
+    for _ in 0..3 {
+        let effects = table.on_timer(alarm.at, alarm.index, alarm.generation);
+        asked += usize::from(effects.ask.is_some());
+        lost.extend(effects.lost);
+        alarm = effects.alarm.unwrap();
+    }
+    assert_eq!((asked, lost), (3, [7].to_vec()));
+    assert_eq!(table.lookup(at(3500), host(1)).0, Lookup::Failed);
+    table.on_timer(alarm.at, alarm.index, alarm.generation);
+    assert!(matches!(table.lookup(at(4100), host(1)).0, Lookup::Unknown(_)));
+}
+
+#[test]
+fn a_scan_displaces_no_known_neighbour() {
+    let mut table = Neighbors::<u8>::new(4, 4, 3);
+    for n in 0..4 {
+        table.lookup(at(0), host(n));
+        table.answered(at(0), host(n), MAC);
+    }
+    for n in 100..5000 {
+        table.lookup(at(1), host(n));
+    }
+    assert_eq!(table.iter().count(), 8);
+    assert!((0..4).all(|n| table.lookup(at(2), host(n)).0 == Lookup::Known(MAC)));
+    // A fifth known one displaces the least recently used of them.
+    table.lookup(at(3), host(99));
+    table.answered(at(3), host(99), MAC);
+    assert_eq!(state(&table, host(0)), None);
+    assert_eq!(state(&table, host(1)), Some(NeighborState::Reachable));
+}
+
+#[test]
+fn an_old_neighbour_is_used_then_probed_then_forgotten() {
+    let mut table = Neighbors::<u8>::new(8, 8, 3);
+    table.lookup(at(0), host(1));
+    table.answered(at(0), host(1), MAC);
+    let (lookup, effects) = table.lookup(at(31_000), host(1));
+    assert_eq!((lookup, state(&table, host(1))), (Lookup::Known(MAC), Some(NeighborState::Delay)));
+    let mut alarm = effects.alarm.unwrap();
+    assert_eq!(alarm.at, at(36_000));
+    for _ in 0..3 {
+        let effects = table.on_timer(alarm.at, alarm.index, alarm.generation);
+        assert_eq!(effects.ask, Some(Ask { address: host(1), mac: Some(MAC) }));
+        alarm = effects.alarm.unwrap();
+    }
+    table.on_timer(alarm.at, alarm.index, alarm.generation);
+    assert_eq!(state(&table, host(1)), None);
+}
+
+#[test]
+fn progress_of_upper_layers_spares_the_probe() {
+    let mut table = Neighbors::<u8>::new(8, 8, 3);
+    table.lookup(at(0), host(1));
+    table.answered(at(0), host(1), MAC);
+    let alarm = table.lookup(at(31_000), host(1)).1.alarm.unwrap();
+    table.vouch(at(32_000), host(1));
+    assert_eq!(table.on_timer(alarm.at, alarm.index, alarm.generation).ask, None);
+    assert_eq!(state(&table, host(1)), Some(NeighborState::Reachable));
+}
+
+#[test]
+fn what_contradicts_is_verified_and_not_believed() {
+    let mut table = Neighbors::<u8>::new(8, 8, 3);
+    assert!(table.answered(at(0), host(1), OTHER).ready.is_none(), "nobody asked");
+    table.lookup(at(0), host(1));
+    table.answered(at(0), host(1), MAC);
+    table.answered(at(1), host(1), OTHER);
+    assert_eq!(table.lookup(at(2), host(1)).0, Lookup::Known(MAC));
+    let effects = table.overheard(at(3), host(1), OTHER, false);
+    assert_eq!(effects.ask, Some(Ask { address: host(1), mac: Some(MAC) }));
+    table.answered(at(4), host(1), MAC);
+    assert_eq!(table.lookup(at(5), host(1)).0, Lookup::Known(MAC));
+    table.set(at(6), host(2), MAC);
+    table.overheard(at(7), host(2), OTHER, true);
+    assert_eq!(table.lookup(at(8), host(2)).0, Lookup::Known(MAC));
+    assert!(table.remove(host(2)) && !table.remove(host(2)));
+}

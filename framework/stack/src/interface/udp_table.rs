@@ -1,0 +1,197 @@
+//! UDP sockets: how they are found, what waits in them.
+
+use alloc::collections::VecDeque;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use bytes::Bytes;
+use hashbrown::HashTable;
+use siphasher::sip::SipHasher13;
+
+use super::tuple::octets;
+use crate::stack::arena::Arena;
+use crate::stack::error::StackError;
+use crate::stack::ids::UdpId;
+
+/// Errors about earlier datagrams that wait to be taken.
+const ERRORS_MAX: usize = 16;
+
+/// How a UDP socket behaves.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct UdpOptions {
+    /// TTL or hop limit of what is sent to one host; that of the stack when `None`.
+    pub hop_limit: Option<u8>,
+    /// TTL or hop limit of what is sent to groups.
+    pub multicast_hop_limit: u8,
+    /// Whether datagrams to a group we are in come back to us.
+    pub multicast_loop: bool,
+    /// The traffic class of what is sent.
+    pub traffic_class: u8,
+    /// Broadcasts may be sent.
+    pub broadcast: bool,
+    /// What is longer than the path's MTU is refused instead of fragmented.
+    pub dont_fragment: bool,
+    /// For `[::]`: take IPv6 datagrams only.
+    pub ipv6_only: bool,
+}
+
+impl Default for UdpOptions {
+    fn default() -> Self {
+        Self {
+            hop_limit: None,
+            multicast_hop_limit: 1,
+            multicast_loop: true,
+            traffic_class: 0,
+            broadcast: false,
+            dont_fragment: false,
+            ipv6_only: false,
+        }
+    }
+}
+
+/// A datagram that was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UdpDatagram {
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// To which address of ours, or to which group.
+    pub to: IpAddr,
+    /// Its TTL or hop limit.
+    pub hop_limit: u8,
+    /// Its traffic class, ECN bits included.
+    pub traffic_class: u8,
+    /// The data, sharing the frame it came in.
+    pub payload: Bytes,
+}
+
+/// A datagram to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct UdpOut {
+    pub(crate) source: IpAddr,
+    pub(crate) destination: SocketAddr,
+    pub(crate) payload: Bytes,
+}
+
+#[derive(Debug)]
+pub(crate) struct UdpSocket {
+    pub(crate) local: SocketAddr,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) options: UdpOptions,
+    pub(crate) received: VecDeque<UdpDatagram>,
+    pub(crate) received_bytes: usize,
+    pub(crate) to_send: VecDeque<UdpOut>,
+    pub(crate) errors: VecDeque<(SocketAddr, StackError)>,
+    /// Groups joined by this socket.
+    pub(crate) groups: alloc::vec::Vec<IpAddr>,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    /// A send found no room.
+    pub(crate) blocked: bool,
+    pub(crate) queued: bool,
+    pub(crate) dirty: bool,
+}
+
+impl UdpSocket {
+    pub(crate) fn new(local: SocketAddr, options: UdpOptions) -> Self {
+        Self {
+            local,
+            peer: None,
+            options,
+            received: VecDeque::new(),
+            received_bytes: 0,
+            to_send: VecDeque::new(),
+            errors: VecDeque::new(),
+            groups: alloc::vec::Vec::new(),
+            readable: false,
+            writable: false,
+            blocked: false,
+            queued: false,
+            dirty: false,
+        }
+    }
+
+    /// Whether datagrams of a sender are for this socket.
+    pub(crate) fn hears(&self, from: SocketAddr) -> bool {
+        self.peer.is_none_or(|peer| peer == from)
+    }
+
+    pub(crate) fn push_error(&mut self, about: SocketAddr, error: StackError) {
+        if self.errors.len() == ERRORS_MAX {
+            self.errors.pop_front();
+        }
+        self.errors.push_back((about, error));
+    }
+}
+
+/// The sockets, one for each local address and port.
+#[derive(Debug)]
+pub(crate) struct UdpTable {
+    pub(crate) sockets: Arena<UdpSocket>,
+    table: HashTable<u32>,
+    key: SipHasher13,
+}
+
+impl UdpTable {
+    pub(crate) fn new(key: SipHasher13) -> Self {
+        Self { sockets: Arena::new(), table: HashTable::new(), key }
+    }
+
+    fn hash(key: &SipHasher13, local: SocketAddr) -> u64 {
+        let mut bytes = [0; 18];
+        bytes[..16].copy_from_slice(&octets(local.ip()));
+        bytes[16..].copy_from_slice(&local.port().to_be_bytes());
+        key.hash(&bytes)
+    }
+
+    fn find(&self, local: SocketAddr) -> Option<u32> {
+        let same = |index: &u32| self.sockets.at(*index).is_some_and(|s| s.local == local);
+        self.table.find(Self::hash(&self.key, local), same).copied()
+    }
+
+    pub(crate) fn is_taken(&self, local: SocketAddr) -> bool {
+        self.find(local).is_some()
+    }
+
+    pub(crate) fn insert(&mut self, socket: UdpSocket) -> UdpId {
+        let local = socket.local;
+        let id = UdpId::new(self.sockets.insert(socket));
+        let (sockets, key) = (&self.sockets, &self.key);
+        self.table.insert_unique(Self::hash(key, local), id.index, |index| {
+            sockets.at(*index).map_or(0, |socket| Self::hash(key, socket.local))
+        });
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: UdpId) -> Option<UdpSocket> {
+        let local = self.get(id)?.local;
+        if let Ok(entry) =
+            self.table.find_entry(Self::hash(&self.key, local), |index| *index == id.index)
+        {
+            entry.remove();
+        }
+        self.sockets.remove(id.index)
+    }
+
+    pub(crate) fn get(&self, id: UdpId) -> Option<&UdpSocket> {
+        self.sockets.get(id.index, id.generation)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: UdpId) -> Option<&mut UdpSocket> {
+        self.sockets.get_mut(id.index, id.generation)
+    }
+
+    /// The socket for a destination: one for just that address, then one for any of the family,
+    /// then one for any at all.
+    pub(crate) fn lookup(&self, local: SocketAddr) -> Option<u32> {
+        let any: IpAddr = match local.ip() {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let with = |ip| self.find(SocketAddr::new(ip, local.port()));
+        with(local.ip()).or_else(|| with(any)).or_else(|| {
+            let index = with(Ipv6Addr::UNSPECIFIED.into()).filter(|_| local.is_ipv4())?;
+            self.sockets.at(index).filter(|s| !s.options.ipv6_only).map(|_| index)
+        })
+    }
+}
