@@ -62,6 +62,8 @@ fn arp_of_a_textbook() {
     assert!(probe.is_probe() && !probe.is_gratuitous());
     let announcement = Message { target_ip: request.sender_ip, ..request };
     assert!(announcement.is_gratuitous() && !announcement.is_probe());
+    let nobody = Message { target_ip: [0; 4].into(), ..probe };
+    assert!(!nobody.is_gratuitous(), "nobody's address is not announced");
 
     for at in 0..6 {
         let mut other = bytes;

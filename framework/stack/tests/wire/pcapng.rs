@@ -104,14 +104,22 @@ fn snap_length_cuts_packets_and_counts_them() {
 fn a_comment_that_is_too_long_is_cut_between_characters() {
     let mut writer = Writer::new(Vec::new()).unwrap();
     let interface = writer.interface(LinkType::RAW, "").unwrap();
-    let comment = "\u{20ac}".repeat(30_000); // 90 000 bytes, three each
+    // 90 000 bytes, three a character; by one of the lengths in front the limit cuts a character.
+    let comments: Vec<_> = ["", "x", "xy"]
+        .iter()
+        .map(|front| format!("{front}{}", "\u{20ac}".repeat(30_000)))
+        .collect();
+    let comments: Vec<_> = comments.iter().map(String::as_str).collect();
     let (direction, bytes) = (Direction::Inbound, &[][..]);
     writer
-        .packet(&Capture { interface, time_ns: 0, direction, bytes, comments: &[&comment] })
+        .packet(&Capture { interface, time_ns: 0, direction, bytes, comments: &comments })
         .unwrap();
     let written = writer.into_inner();
-    let read = &packets(&written).unwrap()[0].comments[0];
-    assert!(read.len() > 65_000 && read.chars().all(|c| c == '\u{20ac}'), "{} bytes", read.len());
+    let read = &packets(&written).unwrap()[0].comments;
+    assert_eq!(read.len(), 3);
+    for (read, comment) in read.iter().zip(comments) {
+        assert!(read.len() > 65_000 && comment.starts_with(read.as_str()), "{} bytes", read.len());
+    }
 }
 
 /// A block of a big-endian machine.

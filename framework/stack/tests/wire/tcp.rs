@@ -64,6 +64,14 @@ fn malformed_options_are_kept_or_end_the_list() {
     assert_eq!(all(&[2, 3, 5, 1]), ["Unknown { kind: 2, data: [5] }", "Nop"]);
     assert_eq!(all(&[5, 2, 1, 1]), ["Unknown { kind: 5, data: [] }", "Nop", "Nop"]);
     assert_eq!(all(&[0, 2, 4, 5]), ["EndOfList"]);
+    let one_block_and_a_byte = [5, 11, 1, 1, 1, 1, 2, 2, 2, 2, 9];
+    assert_eq!(
+        all(&one_block_and_a_byte),
+        ["Unknown { kind: 5, data: [1, 1, 1, 1, 2, 2, 2, 2, 9] }"]
+    );
+    // Kind 254 is shared by experiments; only the magic number makes it fast open.
+    assert_eq!(all(&[254, 4, 0xf9, 0x89]), ["FastOpenExperiment([])"]);
+    assert_eq!(all(&[254, 4, 0xf9, 0x88]), ["Unknown { kind: 254, data: [249, 136] }"]);
 }
 
 #[test]
