@@ -1,6 +1,7 @@
 //! HTTP/1.1 against its RFCs: what is accepted, what is refused and how, what is answered.
 
 mod accepted;
+mod conformance;
 mod limits;
 mod properties;
 mod refused;
