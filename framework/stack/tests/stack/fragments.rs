@@ -186,5 +186,9 @@ fn extension_headers_are_walked_over_and_limited() {
         assert!(world.server.stack.udp_receive(id).is_err());
     }
     let errors = world.server.transmit(world.now);
-    assert_eq!(errors.len(), 3, "too many headers, and options without end, are dropped in silence");
+    assert_eq!(
+        errors.len(),
+        3,
+        "too many headers, and options without end, are dropped in silence"
+    );
 }

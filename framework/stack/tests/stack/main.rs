@@ -4,6 +4,9 @@
 
 mod connections;
 mod determinism;
+mod devices;
+mod discovery;
+mod ethernet;
 mod flood;
 mod fragments;
 mod frames;

@@ -1,0 +1,231 @@
+//! IPv6 on a link: routers, addresses from prefixes, forged discovery, groups that are told.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use fyke_stack::wire::ethernet::{EtherType, Header};
+use fyke_stack::wire::ndp::{Message, NdpOption, PrefixInformation, RouterAdvertisement};
+use fyke_stack::wire::{
+    ChecksumIntent, Emit, IpProtocol, MacAddress, PseudoHeader, icmpv6, igmp, ipv4, ipv6, mld,
+};
+use fyke_stack::{AddressState, DropReason, RxMeta, UdpOptions};
+
+use crate::ethernet::{MAC_CLIENT, config, link};
+use crate::world::{Host, SERVER6, World, addr};
+
+const ROUTER: &str = "fe80::1";
+const MAC_ROUTER: MacAddress = MacAddress([2, 0, 0, 0, 0, 9]);
+
+/// A discovery message in its frame.
+fn discovery(
+    from: &str,
+    to: &str,
+    hop_limit: u8,
+    message: Message,
+    options: &[NdpOption],
+) -> Bytes {
+    let mut body = message.to_vec();
+    options.iter().for_each(|option| option.append(&mut body));
+    let (source, destination): (Ipv6Addr, Ipv6Addr) = (from.parse().unwrap(), to.parse().unwrap());
+    let pseudo = PseudoHeader::V6 { source, destination };
+    icmpv6::fill_checksum(&mut body, &pseudo, &[], ChecksumIntent::Full);
+    let mut header = ipv6::Header::new(source, destination, IpProtocol::ICMPV6, body.len() as u16);
+    header.hop_limit = hop_limit;
+    let to = MacAddress::for_ipv6_multicast(destination);
+    let link =
+        Header { destination: to, source: MAC_ROUTER, vlan: None, ethertype: EtherType::IPV6 };
+    let mut bytes = link.to_vec();
+    header.append(&mut bytes);
+    bytes.extend_from_slice(&body);
+    bytes.into()
+}
+
+fn advertisement(lifetime_s: u16, valid: u32, preferred: u32) -> Bytes {
+    let router = RouterAdvertisement { lifetime_s, hop_limit: 99, ..Default::default() };
+    let prefix = PrefixInformation {
+        prefix_len: 64,
+        on_link: true,
+        autonomous: true,
+        valid_lifetime_s: valid,
+        preferred_lifetime_s: preferred,
+        prefix: "2001:db8:77::".parse().unwrap(),
+    };
+    let options =
+        [NdpOption::SourceLinkLayer(MAC_ROUTER), NdpOption::Prefix(prefix), NdpOption::Mtu(1400)];
+    discovery(ROUTER, "ff02::1", 255, Message::RouterAdvertisement(router), &options)
+}
+
+/// A client that makes its own addresses.
+fn autonomous() -> World {
+    let mut world = link();
+    let mut config = config(MAC_CLIENT);
+    config.slaac = true;
+    config.duplicate_address_probes = 1;
+    world.client = Host::new(config, &[], 3, world.now);
+    world.advance(Duration::from_secs(3));
+    world
+}
+
+fn global(world: &World) -> Option<(IpAddr, AddressState)> {
+    let prefix: fyke_stack::Cidr = "2001:db8:77::/64".parse().unwrap();
+    let own = world.client.stack.addresses().find(|own| prefix.contains(own.cidr.address()))?;
+    Some((own.cidr.address(), own.state))
+}
+
+#[test]
+fn routers_make_addresses_routes_and_an_end_to_them() {
+    let mut world = autonomous();
+    let local = world.client.stack.addresses().next().unwrap();
+    assert!(matches!(local.cidr.address(), IpAddr::V6(v6) if v6.is_unicast_link_local()));
+    assert_eq!(local.state, AddressState::Preferred);
+    let solicited = world.client.sent.iter().any(|frame| frame[14 + 40] == 133);
+    assert!(solicited, "it asks for routers");
+    world.client.stack.input(world.now, advertisement(1800, 7200, 3600), RxMeta::default());
+    assert_eq!(global(&world).unwrap().1, AddressState::Tentative);
+    world.advance(Duration::from_secs(3));
+    let (address, state) = global(&world).unwrap();
+    assert_eq!(state, AddressState::Preferred);
+    assert_eq!(
+        (world.client.stack.config().mtu, world.client.stack.config().hop_limit),
+        (1400, 99)
+    );
+    let far = addr("[2001:db8:ffff::1]:80");
+    let id = world.client.stack.connect(world.now, far, Default::default()).unwrap();
+    assert_eq!(world.client.stack.endpoints(id).unwrap().0.ip(), address);
+    world.client.stack.abort(world.now, id).unwrap();
+    world.advance(Duration::from_secs(1900));
+    let gone = world.client.stack.connect(world.now, far, Default::default());
+    assert!(gone.is_err(), "the router's time is over");
+    world.advance(Duration::from_secs(1800));
+    assert_eq!(global(&world).unwrap().1, AddressState::Deprecated);
+    world.advance(Duration::from_secs(3600));
+    assert_eq!(global(&world), None);
+}
+
+#[test]
+fn a_forged_advertisement_cannot_end_an_address() {
+    let mut world = autonomous();
+    world.client.stack.input(world.now, advertisement(1800, 100_000, 50_000), RxMeta::default());
+    world.advance(Duration::from_secs(3));
+    world.client.stack.input(world.now, advertisement(1800, 0, 0), RxMeta::default());
+    world.advance(Duration::from_secs(3600));
+    assert!(global(&world).is_some(), "two hours are left to it (RFC 4862, 5.5.3 e)");
+}
+
+#[test]
+fn discovery_from_beyond_the_link_is_not_believed() {
+    let mut world = autonomous();
+    let router = Message::RouterAdvertisement(RouterAdvertisement {
+        lifetime_s: 1800,
+        ..Default::default()
+    });
+    for frame in [
+        discovery(ROUTER, "ff02::1", 254, router, &[]),
+        discovery("2001:db8::99", "ff02::1", 255, router, &[]),
+    ] {
+        world.client.stack.input(world.now, frame, RxMeta::default());
+    }
+    assert_eq!(world.client.stack.counters().drops[DropReason::NdInvalid], 2);
+    assert_eq!(world.client.stack.routes().count(), 0);
+    // Whoever asks for an address without having one must ask the right group.
+    let mut world = link();
+    let target = SERVER6.parse().unwrap();
+    let ask = Message::NeighborSolicitation { target };
+    let wrong = discovery("::", "ff02::1", 255, ask, &[]);
+    world.server.stack.input(world.now, wrong, RxMeta::default());
+    assert!(world.server.transmit(world.now).is_empty());
+    let right = discovery("::", "ff02::1:ff00:2", 255, ask, &[]);
+    world.server.stack.input(world.now, right, RxMeta::default());
+    assert_eq!(world.server.transmit(world.now)[0][14 + 40], 136, "it is taken");
+}
+
+#[test]
+fn memberships_are_told_twice_and_when_asked() {
+    let mut world = link();
+    let id = world.server.stack.udp_bind(addr("[::]:5000"), UdpOptions::default()).unwrap();
+    for group in ["239.1.2.3", "ff05::1234"] {
+        let group: IpAddr = group.parse().unwrap();
+        world.server.sent.clear();
+        world.server.stack.udp_join(world.now, id, group).unwrap();
+        world.advance(Duration::from_secs(2));
+        assert_eq!(reports(&world, group), 2);
+        let query = match group {
+            IpAddr::V4(_) => igmp_query(),
+            IpAddr::V6(_) => mld_query(),
+        };
+        for _ in 0..10 {
+            world.server.stack.input(world.now, query.clone(), RxMeta::default());
+        }
+        world.advance(Duration::from_secs(11));
+        assert_eq!(reports(&world, group), 3, "ten questions, one answer");
+        world.server.stack.udp_leave(world.now, id, group).unwrap();
+        world.advance(Duration::from_secs(2));
+        assert_eq!(reports(&world, group), 5);
+    }
+}
+
+/// Reports of the newer version about a group, each in its proper wrapping.
+fn reports(world: &World, group: IpAddr) -> usize {
+    let about = |frame: &&Bytes| match group {
+        IpAddr::V4(group) => ipv4::Packet::parse(&frame[14..]).is_ok_and(|packet| {
+            packet.protocol() == IpProtocol::IGMP
+                && packet.ttl() == 1
+                && packet.header_len() == 24
+                && matches!(igmp::Packet::parse(packet.payload()), Ok(igmp::Packet::ReportV3(r))
+                    if r.iter().any(|record| record.group == group))
+        }),
+        IpAddr::V6(group) => ipv6::Packet::parse(&frame[14..]).is_ok_and(|packet| {
+            let upper = packet.upper_layer().unwrap();
+            let message = icmpv6::Packet::parse(upper.payload).ok();
+            packet.next_header() == IpProtocol::HOP_BY_HOP
+                && packet.hop_limit() == 1
+                && message.is_some_and(|message| {
+                    matches!(mld::Packet::parse(&message), Ok(mld::Packet::ReportV2(r))
+                        if r.iter().any(|record| record.group == group))
+                })
+        }),
+    };
+    world.server.sent.iter().filter(about).count()
+}
+
+fn igmp_query() -> Bytes {
+    let query = igmp::Query::V3 {
+        max_response_ms: 10_000,
+        group: [0, 0, 0, 0].into(),
+        suppress: false,
+        robustness: 2,
+        interval_s: 125,
+    };
+    let body = igmp::Message::Query(query, &[]).to_vec();
+    let all = [224, 0, 0, 1].into();
+    let mut header =
+        ipv4::Header::new([10, 0, 0, 9].into(), all, IpProtocol::IGMP, body.len() as u16);
+    header.ttl = 1;
+    let to = MacAddress::for_ipv4_multicast(all);
+    let link =
+        Header { destination: to, source: MAC_ROUTER, vlan: None, ethertype: EtherType::IPV4 };
+    let mut bytes = link.to_vec();
+    header.append(&mut bytes);
+    bytes.extend_from_slice(&body);
+    bytes.into()
+}
+
+fn mld_query() -> Bytes {
+    let v2 = mld::QueryV2 { suppress: false, robustness: 2, interval_s: 125 };
+    let group = Ipv6Addr::UNSPECIFIED;
+    let query = mld::Query { max_response_ms: 10_000, group, v2: Some(v2) };
+    let mut body = mld::Message::Query(query, &[]).to_vec();
+    let (source, destination) = (ROUTER.parse().unwrap(), "ff02::1".parse().unwrap());
+    let pseudo = PseudoHeader::V6 { source, destination };
+    icmpv6::fill_checksum(&mut body, &pseudo, &[], ChecksumIntent::Full);
+    let mut header = ipv6::Header::new(source, destination, IpProtocol::ICMPV6, body.len() as u16);
+    header.hop_limit = 1;
+    let to = MacAddress::for_ipv6_multicast(destination);
+    let link =
+        Header { destination: to, source: MAC_ROUTER, vlan: None, ethertype: EtherType::IPV6 };
+    let mut bytes = link.to_vec();
+    header.append(&mut bytes);
+    bytes.extend_from_slice(&body);
+    bytes.into()
+}
