@@ -77,11 +77,11 @@ struct Session {
 
 impl Session {
     fn outcome(&mut self) -> Outcome {
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
         match self.closed.take() {
-            None => Err("the connection ended without a close".to_owned()),
+            None => Err(self
+                .failure
+                .take()
+                .unwrap_or_else(|| "the connection ended without a close".to_owned())),
             Some(Some(CloseFrame { code, reason }))
                 if code != CloseCode::NORMAL && code != CloseCode::GOING_AWAY =>
             {

@@ -272,6 +272,20 @@ fn a_server_that_does_not_end_the_connection_is_left() {
 }
 
 #[test]
+fn a_reset_behind_both_closes_is_no_error() {
+    let log = Log::default();
+    let mut channel = opened(config(), &log);
+    channel.write_inbound(plain(CLOSE, &close(1000, "")));
+    assert_eq!(log.take().len(), 1, "the close");
+    channel.break_connection(std::io::ErrorKind::ConnectionReset.into());
+    assert!(!channel.is_open());
+    assert_eq!(log.take(), ["inactive"]);
+    let mut channel = opened(config(), &log);
+    channel.break_connection(std::io::ErrorKind::ConnectionReset.into());
+    assert_eq!(log.take().len(), 2, "an error in the middle of it");
+}
+
+#[test]
 fn a_breach_of_the_protocol_is_told_masked() {
     let log = Log::default();
     let mut channel = opened(config(), &log);

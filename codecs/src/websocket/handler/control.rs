@@ -337,6 +337,11 @@ impl DuplexHandler for WebSocketHandler {
 
     fn error(&mut self, cx: &mut Cx<'_>, error: Error) -> Result<()> {
         let ErrorKind::Codec(codec) = error.kind() else {
+            if matches!(self.state, State::Ending(_)) {
+                // All has been said; some servers end the connection with a reset.
+                tracing::debug!(%error, "the server did not end the connection in order");
+                return Ok(());
+            }
             cx.fire_error(error);
             return Ok(());
         };
