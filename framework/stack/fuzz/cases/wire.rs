@@ -27,7 +27,7 @@ pub(crate) fn check(input: &[u8]) {
     transport(IpProtocol::ICMPV6, input, &PseudoHeader::V6 { source, destination }, 0);
     for with_buffers in [false, true] {
         if let Ok((header, frame)) = virtio_net::Header::parse(input, with_buffers) {
-            let emitted = header.to_vec();
+            let emitted = bytes_of(&header);
             assert_eq!(
                 virtio_net::Header::parse(&[&emitted, frame].concat(), with_buffers).unwrap().0,
                 header
@@ -36,6 +36,19 @@ pub(crate) fn check(input: &[u8]) {
     }
     print(input);
     capture(input);
+}
+
+/// What a value emits, which must not depend on what was in the buffer, and must leave alone what is
+/// behind it.
+pub(crate) fn bytes_of(value: &impl Emit) -> Vec<u8> {
+    let length = value.wire_len();
+    let mut dirty = vec![0xa5; length + 3];
+    value.emit(&mut dirty);
+    assert_eq!(dirty.split_off(length), [0xa5; 3]);
+    let mut behind = vec![7];
+    value.append(&mut behind);
+    assert_eq!((&behind[1..], behind[0]), (&*dirty, 7));
+    dirty
 }
 
 /// RFC 1071 word by word.
@@ -62,7 +75,7 @@ fn link(input: &[u8]) {
     if let Ok(frame) = ethernet::Frame::parse(input) {
         assert!(frame.payload().len() <= input.len() - ethernet::HEADER_LEN);
         if let Some(header) = frame.header() {
-            assert!(input.starts_with(&header.to_vec()));
+            assert!(input.starts_with(&bytes_of(&header)));
         }
         match frame.ethertype() {
             Some(ethernet::EtherType::ARP) => address_resolution(frame.payload()),
@@ -74,7 +87,7 @@ fn link(input: &[u8]) {
 
 fn address_resolution(input: &[u8]) {
     if let Ok(message) = arp::Message::parse(input) {
-        assert!(input.starts_with(&message.to_vec()));
+        assert!(input.starts_with(&bytes_of(&message)));
         let _ = (message.is_probe(), message.is_gratuitous());
     }
 }
@@ -87,7 +100,7 @@ fn internet(input: &[u8], depth: u8) {
         transport(packet.protocol(), packet.payload(), &addresses, depth);
     }
     if let Ok(packet) = ipv6::Packet::parse(input) {
-        assert!(input.starts_with(&packet.header().to_vec()));
+        assert!(input.starts_with(&bytes_of(&packet.header())));
         extensions(&packet);
         let addresses =
             PseudoHeader::V6 { source: packet.source(), destination: packet.destination() };
@@ -104,7 +117,7 @@ fn internet(input: &[u8], depth: u8) {
 fn datagram(packet: &ipv4::Packet<'_>) {
     let bytes = packet.as_bytes();
     assert_eq!(bytes.len(), usize::from(packet.total_len()));
-    let mut emitted = packet.header().to_vec();
+    let mut emitted = bytes_of(&packet.header());
     assert!(
         ipv4::Packet::parse(&[&emitted, packet.payload()].concat()).unwrap().checksum_is_valid()
     );
@@ -137,7 +150,7 @@ fn extensions(packet: &ipv6::Packet<'_>) {
                 }
             }
             Ok(ipv6::Extension::Fragment(fragment)) => {
-                let emitted = fragment.header.to_vec();
+                let emitted = bytes_of(&fragment.header);
                 assert_eq!(ipv6::FragmentHeader::from_bytes(&emitted), Ok(fragment.header));
             }
             Ok(_) | Err(_) => {}
@@ -154,7 +167,7 @@ fn transport(protocol: IpProtocol, input: &[u8], addresses: &PseudoHeader, depth
         IpProtocol::UDP => user_datagram(input, addresses),
         IpProtocol::ICMPV4 => {
             if let Ok(packet) = icmpv4::Packet::parse(input) {
-                let mut emitted = packet.message().to_vec();
+                let mut emitted = bytes_of(&packet.message());
                 icmpv4::Message::fill_checksum(&mut emitted, &[packet.payload()]);
                 emitted.extend(packet.payload());
                 let again = icmpv4::Packet::parse(&emitted).unwrap();
@@ -181,7 +194,7 @@ fn transport(protocol: IpProtocol, input: &[u8], addresses: &PseudoHeader, depth
 
 fn segment(input: &[u8], addresses: &PseudoHeader) {
     let Ok(packet) = tcp::Packet::parse(input) else { return };
-    let mut emitted = packet.header().to_vec();
+    let mut emitted = bytes_of(&packet.header());
     tcp::Header::fill_checksum(&mut emitted, addresses, &[packet.payload()], ChecksumIntent::Full);
     let whole = [&emitted, packet.payload()].concat();
     assert!(tcp::Packet::parse(&whole).unwrap().checksum_is_valid(addresses));
@@ -199,7 +212,7 @@ fn segment(input: &[u8], addresses: &PseudoHeader) {
 
 fn user_datagram(input: &[u8], addresses: &PseudoHeader) {
     let Ok(packet) = udp::Packet::parse(input) else { return };
-    let mut emitted = packet.header().to_vec();
+    let mut emitted = bytes_of(&packet.header());
     assert_eq!(emitted[..6], input[..6]);
     udp::Header::fill_checksum(&mut emitted, addresses, &[packet.payload()], ChecksumIntent::Full);
     emitted.extend(packet.payload());
@@ -208,7 +221,7 @@ fn user_datagram(input: &[u8], addresses: &PseudoHeader) {
 }
 
 fn control(packet: &icmpv6::Packet<'_>, addresses: &PseudoHeader) {
-    let mut emitted = packet.message().to_vec();
+    let mut emitted = bytes_of(&packet.message());
     let full = ChecksumIntent::Full;
     icmpv6::fill_checksum(&mut emitted, addresses, &[packet.payload()], full);
     emitted.extend(packet.payload());
@@ -217,7 +230,7 @@ fn control(packet: &icmpv6::Packet<'_>, addresses: &PseudoHeader) {
     assert_eq!(again.message(), packet.message());
 
     if let Ok(discovery) = ndp::Packet::parse(packet) {
-        let mut emitted = discovery.message.to_vec();
+        let mut emitted = bytes_of(&discovery.message);
         for option in discovery.options() {
             option.append(&mut emitted);
         }
@@ -235,10 +248,10 @@ fn control(packet: &icmpv6::Packet<'_>, addresses: &PseudoHeader) {
 fn groups_v6(packet: &mld::Packet<'_>) {
     let emitted = match packet {
         mld::Packet::Query(query, sources) => {
-            mld::Message::Query(*query, &sources.iter().collect::<Vec<_>>()).to_vec()
+            bytes_of(&mld::Message::Query(*query, &sources.iter().collect::<Vec<_>>()))
         }
-        mld::Packet::ReportV1(group) => mld::Message::ReportV1(*group).to_vec(),
-        mld::Packet::Done(group) => mld::Message::Done(*group).to_vec(),
+        mld::Packet::ReportV1(group) => bytes_of(&mld::Message::ReportV1(*group)),
+        mld::Packet::Done(group) => bytes_of(&mld::Message::Done(*group)),
         mld::Packet::ReportV2(records) => {
             let sources: Vec<Vec<Ipv6Addr>> =
                 records.iter().map(|record| record.sources.iter().collect()).collect();
@@ -251,7 +264,7 @@ fn groups_v6(packet: &mld::Packet<'_>) {
                     sources,
                 })
                 .collect();
-            mld::Message::ReportV2(&records).to_vec()
+            bytes_of(&mld::Message::ReportV2(&records))
         }
         _ => return,
     };
@@ -263,11 +276,11 @@ fn groups_v4(input: &[u8]) {
     let Ok(packet) = igmp::Packet::parse(input) else { return };
     let emitted = match &packet {
         igmp::Packet::Query(query, sources) => {
-            igmp::Message::Query(*query, &sources.iter().collect::<Vec<_>>()).to_vec()
+            bytes_of(&igmp::Message::Query(*query, &sources.iter().collect::<Vec<_>>()))
         }
-        igmp::Packet::ReportV1(group) => igmp::Message::ReportV1(*group).to_vec(),
-        igmp::Packet::ReportV2(group) => igmp::Message::ReportV2(*group).to_vec(),
-        igmp::Packet::Leave(group) => igmp::Message::Leave(*group).to_vec(),
+        igmp::Packet::ReportV1(group) => bytes_of(&igmp::Message::ReportV1(*group)),
+        igmp::Packet::ReportV2(group) => bytes_of(&igmp::Message::ReportV2(*group)),
+        igmp::Packet::Leave(group) => bytes_of(&igmp::Message::Leave(*group)),
         igmp::Packet::ReportV3(records) => {
             let sources: Vec<Vec<Ipv4Addr>> =
                 records.iter().map(|record| record.sources.iter().collect()).collect();
@@ -280,7 +293,7 @@ fn groups_v4(input: &[u8]) {
                     sources,
                 })
                 .collect();
-            igmp::Message::ReportV3(&records).to_vec()
+            bytes_of(&igmp::Message::ReportV3(&records))
         }
         _ => return,
     };

@@ -6,6 +6,8 @@ use fyke_stack::wire::ipv6::{
 };
 use fyke_stack::wire::{Emit, Error, IpProtocol};
 
+use super::case::bytes_of;
+
 /// A packet with these bytes behind its fixed header.
 fn packet(next: IpProtocol, payload: &[u8]) -> Vec<u8> {
     let header = Header::new([1; 16].into(), [2; 16].into(), next, payload.len() as u16);
@@ -131,13 +133,14 @@ fn padding_fills_up_to_eight() {
     for length in 0..=16 {
         let options = [Ipv6Option::Unknown { kind: 0x3e, data: &unknown[..length] }];
         let header = OptionsHeader { next_header: IpProtocol::UDP, options: &options };
-        let bytes = header.to_vec();
+        let bytes = bytes_of(&header);
         assert_eq!(bytes.len(), (4 + length).next_multiple_of(8));
         assert_eq!(bytes[1] as usize, bytes.len() / 8 - 1);
         let read: Result<Vec<_>, _> = OptionsView::new(&bytes[2..], 2).iter().collect();
         let read = read.unwrap();
         assert_eq!(read[0], options[0]);
         assert!(matches!(read[1..], [] | [Ipv6Option::Pad1 | Ipv6Option::PadN(_)]), "{read:?}");
+        assert!(bytes[4 + length..].iter().skip(2).all(|byte| *byte == 0), "{bytes:?}");
     }
 }
 

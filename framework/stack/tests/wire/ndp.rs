@@ -10,6 +10,8 @@ use fyke_stack::wire::{Emit, Error, MacAddress, icmpv6};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::case::bytes_of;
+
 /// A router advertisement as radvd sends it: 64 as hop limit, a prefix, an MTU, a link-layer
 /// address and a name server.
 const ADVERTISEMENT: [u8; 88] = [
@@ -148,12 +150,12 @@ proptest! {
             NdpOption::RedirectedHeader(quoted),
             NdpOption::Mtu(mtu),
         ];
-        let mut bytes = message.to_vec();
+        let mut bytes = bytes_of(&message);
         for option in &options {
-            option.append(&mut bytes);
+            bytes.extend(bytes_of(option));
         }
         if data.len() >= 6 {
-            unknown.append(&mut bytes);
+            bytes.extend(bytes_of(&unknown));
         }
         let packet = parse(&bytes).unwrap();
         prop_assert_eq!(packet.message, message);

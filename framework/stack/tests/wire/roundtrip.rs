@@ -12,6 +12,8 @@ use fyke_stack::wire::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::case::bytes_of;
+
 fn v4() -> impl Strategy<Value = Ipv4Addr> {
     any::<[u8; 4]>().prop_map(Ipv4Addr::from)
 }
@@ -199,7 +201,7 @@ proptest! {
         prop_assume!(!matches!(ethertype, ethernet::EtherType::VLAN | ethernet::EtherType::SERVICE_VLAN));
         let tag = |control| ethernet::VlanTag { ethertype: ethernet::EtherType::VLAN, control };
         let header = ethernet::Header { destination, source, vlan: control.map(tag), ethertype };
-        let bytes = [header.to_vec(), payload.clone()].concat();
+        let bytes = [bytes_of(&header), payload.clone()].concat();
         let frame = ethernet::Frame::parse(&bytes).unwrap();
         prop_assert_eq!(frame.header(), Some(header));
         prop_assert_eq!(frame.payload(), payload);
@@ -212,7 +214,7 @@ proptest! {
     ) {
         let operation = arp::Operation::from(operation);
         let message = arp::Message { operation, sender_mac, sender_ip, target_mac, target_ip };
-        let bytes = [message.to_vec(), padding].concat();
+        let bytes = [bytes_of(&message), padding].concat();
         prop_assert_eq!(arp::Message::parse(&bytes), Ok(message));
     }
 
@@ -222,7 +224,7 @@ proptest! {
         padding in vec(any::<u8>(), 0..30),
     ) {
         let header = ipv4::Header { payload_len: payload.len() as u16, ..header };
-        let bytes = [header.to_vec(), payload.clone(), padding].concat();
+        let bytes = [bytes_of(&header), payload.clone(), padding].concat();
         let packet = ipv4::Packet::parse(&bytes).unwrap();
         prop_assert_eq!(packet.header(), header);
         prop_assert_eq!(packet.payload(), payload);
@@ -244,14 +246,14 @@ proptest! {
         let piece = ipv6::FragmentHeader {
             next_header: IpProtocol::UDP, offset: offset * 8, more, identification,
         };
-        let mut body = hops.to_vec();
+        let mut body = bytes_of(&hops);
         piece.append(&mut body);
         body.extend(&payload);
         let header = ipv6::Header {
             traffic_class, flow_label, payload_len: body.len() as u16,
             next_header: IpProtocol::HOP_BY_HOP, hop_limit, source, destination,
         };
-        let bytes = [header.to_vec(), body, padding].concat();
+        let bytes = [bytes_of(&header), body, padding].concat();
         let packet = ipv6::Packet::parse(&bytes).unwrap();
         prop_assert_eq!(packet.header(), header);
         let upper = packet.upper_layer().unwrap();
@@ -271,7 +273,7 @@ proptest! {
     ) {
         let addresses = PseudoHeader::V4 { source, destination };
         let (front, back) = payload.split_at(cut.index(payload.len() + 1));
-        let mut bytes = header.to_vec();
+        let mut bytes = bytes_of(&header);
         tcp::Header::fill_checksum(&mut bytes, &addresses, &[front, back], ChecksumIntent::Full);
         bytes.extend(&payload);
         let packet = tcp::Packet::parse(&bytes).unwrap();
@@ -294,7 +296,7 @@ proptest! {
         let addresses = PseudoHeader::V6 { source, destination };
         let payload_len = payload.len() as u16;
         let header = udp::Header { source_port, destination_port, payload_len };
-        let mut bytes = header.to_vec();
+        let mut bytes = bytes_of(&header);
         udp::Header::fill_checksum(&mut bytes, &addresses, &[&payload], ChecksumIntent::Full);
         bytes.extend(&payload);
         bytes.extend(padding);
@@ -309,7 +311,7 @@ proptest! {
         four in icmpv4_message(), six in icmpv6_message(), source in v6(), destination in v6(),
         payload in vec(any::<u8>(), 0..100),
     ) {
-        let mut bytes = four.to_vec();
+        let mut bytes = bytes_of(&four);
         icmpv4::Message::fill_checksum(&mut bytes, &[&payload]);
         bytes.extend(&payload);
         let packet = icmpv4::Packet::parse(&bytes).unwrap();
@@ -317,7 +319,7 @@ proptest! {
         prop_assert!(packet.checksum_is_valid());
 
         let addresses = PseudoHeader::V6 { source, destination };
-        let mut bytes = six.to_vec();
+        let mut bytes = bytes_of(&six);
         icmpv6::fill_checksum(&mut bytes, &addresses, &[&payload], ChecksumIntent::Full);
         bytes.extend(&payload);
         let packet = icmpv6::Packet::parse(&bytes).unwrap();
@@ -333,7 +335,7 @@ proptest! {
             .iter()
             .map(|(kind, group, sources, ..)| igmp::Record { kind: (*kind).into(), group: *group, sources })
             .collect();
-        let bytes = igmp::Message::ReportV3(&four).to_vec();
+        let bytes = bytes_of(&igmp::Message::ReportV3(&four));
         prop_assert!(igmp::checksum_is_valid(&bytes));
         let Ok(igmp::Packet::ReportV3(read)) = igmp::Packet::parse(&bytes) else {
             panic!("{:?}", igmp::Packet::parse(&bytes));
@@ -348,7 +350,7 @@ proptest! {
             .iter()
             .map(|(kind, .., group, sources)| mld::Record { kind: (*kind).into(), group: *group, sources })
             .collect();
-        let bytes = mld::Message::ReportV2(&six).to_vec();
+        let bytes = bytes_of(&mld::Message::ReportV2(&six));
         let packet = icmpv6::Packet::parse(&bytes).unwrap();
         let Ok(mld::Packet::ReportV2(read)) = mld::Packet::parse(&packet) else {
             panic!("{:?}", mld::Packet::parse(&packet));
@@ -362,7 +364,7 @@ proptest! {
 
     #[test]
     fn virtio_headers(header in virtio_header(), frame in vec(any::<u8>(), 170..200)) {
-        let bytes = [header.to_vec(), frame.clone()].concat();
+        let bytes = [bytes_of(&header), frame.clone()].concat();
         let (read, behind) = virtio_net::Header::parse(&bytes, header.buffers.is_some()).unwrap();
         prop_assert_eq!(read, header);
         prop_assert_eq!(behind, frame);
