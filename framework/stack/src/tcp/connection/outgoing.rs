@@ -168,6 +168,11 @@ impl Connection {
         }
         if text.again {
             outgoing.board.on_resent(now, text.seq, taken);
+            // The time-out is about the first segment, and that has just left again: a recovery
+            // that lasts longer than the time-out is none (RFC 6675, section 6).
+            if text.seq == self.send.una {
+                outgoing.restarted = now;
+            }
         } else {
             outgoing.board.on_sent(now, taken, segments);
         }
