@@ -172,7 +172,7 @@ pub struct Config {
     pub drop_syn_fin: bool,
     /// A later SYN between the same ends ends TIME-WAIT and opens a connection (RFC 6191).
     pub time_wait_reuse: bool,
-    /// An acknowledgement repeats a FIN that was not acknowledged yet.
+    /// The acknowledgement of the peer's FIN repeats ours, when that was not acknowledged yet.
     pub ack_repeats_fin: bool,
     /// SYNs carry no option at all.
     pub plain_syn: bool,

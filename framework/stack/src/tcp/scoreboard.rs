@@ -234,12 +234,13 @@ impl Scoreboard {
         }
     }
 
-    /// Whether the totals are what the entries say, the entries are in order and without gaps, and
-    /// sacked + lost + sent again <= outstanding. For tests.
+    /// Whether the totals are what the entries say, the entries are in order and without gaps, sacked
+    /// ones are apart, and sacked + lost + sent again <= outstanding. For tests.
     #[must_use]
     pub fn check(&self) -> bool {
         let mut at = self.una;
         let mut totals = Totals::default();
+        let mut after_sacked = false;
         for entry in self.entries.iter() {
             let len = entry.len();
             if entry.start != at || len == 0 || entry.segments == 0 || entry.segments > len {
@@ -249,6 +250,11 @@ impl Scoreboard {
             totals.segments += entry.segments;
             let before_first = entry.start.is_before(self.first_cursor);
             let before_lost = entry.start.is_before(self.lost_cursor);
+            let sacked = entry.state == State::Sacked;
+            if sacked && after_sacked {
+                return false;
+            }
+            after_sacked = sacked;
             match entry.state {
                 State::InFlight if before_first => return false,
                 State::Lost if before_lost => return false,

@@ -144,7 +144,6 @@ impl Queue {
         mut payload: Bytes,
         done: &mut Inserted,
     ) -> Option<(SeqNum, SeqNum)> {
-        self.anchor(seq);
         let mut at = self.position(seq);
         let end = at + payload.len() as u64;
         let mut duplicate = None;

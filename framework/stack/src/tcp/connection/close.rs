@@ -123,7 +123,8 @@ impl Connection {
             return;
         }
         let next = self.receive.assembler.next();
-        if flags.contains(Flags::SYN) && self.config.reset_on_syn && self.is_in_window(segment) {
+        let inside = segment.seq.is_within(next, self.receive.window());
+        if flags.contains(Flags::SYN) && self.config.reset_on_syn && inside {
             self.reset_with(CloseReason::Reset);
             return;
         }

@@ -224,6 +224,8 @@ struct Due {
     reset: Option<Reset>,
     syn: bool,
     ack: bool,
+    /// The FIN goes with the acknowledgement once more.
+    fin_again: bool,
     /// Duplicate acknowledgements, one for each segment out of order.
     duplicates: u8,
     probe: bool,

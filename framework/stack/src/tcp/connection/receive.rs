@@ -141,7 +141,10 @@ impl Connection {
         match self.state {
             State::Established => self.state = State::CloseWait,
             // Ours is not acknowledged, or the fifth step would have gone on to FIN-WAIT-2.
-            State::FinWait1 => self.state = State::Closing,
+            State::FinWait1 => {
+                self.state = State::Closing;
+                self.due.fin_again = self.config.ack_repeats_fin;
+            }
             State::FinWait2 => self.enter_time_wait(now),
             _ => {}
         }

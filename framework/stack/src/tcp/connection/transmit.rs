@@ -213,8 +213,7 @@ impl Connection {
             return false;
         }
         let mut segment = self.bare(now);
-        if self.config.ack_repeats_fin && self.send.fin_sent && self.send.una + 1 == self.send.nxt
-        {
+        if core::mem::take(&mut self.due.fin_again) && self.state == State::Closing {
             segment.seq = self.send.una;
             segment.flags |= Flags::FIN;
         }

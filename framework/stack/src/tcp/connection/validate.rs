@@ -104,7 +104,7 @@ impl Connection {
     /// The first step's table. In addition, acknowledgements that stand exactly at a window's edge
     /// count (the peer has filled our window and says something), and so does a segment at
     /// RCV.NXT while the window is closed: its text is dropped later, its acknowledgement is not.
-    pub(super) fn is_in_window(&self, segment: &Segment) -> bool {
+    fn is_in_window(&self, segment: &Segment) -> bool {
         let next = self.receive.assembler.next();
         let window = self.receive.acceptable();
         let length = segment.sequence_length();
