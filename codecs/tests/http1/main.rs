@@ -6,6 +6,7 @@ mod limits;
 mod properties;
 mod refused;
 mod responses;
+mod round_trip;
 mod server;
 mod support;
 mod table;
