@@ -19,7 +19,6 @@ pub(crate) struct Config {
     /// A tolerance in percent of the time since the last event, when that is more.
     pub(crate) tolerance_percent: f64,
     pub(crate) mtu: u16,
-    pub(crate) mss: Option<u16>,
     /// Microseconds of a tick of the script's timestamps; zero: values are not looked at.
     pub(crate) timestamp_tick_micros: u64,
     /// Calls that return something else do not fail the script.
@@ -58,7 +57,6 @@ impl Config {
             tolerance,
             tolerance_percent: 12.5,
             mtu: 1500,
-            mss: None,
             timestamp_tick_micros: 0,
             calls_may_differ: false,
             strict_segments: false,
@@ -80,7 +78,6 @@ impl Config {
             "tolerance_usecs" => self.tolerance = Duration::from_micros(number(option)?),
             "tolerance_percent" => self.tolerance_percent = number(option)?,
             "mtu" => self.mtu = number(option)?,
-            "mss" => self.mss = Some(number(option)?),
             "tcp_ts_tick_usecs" => self.timestamp_tick_micros = number(option)?,
             "non_fatal" => self.calls_may_differ = text.contains("syscall"),
             "strict_segments" => self.strict_segments = true,
@@ -95,6 +92,7 @@ impl Config {
             | "speed"
             | "verbose"
             | "debug"
+            | "mss"
             | "dry_run"
             | "init_scripts"
             | "tcp_ts_ecr_scaled"

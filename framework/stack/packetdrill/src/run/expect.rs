@@ -20,6 +20,9 @@ impl Runner<'_> {
     /// Sends a packet of the script to the stack.
     pub(super) fn inbound(&mut self, spec: &PacketSpec) -> Result<(), Stop> {
         skip(spec)?;
+        if fast_open(spec) == Some(true) && self.kernel.settings.listeners_grant_fast_open() {
+            return Err(Stop::Skip(SkipReason::FastOpen));
+        }
         let mut flow = self.flow_of(spec);
         if let Body::Tcp(tcp) = &spec.body {
             flow.learn_received(tcp.flags.bits, tcp.seq.start.unwrap_or(0));
@@ -69,6 +72,9 @@ impl Runner<'_> {
         tolerance: Duration,
     ) -> Result<(), Stop> {
         skip(spec)?;
+        if fast_open(spec).is_some() {
+            return Err(Stop::Skip(SkipReason::FastOpen));
+        }
         let flow = self.flow_of(spec);
         self.kernel.flow = Some(flow);
         let limit = match times {
@@ -249,6 +255,19 @@ fn compare_icmp(spec: &IcmpSpec, packet: &Packet, wrong: &mut Vec<String>) {
         Ok((kind, code)) => wrong.push(format!("expected type {kind} code {code}")),
         Err(error) => wrong.push(error.to_string()),
     }
+}
+
+/// Whether a packet has an option of fast open, and if so with a cookie.
+fn fast_open(spec: &PacketSpec) -> Option<bool> {
+    let Body::Tcp(TcpSpec { options: OptionsSpec::Exact(options), .. }) = &spec.body else {
+        return None;
+    };
+    options.iter().find_map(|option| match option {
+        OptionSpec::FastOpen(cookie) | OptionSpec::FastOpenExperimental(cookie) => {
+            Some(!cookie.is_empty())
+        }
+        _ => None,
+    })
 }
 
 /// Packets that need what is not there.

@@ -50,6 +50,7 @@ pub(super) fn define(scope: &mut Scope, kernel: &mut Kernel) {
     scope.set("tcpi_state", state);
     if let Some(info) = info {
         fields(scope, &info, system);
+        scope.set("tcpi_advmss", kernel.told_mss());
     }
 }
 
@@ -73,6 +74,13 @@ fn fields(scope: &mut Scope, info: &Info, system: System) {
     scope.set("tcpi_backoff", u32::from(info.back_offs));
     scope.set("tcpi_retransmits", u32::from(info.back_offs));
     scope.set("tcpi_unacked", info.unacknowledged.div_ceil(mss));
+    scope.set("tcpi_sacked", info.sacked / mss);
+    scope.set("tcpi_lost", info.lost.div_ceil(mss));
+    scope.set("tcpi_retrans", info.resent.div_ceil(mss));
+    if !info.reordering_seen {
+        // How many duplicate acknowledgements make a loss, until reordering was seen.
+        scope.set("tcpi_reordering", 3_u32);
+    }
     scope.set("tcpi_notsent_bytes", info.unsent);
     scope.set("tcpi_bytes_received", info.bytes_received);
     scope.set("tcpi_bytes_sent", info.bytes_sent + info.bytes_sent_again);
@@ -83,6 +91,8 @@ fn fields(scope: &mut Scope, info: &Info, system: System) {
     let phase = match info.phase {
         Phase::Recovery => 3,
         Phase::Loss => 4,
+        // Something was overtaken, and nothing is taken for lost yet.
+        _ if info.sacked > 0 => 1,
         _ => 0_u32,
     };
     scope.set("tcpi_ca_state", phase);

@@ -64,6 +64,14 @@ impl Settings {
         tcp.syn_retries = 5;
         tcp.slow_start_after_idle = false;
         tcp.ecn = EcnMode::Off;
+        self.fast_open = 0x7_0403;
+    }
+
+    /// Whether listeners grant fast open without being asked to (bits of `tcp_fastopen`).
+    pub(crate) fn listeners_grant_fast_open(&self) -> bool {
+        const SERVER: i64 = 0x2;
+        const EVERY_LISTENER: i64 = 0x400;
+        self.fast_open & (SERVER | EVERY_LISTENER) == SERVER | EVERY_LISTENER
     }
 
     /// Sets one setting by its name in the kernel.

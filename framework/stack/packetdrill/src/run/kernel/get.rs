@@ -8,6 +8,15 @@ use super::{Attempt, Kernel, Place, args};
 use crate::script::Expr;
 
 impl Kernel {
+    /// The segment size that the socket under test told, or would.
+    pub(crate) fn told_mss(&mut self) -> u32 {
+        let headers = if self.config.local.is_ipv4() { 40 } else { 60 };
+        let path = u32::from(self.config.mtu).saturating_sub(headers);
+        let socket = self.under_test.and_then(|descriptor| self.socket(descriptor).ok());
+        let asked = socket.and_then(|socket| socket.options.segment_max);
+        asked.map_or(path, |asked| path.min(asked.into()))
+    }
+
     pub(super) fn call_getsockopt(&mut self, a: &[Expr]) -> Result<Attempt, Attempt> {
         let descriptor = args::descriptor(a)?;
         let name = args::word(args::at(a, 2)?).unwrap_or("").to_owned();

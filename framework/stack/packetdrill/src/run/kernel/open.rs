@@ -57,13 +57,20 @@ impl Kernel {
     pub(super) fn call_listen(&mut self, a: &[Expr]) -> Result<Attempt, Attempt> {
         let descriptor = args::descriptor(a)?;
         let backlog = self.length_at(a, 1)?;
-        let (settings, mss) = (self.settings.clone(), self.config.mss);
+        self.socket(descriptor)?.backlog = backlog;
+        self.under_test = Some(descriptor);
+        self.listen(descriptor)
+    }
+
+    /// Begins to listen, with the options the socket has now.
+    pub(super) fn listen(&mut self, descriptor: i64) -> Result<Attempt, Attempt> {
+        let settings = self.settings.clone();
         let socket = self.socket(descriptor)?;
         let Place::Bound(address) = socket.place else { return Ok(Attempt::Error("EINVAL")) };
         let mut options = ListenOptions::default();
         // Kernels take one more than was asked for.
-        options.backlog = backlog + 1;
-        options.config = Some(Arc::new(socket.options.config(&settings, mss)));
+        options.backlog = socket.backlog + 1;
+        options.config = Some(Arc::new(socket.options.config(&settings)));
         options.traffic_class = socket.options.traffic_class;
         options.hop_limit = socket.options.hop_limit;
         options.defer_accept = socket.options.defer_accept;
@@ -71,7 +78,6 @@ impl Kernel {
             Ok(id) => self.socket(descriptor)?.place = Place::Listening(id, address),
             Err(error) => return Ok(Attempt::Error(refused(error))),
         }
-        self.under_test = Some(descriptor);
         Ok(Attempt::Done(0))
     }
 
@@ -111,11 +117,11 @@ impl Kernel {
             Place::Listening(..) => return Ok(Attempt::Error("EOPNOTSUPP")),
             Place::Tcp(id) => return self.connect_again(descriptor, id, progress),
         };
-        let (settings, mss) = (self.settings.clone(), self.config.mss);
+        let settings = self.settings.clone();
         let options = self.socket(descriptor)?.options.clone();
         let mut connect = ConnectOptions::default();
         connect.local = local;
-        connect.config = Some(Arc::new(options.config(&settings, mss)));
+        connect.config = Some(Arc::new(options.config(&settings)));
         connect.traffic_class = options.traffic_class;
         connect.hop_limit = options.hop_limit;
         let host = self.host();

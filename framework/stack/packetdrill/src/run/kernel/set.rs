@@ -35,6 +35,18 @@ impl Kernel {
         }
         match place {
             Place::Tcp(id) => self.apply(descriptor, id, &name),
+            Place::Listening(id, address) => {
+                // What connections inherit is fixed when listening begins: it begins again. Nobody
+                // waits to be accepted yet in scripts that do this.
+                let host = self.host();
+                let now = host.now();
+                let again = host.stack.close_listener(now, id);
+                self.socket(descriptor)?.place = Place::Bound(address);
+                match again {
+                    Ok(()) => self.listen(descriptor),
+                    Err(error) => Ok(Attempt::Wrong(format!("the stack says: {error}"))),
+                }
+            }
             _ => Ok(Attempt::Done(0)),
         }
     }

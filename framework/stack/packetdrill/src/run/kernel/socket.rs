@@ -28,6 +28,8 @@ pub(crate) struct Socket {
     pub(super) told: bool,
     /// A connect was answered with success.
     pub(super) connected: bool,
+    /// Connections that may wait to be accepted.
+    pub(super) backlog: usize,
     /// Bytes read so far.
     pub(super) received: u32,
     pub(super) read_shut: bool,
@@ -87,9 +89,9 @@ impl Options {
     }
 
     /// The habits of a connection: the system's settings with the socket's options.
-    pub(super) fn config(&self, settings: &Settings, mss: Option<u16>) -> fyke_stack::tcp::Config {
+    pub(super) fn config(&self, settings: &Settings) -> fyke_stack::tcp::Config {
         let mut config = settings.stack.tcp.clone();
-        if let Some(mss) = self.segment_max.or(mss) {
+        if let Some(mss) = self.segment_max {
             config.mss_max = mss;
         }
         if self.no_options {
