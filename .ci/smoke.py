@@ -233,6 +233,52 @@ def http_requests(*flags):
             assert curl(server, "/plaintext") == b"Hello, World!"
 
 
+def http_extras(*flags):
+    """Compressed answers, forms, events, questions of browsers, a line for each request."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = "".join(f"<p>line {n}</p>\n" for n in range(40_000)).encode()
+        data = os.urandom(100_000)
+        for name, content in (("page.html", page), ("data.bin", data)):
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(content)
+        with Server("http", "--root", folder, "--cors", "https://a.example", *flags) as server:
+            sized = ["-o", os.devnull, "-w", "%{size_download}"]
+            for coding in ("gzip", "deflate", "br"):
+                asked = ["--compressed", "-H", f"Accept-Encoding: {coding}"]
+                assert curl(server, "/files/page.html", *asked) == page, coding
+                head = curl(server, "/files/page.html", "-D", "-", "-o", os.devnull, *asked).decode()
+                assert f"Content-Encoding: {coding}\r\n" in head and "Vary: Accept-Encoding\r\n" in head, head
+                assert int(curl(server, "/files/page.html", *sized, *asked)) < len(page) // 4, coding
+            assert curl(server, "/files/page.html", "--compressed") == page
+            assert curl(server, "/files/page.html") == page
+            for passed in ("/files/data.bin", "/plaintext", "/json"):
+                head = curl(server, passed, "-D", "-", "-o", os.devnull, "--compressed").decode()
+                assert "Content-Encoding" not in head, head
+            assert curl(server, "/files/data.bin", "--compressed") == data
+            part = curl(server, "/files/page.html", "--compressed", "-i", "-r", "0-9")
+            assert part.endswith(page[:10]) and b"Content-Encoding" not in part, part
+            # Forms, parameters, methods.
+            file = os.path.join(folder, "data.bin")
+            assert curl(server, "/form", "-F", "a=b", "-F", f"f=@{file}") == b"a: 1 bytes\nf (data.bin): 100000 bytes\n"
+            assert curl(server, "/form", "-d", "a=b+c", "--data-urlencode", "d=&") == b"a: b c\nd: &\n"
+            assert curl(server, "/hello/Ada%20L") == b"hello, Ada L\n"
+            assert b"405" in curl(server, "/form", "-i") and b"Allow: POST, OPTIONS" in curl(server, "/form", "-I")
+            origin = ["-i", "-H", "Origin: https://a.example"]
+            asked = curl(server, "/form", *origin, "-X", "OPTIONS", "-H", "Access-Control-Request-Method: PUT").decode()
+            assert "204 No Content" in asked and "Access-Control-Allow-Methods: " in asked, asked
+            assert b"Access-Control-Allow-Origin: https://a.example" in curl(server, "/plaintext", *origin)
+            # Events come one by one, compressed as well.
+            for how in ([], ["--compressed"]):
+                command = ["curl", "-sSN", *how, f"http://{server.address}/events"]
+                client = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+                try:
+                    lines = [client.stdout.readline() for _ in range(8)]
+                finally:
+                    client.kill()
+                    client.wait()
+                assert lines.count("event: tick\n") == 2 and lines.count("\n") == 2, lines
+
+
 def chat(*flags):
     smoke = os.path.join(ROOT, "examples/e2e/ws-smoke.mjs")
     with Server("chat", *flags) as server:
@@ -259,10 +305,11 @@ def main():
     cases += [(echo_unix, mode) for mode in (POLLERS[0], MODES[-1])]
     cases += [(echo_udp, mode) for mode in POLLERS]
     cases += [(source_and_sink, mode) for mode in MODES]
+    cases += [(http_extras, mode) for mode in (MODES[0], MODES[-1])]
     cases += [(second_signal, []), (wrong_calls, [])]
     if not shutil.which("curl"):
         print("skipped: curl is not installed")
-        cases = [(check, mode) for check, mode in cases if check not in (http, http_requests, chat)]
+        cases = [(check, mode) for check, mode in cases if check not in (http, http_requests, http_extras, chat)]
     bad = 0
     for check, mode in cases:
         name = " ".join([check.__name__.replace("_", " "), *mode])

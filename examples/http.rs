@@ -3,12 +3,20 @@
 //! `cargo run --release --example http -- --root .`, then `curl http://127.0.0.1:8080/plaintext`
 #![forbid(unsafe_code)]
 
+#[path = "http/extras.rs"]
+mod extras;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use fyke::{ChannelOptions, FileSource};
+use fyke_codecs::http1::access_log::{AccessFormat, AccessLog};
+use fyke_codecs::http1::coding::{CompressionConfig, HttpContentCompressor};
+use fyke_codecs::http1::cors::{CorsConfig, CorsHandler};
+use fyke_codecs::http1::sse::SseKeepAlive;
 use fyke_codecs::http1::{
     EntityTag, HeaderBlock, HeaderError, HttpObjectAggregator, HttpServerHandler, Limits, Method,
     Precondition, Reply, Request, RequestHead, Response, ServiceContext, StaticFiles, Status,
@@ -17,8 +25,11 @@ use fyke_codecs::http1::{
 use fyke_examples::ServerFlags;
 use serde::Serialize;
 
+use extras::Extras;
+
 /// A web server: /plaintext, /json, / (sends a request's body back), /echo (its header lines),
-/// /cookie (its cookies), and files below /files/.
+/// /cookie (its cookies), /hello/NAME, /form (lists what was posted), /events (each second one),
+/// and files below /files/.
 #[derive(Parser, Debug)]
 #[command(name = "http", version)]
 struct Flags {
@@ -28,6 +39,18 @@ struct Flags {
     /// Serve the files in this directory below /files/
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
+
+    /// Print a line for each request, in the combined log format
+    #[arg(long)]
+    access_log: bool,
+
+    /// Let pages of this origin see the answers; may be given several times
+    #[arg(long, value_name = "ORIGIN")]
+    cors: Vec<String>,
+
+    /// Send everything as it is, also to clients that take compressed answers
+    #[arg(long)]
+    no_compression: bool,
 }
 
 /// The largest body of a request.
@@ -35,6 +58,9 @@ const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// The page at `/`: its entity tag and when it was written, 2026-01-01.
 const ROOT_TAG: &str = "ok-1";
 const ROOT_MODIFIED: u64 = 1_767_225_600;
+
+/// A stream on which nothing happens gets a comment after this.
+const EVENTS_PAUSE_MAX: Duration = Duration::from_secs(15);
 
 static SERVER: HeaderBlock = HeaderBlock::from_static("Server: fyke\r\n");
 static TEXT: HeaderBlock = HeaderBlock::from_static("Server: fyke\r\nContent-Type: text/plain\r\n");
@@ -53,14 +79,15 @@ struct Greeting {
 
 /// What all connections share.
 struct App {
+    extras: Extras,
     files: Option<StaticFiles>,
     root: Validators,
 }
 
 impl App {
-    fn new(files: Option<StaticFiles>) -> Result<Self, HeaderError> {
+    fn new(extras: Extras, files: Option<StaticFiles>) -> Result<Self, HeaderError> {
         let tag = EntityTag::strong(ROOT_TAG)?;
-        Ok(Self { files, root: Validators::new().etag(tag).last_modified(ROOT_MODIFIED) })
+        Ok(Self { extras, files, root: Validators::new().etag(tag).last_modified(ROOT_MODIFIED) })
     }
 
     fn answer(&self, cx: &mut ServiceContext<'_>, request: Request) -> Reply {
@@ -74,7 +101,7 @@ impl App {
             path if hides_control(path) => bad_target(),
             _ => match (request.head.path().strip_prefix("/files/"), &self.files) {
                 (Some(path), Some(files)) => files.reply(cx, &request.head, path),
-                _ => not_found(),
+                _ => self.extras.answer(cx, &request).unwrap_or_else(not_found),
             },
         }
     }
@@ -170,6 +197,19 @@ fn main() -> ExitCode {
     fyke_examples::exit(serve(&flags))
 }
 
+/// The stage that lets pages of these origins see the answers.
+fn cors(origins: &[String]) -> Result<Option<CorsHandler>, String> {
+    let origins: Vec<_> = origins.iter().map(String::as_str).collect();
+    let config = match &origins[..] {
+        [] => return Ok(None),
+        ["*"] => CorsConfig::any(),
+        origins => CorsConfig::origins(origins),
+    };
+    let methods = [Method::Get, Method::Head, Method::Post, Method::Put, Method::Delete];
+    let handler = CorsHandler::new(config.methods(&methods).any_headers());
+    handler.map(Some).map_err(|error| format!("--cors: {error}"))
+}
+
 fn serve(flags: &Flags) -> Result<(), String> {
     let files = match &flags.root {
         None => None,
@@ -178,12 +218,28 @@ fn serve(flags: &Flags) -> Result<(), String> {
                 .map_err(|error| format!("cannot serve files of {}: {error}", root.display()))?,
         ),
     };
-    let app = Arc::new(App::new(files).map_err(|error| error.to_string())?);
+    let extras = Extras::new().map_err(|error| error.to_string())?;
+    let app = Arc::new(App::new(extras, files).map_err(|error| error.to_string())?);
+    let cors = cors(&flags.cors)?;
+    let (access_log, compression) = (flags.access_log, !flags.no_compression);
+    std::thread::spawn(extras::tick);
     let limits = Limits::new().body_bytes_max(BODY_BYTES_MAX);
     let options = ChannelOptions::default();
     flags.server.serve("http", "127.0.0.1:8080", options, move |ch| {
         let app = Arc::clone(&app);
-        server(ch.pipeline(), limits)
+        let mut http = server(ch.pipeline(), limits);
+        if compression {
+            let compressor = HttpContentCompressor::new(CompressionConfig::new());
+            http = http.duplex("compressor", compressor);
+        }
+        if access_log {
+            let log = AccessLog::with_sink(AccessFormat::Combined, |line| println!("{line}"));
+            http = http.duplex("access-log", log);
+        }
+        if let Some(cors) = &cors {
+            http = http.duplex("cors", cors.clone());
+        }
+        http.duplex("events", SseKeepAlive::new(EVENTS_PAUSE_MAX))
             .inbound("aggregator", HttpObjectAggregator::new(BODY_BYTES_MAX))
             .inbound("app", HttpServerHandler::new(move |cx, request| app.answer(cx, request)))
     })

@@ -110,6 +110,13 @@ impl DuplexHandler for CorsHandler {
     }
 }
 
+/// The same configuration, for another channel.
+impl Clone for CorsHandler {
+    fn clone(&self) -> Self {
+        Self { config: self.config.clone(), asked: VecDeque::new(), dropping: false }
+    }
+}
+
 impl fmt::Debug for CorsHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CorsHandler")
