@@ -1,11 +1,8 @@
 //! `Bootstrap`: clients and datagram endpoints.
 
 use std::fmt;
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
 
 use fyke_core::event_loop::{ChannelInit, ChannelSpec};
 use fyke_core::transport::{Threading, TransportFactory};
@@ -14,6 +11,7 @@ use fyke_core::{
 };
 use fyke_transport::Kernel;
 
+use crate::connect::{Attempt, Connect, Place};
 use crate::group::EventLoopGroup;
 use crate::resolve::{ToAddresses, first_that_works};
 use crate::server::{NoPipeline, on_loop};
@@ -119,43 +117,19 @@ impl Bootstrap<Handler> {
     }
 
     /// Connects; the future is ready when the channel is connected, or cannot be, at the latest
-    /// after [`ChannelOptions::connect_timeout`]. It is under way already, also when the future is
-    /// dropped.
+    /// after [`ChannelOptions::connect_timeout`] for each address. It is under way already, also
+    /// when the future is dropped.
     ///
-    /// A host name is looked up before this returns, which blocks; of several addresses the first
-    /// one is taken.
+    /// A host name is looked up before this returns, which blocks. Of several addresses the next one
+    /// is tried when one fails, each with a pipeline of its own; the last error is the one told.
     pub fn connect(&self, address: impl ToAddresses) -> Connect {
-        let connect = Connect(Arc::default());
-        let told = Teller(Some(Arc::clone(&connect.0)));
-        let address = match address.to_addresses().map(|list| list.into_iter().next()) {
-            Ok(Some(address)) => address,
-            Ok(None) => {
-                let error = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-                told.finish(Err(error.into()));
-                return connect;
-            }
-            Err(error) => {
-                told.finish(Err(error.into()));
-                return connect;
-            }
+        let place = if self.transport.threading() == Threading::ThreadPerChannel {
+            Place::Threads(self.group.channel_threads().clone())
+        } else {
+            Place::Loop(self.home.as_ref().unwrap_or_else(|| self.group.next()).clone())
         };
-        if self.transport.threading() == Threading::ThreadPerChannel {
-            let threads = self.group.channel_threads();
-            threads.connect(&self.transport, &address, &self.spec(), move |r| told.finish(r));
-            return connect;
-        }
-        let (factory, spec) = (Arc::clone(&self.transport), self.spec());
-        let home = self.home.as_ref().unwrap_or_else(|| self.group.next());
-        // A loop that has ended drops the task, and with it the teller, which says so.
-        let _ = home.execute(move |core| {
-            core.with_transport(factory, move |core, transport| match transport {
-                Ok(transport) => {
-                    core.connect(transport, &address, &spec, move |result| told.finish(result));
-                }
-                Err(error) => told.finish(Err(error.into())),
-            });
-        });
-        connect
+        let factory = Arc::clone(&self.transport);
+        Attempt::begin(address.to_addresses(), factory, self.spec(), place)
     }
 
     /// Opens a datagram channel at `address` and answers it with the address that was taken. Its
@@ -213,84 +187,5 @@ impl<P> fmt::Debug for Bootstrap<P> {
 impl fmt::Debug for Handler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Handler")
-    }
-}
-
-/// A connect under way. Await it once, on any executor, or [`wait`](Self::wait).
-#[must_use = "a connect that nobody waits for may fail unseen"]
-pub struct Connect(Arc<Outcome>);
-
-#[derive(Default)]
-struct Outcome {
-    state: Mutex<(Option<Result<Channel>>, Option<Waker>)>,
-    done: Condvar,
-}
-
-/// Tells what became of a connect: dropped without a word, that it can come to nothing any more.
-struct Teller(Option<Arc<Outcome>>);
-
-impl Teller {
-    fn finish(mut self, result: Result<Channel>) {
-        if let Some(outcome) = self.0.take() {
-            outcome.finish(result);
-        }
-    }
-}
-
-impl Drop for Teller {
-    fn drop(&mut self) {
-        if let Some(outcome) = self.0.take() {
-            outcome.finish(Err(ErrorKind::Closed.into()));
-        }
-    }
-}
-
-impl Outcome {
-    fn finish(&self, result: Result<Channel>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0 = Some(result);
-        let waker = state.1.take();
-        drop(state);
-        self.done.notify_all();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl Connect {
-    /// Blocks this thread until it is connected, or cannot be. Never call it on a loop.
-    ///
-    /// # Errors
-    /// Why it cannot be connected.
-    pub fn wait(self) -> Result<Channel> {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(result) = state.0.take() {
-                return result;
-            }
-            state = self.0.done.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-impl Future for Connect {
-    type Output = Result<Channel>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match state.0.take() {
-            Some(result) => Poll::Ready(result),
-            None => {
-                state.1 = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Connect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Connect")
     }
 }

@@ -47,6 +47,7 @@
 struct Readme;
 
 mod client;
+mod connect;
 mod group;
 mod offload;
 pub mod prelude;
@@ -68,7 +69,8 @@ pub use fyke_core as core;
 pub use fyke_transport as transport;
 
 pub use bytes::Bytes;
-pub use client::{Bootstrap, Connect, Handler};
+pub use client::{Bootstrap, Handler};
+pub use connect::Connect;
 pub use fyke_buffer::ByteBuf;
 pub use fyke_codec::{Decoder, Encoder};
 pub use fyke_core::async_channel::AsyncChannel;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fyke::core::transport::TransportFactory;
 use fyke::prelude::*;
-use fyke::{Blocking, ErrorKind};
+use fyke::{Address, Blocking, ErrorKind, Kernel, ToAddresses};
 
 fn server(group: &EventLoopGroup, members: &ChannelGroup<Outgoing>) -> Server {
     let members = members.clone();
@@ -61,4 +61,70 @@ fn a_connect_on_an_ended_group_is_refused() {
     }
     refused(Kernel::tcp);
     refused(Blocking::tcp);
+}
+
+/// A name with several addresses.
+struct Name(Vec<Address>);
+
+impl ToAddresses for Name {
+    fn to_addresses(&self) -> std::io::Result<Vec<Address>> {
+        Ok(self.0.clone())
+    }
+}
+
+/// An address at which nobody listens.
+fn dead() -> Address {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    Address::from(listener.local_addr().unwrap())
+}
+
+/// A client takes the first address of a name that works, and tells why the last one did not.
+#[test]
+fn a_connect_tries_every_address_of_a_name() {
+    fn connects(transport: impl TransportFactory) {
+        let group = EventLoopGroup::new(1).unwrap();
+        let server = server(&group, &ChannelGroup::new());
+        let bootstrap = Bootstrap::new(group.clone())
+            .transport(transport)
+            .handler(|ch| ch.pipeline().inbound("none", read_fn(|_, _: ByteBuf| Ok(()))));
+        let live = server.local_address().clone();
+        let name = Name(vec![dead(), dead(), live.clone(), dead()]);
+        let channel = bootstrap.connect(&name).wait().unwrap();
+        assert_eq!(channel.peer_address(), Some(&live));
+        let error = bootstrap.connect(Name(vec![dead(), dead()])).wait().unwrap_err();
+        let ErrorKind::Io(error) = error.kind() else { panic!("{error}") };
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+        let error = bootstrap.connect(Name(Vec::new())).wait().unwrap_err();
+        assert!(error.to_string().contains("no address"), "{error}");
+        group.shutdown(Duration::ZERO);
+    }
+    connects(Kernel::tcp);
+    connects(Blocking::tcp);
+}
+
+/// The processors that the loop's thread may run on.
+fn processors(event_loop: &fyke::LoopHandle) -> String {
+    let (answer, answers) = std::sync::mpsc::channel();
+    let look = move |_: &mut _| {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("Cpus_allowed_list:")).unwrap();
+        answer.send(line.split_whitespace().nth(1).unwrap().to_owned()).unwrap();
+    };
+    event_loop.execute(look).unwrap();
+    answers.recv().unwrap()
+}
+
+/// Asked to, each loop keeps to one processor; otherwise none does that has a choice.
+#[test]
+fn loops_are_pinned_on_request() {
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    let pinned = EventLoopGroup::builder().threads(cpus).pin_to_cpus(true).build().unwrap();
+    let on: Vec<String> = pinned.loops().iter().map(processors).collect();
+    let one_each = on.iter().all(|list| list.parse::<usize>().is_ok());
+    assert!(one_each, "{on:?}");
+    let distinct: std::collections::BTreeSet<&String> = on.iter().collect();
+    assert_eq!(distinct.len(), cpus, "{on:?}");
+    let free = EventLoopGroup::builder().threads(1).build().unwrap();
+    let anywhere = processors(&free.loops()[0]);
+    assert_eq!(anywhere.parse::<usize>().is_ok(), cpus == 1, "{anywhere}");
 }

@@ -125,7 +125,7 @@ impl Outbound {
     /// The buffer that an encoder may append to (a new one of `pool` if need be), which then has to
     /// tell [`encoded`](Self::encoded).
     #[inline(always)]
-    pub(crate) fn to_encode(&mut self, pool: &Pool) -> &mut ByteBuf {
+    pub(crate) fn open_tail(&mut self, pool: &Pool) -> &mut ByteBuf {
         if self.tail.writable() < ENCODE_ROOM_BYTES_MIN {
             self.open(pool);
         }

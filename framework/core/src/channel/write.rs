@@ -51,7 +51,7 @@ impl ChannelCore {
         state: &LoopState,
         encode: impl FnOnce(&mut ByteBuf) -> Result<(), E>,
     ) -> Result<(), E> {
-        let tail = self.outbound.to_encode(&state.pool);
+        let tail = self.outbound.open_tail(&state.pool);
         let before = tail.readable();
         let result = encode(tail);
         self.encoded(before, result.is_err());

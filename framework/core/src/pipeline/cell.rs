@@ -4,10 +4,11 @@ use std::any::Any;
 use std::collections::VecDeque;
 
 use crate::event::Notice;
+use crate::pipeline::deliver::{deliver_notice, deliver_read, deliver_write};
 use crate::pipeline::link::{
     DeliverRead, DeliverWrite, END, Neighbours, ReadLink, TypeRow, Vtable, WriteLink, fill,
 };
-use crate::pipeline::run::{deliver_notice, deliver_read, deliver_write, resume};
+use crate::pipeline::run::resume;
 use crate::pipeline::stage::Runs;
 use crate::promise::Promise;
 

@@ -13,7 +13,8 @@
 //! | `stage`   | handlers in one internal form |
 //! | `codec`   | the same form for decoders and encoders, whose messages are pulled |
 //! | `cell`    | a stage in its slot, with what it has fired and what waits for it |
-//! | `run`     | how a stage runs: deliver, return, let leave |
+//! | `deliver` | how a message comes to a stage, or into its inbox |
+//! | `run`     | how a stage runs: call, return, let leave |
 //! | `pull`    | how messages are pulled out of a decoder |
 //! | `inbox`   | what waits for a busy stage |
 //! | `context`, `signals` | what a handler can do |
@@ -24,6 +25,7 @@ pub(crate) mod builder;
 pub(crate) mod cell;
 pub(crate) mod codec;
 pub mod context;
+mod deliver;
 pub(crate) mod edit;
 mod inbox;
 pub(crate) mod link;

@@ -13,152 +13,11 @@ use crate::event_loop::state::LoopState;
 use crate::pipeline::cell::{Fired, FiredKind, Item, Op, Place, cell_of};
 use crate::pipeline::context::Ctx;
 
-use crate::pipeline::inbox::{enqueue, enqueue_first, next_item};
+use crate::pipeline::inbox::{enqueue_first, next_item};
 use crate::pipeline::link::{END, ReadLink, WriteLink};
 use crate::pipeline::pull::pull_all;
 use crate::pipeline::slot::{BUSY, DEAD, OFFLOADED, PULLING};
 use crate::pipeline::stage::Runs;
-use crate::promise::Promise;
-
-/// How deep stages may bounce messages and events before one waits in an inbox instead.
-pub(super) const DEPTH_MAX: u16 = 32;
-
-pub(super) fn deliver_read<H: Runs>(
-    ch: &mut LocalChannel,
-    lp: &mut LoopState,
-    slot: u16,
-    msg: &mut Option<H::In>,
-) {
-    // A peer could nest edits by handing each new decoder the bytes that replace it again.
-    let too_deep = H::PULLS && ch.core.depth >= DEPTH_MAX;
-    if too_deep || !ch.pipeline.slots[slot as usize].takes_reads() {
-        if let Some(msg) = msg.take() {
-            enqueue::<H>(ch, slot, Item::Read(msg));
-            ch.core.backlog |= too_deep;
-        }
-        return;
-    }
-    run::<H>(ch, lp, slot, false, |stage, cx| match msg.take() {
-        Some(msg) => stage.read(cx, msg),
-        None => Ok(()),
-    });
-}
-
-pub(super) fn deliver_write<H: Runs>(
-    ch: &mut LocalChannel,
-    lp: &mut LoopState,
-    slot: u16,
-    msg: &mut Option<H::WriteIn>,
-    promise: Promise,
-) {
-    // Every cycle of messages turns around in a duplex stage, so bounding the depth here bounds
-    // the stack.
-    let too_deep = H::READS && ch.core.depth >= DEPTH_MAX;
-    if too_deep || !ch.pipeline.slots[slot as usize].takes_writes() {
-        if let Some(msg) = msg.take() {
-            enqueue::<H>(ch, slot, Item::Write(msg, promise));
-            ch.core.backlog |= too_deep;
-        }
-        return;
-    }
-    ch.core.depth += u16::from(H::READS);
-    if !H::ENCODES {
-        write::<H>(ch, lp, slot, msg, promise);
-    } else if promise.is_observed() || !encode_directly::<H>(ch, lp, slot, msg) {
-        write_the_long_way::<H>(ch, lp, slot, msg, promise);
-    }
-    ch.core.depth -= u16::from(H::READS);
-}
-
-#[inline(always)]
-fn write<H: Runs>(
-    ch: &mut LocalChannel,
-    lp: &mut LoopState,
-    slot: u16,
-    msg: &mut Option<H::WriteIn>,
-    promise: Promise,
-) {
-    run::<H>(ch, lp, slot, true, |stage, cx| match msg.take() {
-        Some(msg) => stage.write(cx, msg, promise),
-        None => Ok(()),
-    });
-}
-
-/// An encoder whose message has a promise, or that is not next to the transport.
-#[inline(never)]
-fn write_the_long_way<H: Runs>(
-    ch: &mut LocalChannel,
-    lp: &mut LoopState,
-    slot: u16,
-    msg: &mut Option<H::WriteIn>,
-    promise: Promise,
-) {
-    write::<H>(ch, lp, slot, msg, promise);
-}
-
-/// Lets a stage next to the transport append its bytes to what is to be sent, without a context.
-/// `false` when it is not next to it, or the long way has to say why nothing can be written.
-#[inline(always)]
-fn encode_directly<H: Runs>(
-    ch: &mut LocalChannel,
-    lp: &mut LoopState,
-    slot: u16,
-    msg: &mut Option<H::WriteIn>,
-) -> bool {
-    let s = &mut ch.pipeline.slots[slot as usize];
-    let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return false };
-    if !cell.is_next_to_head() || !ch.core.takes_direct_writes() {
-        return false;
-    }
-    ch.core.running = slot;
-    let Some(msg) = msg.take() else { return true };
-    let tail = ch.core.outbound.to_encode(&lp.pool);
-    let before = tail.readable();
-    let result = cell.stage.encode(msg, tail);
-    ch.core.encoded(before, result.is_err());
-    lp.stall.check(&s.name);
-    if let Err(error) = result {
-        failed::<H>(ch, lp, slot, error);
-    }
-    true
-}
-
-/// A stage that has fired nothing has failed.
-#[cold]
-#[inline(never)]
-fn failed<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, error: Error) {
-    settle::<H>(ch, lp, slot, Left { fired: Fired::nothing(), result: Err(error) });
-}
-
-pub(super) fn deliver_notice<H: Runs>(
-    ch: &mut LocalChannel,
-    lp: &mut LoopState,
-    slot: u16,
-    notice: Notice,
-) {
-    // Events can be bounced to and fro, unlike signals and errors.
-    let bounces = matches!(notice, Notice::Event(_));
-    let too_deep = bounces && ch.core.depth >= DEPTH_MAX;
-    // What goes outwards keeps its place among the writes, which pass a stage that is pulled.
-    let s = &ch.pipeline.slots[slot as usize];
-    let takes = if notice.is_outbound() { s.takes_writes() } else { s.takes_reads() };
-    match notice {
-        // It is what the stage waits for, so it comes in front of what waits.
-        Notice::Offloaded(_) if !takes => {
-            enqueue_first::<H>(ch, slot, Item::Notice(notice));
-            resume::<H>(ch, lp, slot);
-        }
-        notice if too_deep || !takes => {
-            enqueue::<H>(ch, slot, Item::Notice(notice));
-            ch.core.backlog |= too_deep;
-        }
-        notice => {
-            ch.core.depth += u16::from(bounces);
-            run::<H>(ch, lp, slot, false, |stage, cx| stage.notice(cx, notice));
-            ch.core.depth -= u16::from(bounces);
-        }
-    }
-}
 
 /// What a stage's method left behind.
 pub(super) struct Left<H: Runs> {
@@ -180,7 +39,7 @@ impl<O, W> Drop for Unwinding<'_, O, W> {
 /// Calls a method of the stage and lets what it fired leave; then pulls, unless this was a message
 /// passing the other way.
 #[inline(always)]
-fn run<H: Runs>(
+pub(super) fn run<H: Runs>(
     ch: &mut LocalChannel,
     lp: &mut LoopState,
     slot: u16,
@@ -218,8 +77,8 @@ fn run<H: Runs>(
             }
         }
         FiredKind::Other => {
-            let links = (cell.next_read, cell.next_write);
-            perform_last::<H>(ch, lp, slot, &mut fired, links);
+            let (next_read, next_write) = (cell.next_read, cell.next_write);
+            perform_last::<H>(ch, lp, slot, &mut fired, next_read, next_write);
         }
     }
 }
@@ -230,7 +89,8 @@ fn perform_last<H: Runs>(
     lp: &mut LoopState,
     slot: u16,
     fired: &mut Fired<H::Out, H::WriteOut>,
-    (next_read, next_write): (Option<ReadLink<H::Out>>, Option<WriteLink<H::WriteOut>>),
+    next_read: Option<ReadLink<H::Out>>,
+    next_write: Option<WriteLink<H::WriteOut>>,
 ) {
     if let Some(op) = fired.take() {
         // An edit that must wait keeps the stage busy by itself.
@@ -295,7 +155,12 @@ fn drain<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, up_to: u
 }
 
 /// The long way: several operations, an error, messages to pull, or an inbox.
-fn settle<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, mut left: Left<H>) {
+pub(super) fn settle<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    mut left: Left<H>,
+) {
     let id = ch.pipeline.slots[slot as usize].id;
     loop {
         let result = std::mem::replace(&mut left.result, Ok(()));

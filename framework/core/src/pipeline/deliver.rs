@@ -1,0 +1,153 @@
+//! How a message, a write or a notice comes to a stage: at once, or into its inbox.
+//!
+//! These are what links point to; what a method fires is the business of [`run`](super::run).
+
+use crate::channel::LocalChannel;
+use crate::error::Error;
+use crate::event::Notice;
+use crate::event_loop::state::LoopState;
+use crate::pipeline::cell::{Fired, Item, cell_of};
+use crate::pipeline::inbox::{enqueue, enqueue_first};
+use crate::pipeline::run::{Left, resume, run, settle};
+use crate::pipeline::stage::Runs;
+use crate::promise::Promise;
+
+/// How deep stages may bounce messages and events before one waits in an inbox instead.
+pub(super) const DEPTH_MAX: u16 = 32;
+
+pub(super) fn deliver_read<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    msg: &mut Option<H::In>,
+) {
+    // A peer could nest edits by handing each new decoder the bytes that replace it again.
+    let too_deep = H::PULLS && ch.core.depth >= DEPTH_MAX;
+    if too_deep || !ch.pipeline.slots[slot as usize].takes_reads() {
+        if let Some(msg) = msg.take() {
+            enqueue::<H>(ch, slot, Item::Read(msg));
+            ch.core.backlog |= too_deep;
+        }
+        return;
+    }
+    run::<H>(ch, lp, slot, false, |stage, cx| match msg.take() {
+        Some(msg) => stage.read(cx, msg),
+        None => Ok(()),
+    });
+}
+
+pub(super) fn deliver_write<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    msg: &mut Option<H::WriteIn>,
+    promise: Promise,
+) {
+    // Every cycle of messages turns around in a duplex stage, so bounding the depth here bounds
+    // the stack.
+    let too_deep = H::READS && ch.core.depth >= DEPTH_MAX;
+    if too_deep || !ch.pipeline.slots[slot as usize].takes_writes() {
+        if let Some(msg) = msg.take() {
+            enqueue::<H>(ch, slot, Item::Write(msg, promise));
+            ch.core.backlog |= too_deep;
+        }
+        return;
+    }
+    ch.core.depth += u16::from(H::READS);
+    if !H::ENCODES {
+        write::<H>(ch, lp, slot, msg, promise);
+    } else if promise.is_observed() || !encode_directly::<H>(ch, lp, slot, msg) {
+        write_the_long_way::<H>(ch, lp, slot, msg, promise);
+    }
+    ch.core.depth -= u16::from(H::READS);
+}
+
+#[inline(always)]
+fn write<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    msg: &mut Option<H::WriteIn>,
+    promise: Promise,
+) {
+    run::<H>(ch, lp, slot, true, |stage, cx| match msg.take() {
+        Some(msg) => stage.write(cx, msg, promise),
+        None => Ok(()),
+    });
+}
+
+/// An encoder whose message has a promise, or that is not next to the transport.
+#[inline(never)]
+fn write_the_long_way<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    msg: &mut Option<H::WriteIn>,
+    promise: Promise,
+) {
+    write::<H>(ch, lp, slot, msg, promise);
+}
+
+/// Lets a stage next to the transport append its bytes to what is to be sent, without a context.
+/// `false` when it is not next to it, or the long way has to say why nothing can be written.
+#[inline(always)]
+fn encode_directly<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    msg: &mut Option<H::WriteIn>,
+) -> bool {
+    let s = &mut ch.pipeline.slots[slot as usize];
+    let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return false };
+    if !cell.is_next_to_head() || !ch.core.takes_direct_writes() {
+        return false;
+    }
+    ch.core.running = slot;
+    let Some(msg) = msg.take() else { return true };
+    let tail = ch.core.outbound.open_tail(&lp.pool);
+    let before = tail.readable();
+    let result = cell.stage.encode(msg, tail);
+    ch.core.encoded(before, result.is_err());
+    lp.stall.check(&s.name);
+    if let Err(error) = result {
+        failed::<H>(ch, lp, slot, error);
+    }
+    true
+}
+
+/// A stage that has fired nothing has failed.
+#[cold]
+#[inline(never)]
+fn failed<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, error: Error) {
+    settle::<H>(ch, lp, slot, Left { fired: Fired::nothing(), result: Err(error) });
+}
+
+pub(super) fn deliver_notice<H: Runs>(
+    ch: &mut LocalChannel,
+    lp: &mut LoopState,
+    slot: u16,
+    notice: Notice,
+) {
+    // Events can be bounced to and fro, unlike signals and errors.
+    let bounces = matches!(notice, Notice::Event(_));
+    let too_deep = bounces && ch.core.depth >= DEPTH_MAX;
+    // What goes outwards keeps its place among the writes, which pass a stage that is pulled.
+    let s = &ch.pipeline.slots[slot as usize];
+    let takes = if notice.is_outbound() { s.takes_writes() } else { s.takes_reads() };
+    match notice {
+        // It is what the stage waits for, so it comes in front of what waits.
+        Notice::Offloaded(_) if !takes => {
+            enqueue_first::<H>(ch, slot, Item::Notice(notice));
+            resume::<H>(ch, lp, slot);
+        }
+        notice if too_deep || !takes => {
+            enqueue::<H>(ch, slot, Item::Notice(notice));
+            ch.core.backlog |= too_deep;
+        }
+        notice => {
+            ch.core.depth += u16::from(bounces);
+            run::<H>(ch, lp, slot, false, |stage, cx| stage.notice(cx, notice));
+            ch.core.depth -= u16::from(bounces);
+        }
+    }
+}
