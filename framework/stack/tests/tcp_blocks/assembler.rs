@@ -122,6 +122,28 @@ fn duplicates_of_rfc_2883() {
     let done = rig.insert(2000, 3000);
     assert_eq!((done.new, done.duplicate), (200, 800));
     assert_eq!(rig.sack(), [(2000, 2300), (1500, 3000)]);
+    // The front is new, the end is not.
+    rig.insert(5000, 5500);
+    rig.sack();
+    rig.insert(4900, 5100);
+    assert_eq!(rig.sack(), [(5000, 5100), (4900, 5500), (1500, 3000)]);
+    // One run below the acknowledgement number, one within a block.
+    let done = rig.insert(900, 2000);
+    assert_eq!((done.new, done.duplicate), (500, 600));
+    assert_eq!(rig.sack()[0], (900, 1000));
+}
+
+/// RFC 2018, section 4: a range that keeps growing does not push the others out of memory.
+#[test]
+fn the_order_of_change_is_kept() {
+    let mut rig = Rig::new(9);
+    for left in [10, 20, 30] {
+        rig.insert(left, left + 1);
+    }
+    (40..60).for_each(|left| assert_eq!(rig.insert(left, left + 1).new, 1));
+    assert_eq!(rig.sack(), [(40, 60), (30, 31), (20, 21), (10, 11)]);
+    rig.insert(11, 12);
+    assert_eq!(rig.sack(), [(10, 12), (40, 60), (30, 31), (20, 21)]);
 }
 
 #[test]

@@ -249,6 +249,7 @@ fn new_reno_without_sack() {
     let acked = rig.ack(100, 3, &[]);
     assert_eq!((acked.advanced, acked.recovered), (3000, None));
     assert_eq!(acked.delivered, 1000, "two of the three were counted by duplicates");
+    assert_eq!(rig.board.pipe(), 2000, "seven outstanding, five more known to have arrived");
     assert_eq!(rig.detect(100).bytes, MSS);
     assert_eq!(rig.resend(101, 9), [3]);
     assert_eq!(rig.ack(200, 10, &[]).recovered, Some(RecoveryKind::Fast));
@@ -321,6 +322,29 @@ fn a_time_out_gives_up_what_had_its_time() {
     rig.send(390, 2);
     assert_eq!(rig.timeout(400), (3000, true));
     assert_eq!(rig.lost(), [1, 2, 3]);
+}
+
+/// With too many entries, what is sent joins the last: nothing is lost but knowledge.
+#[test]
+fn a_full_list_joins_what_is_sent() {
+    for last in [State::InFlight, State::Sacked, State::Lost, State::Resent] {
+        let config = ScoreboardConfig { entries_max: 16, ..ScoreboardConfig::default() };
+        let mut rig = Rig::with(0xffff_f800, &config);
+        (0..16).for_each(|now| rig.send(now, 1));
+        match last {
+            State::InFlight => {}
+            State::Sacked => assert_eq!(rig.ack(20, 0, &[(15, 16)]).sacked, MSS),
+            State::Lost => assert_eq!(rig.board.mark_all_lost(false), 16 * MSS),
+            State::Resent => rig.board.on_resent(at_ms(20), rig.at(15), MSS),
+        }
+        rig.send(30, 2);
+        assert!(rig.board.check(), "{last:?}");
+        assert_eq!((rig.board.entries(), rig.board.outstanding()), (16, 18 * MSS));
+        let ranges: Vec<_> = rig.board.ranges().collect();
+        assert_eq!(ranges[15], (rig.at(15), rig.at(18), State::InFlight));
+        rig.ack(100, 15, &[]);
+        assert_eq!(rig.ack(110, 18, &[]).rtt, None, "one time for what was sent at two");
+    }
 }
 
 /// SegmentSmack: a large window of small segments, and blocks of one byte in it. The work per ACK

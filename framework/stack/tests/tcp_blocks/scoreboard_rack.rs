@@ -56,20 +56,51 @@ fn reordering_makes_patient() {
     assert_eq!((found.bytes, found.timer), (0, Some(at_ms(400 + 100 + 25))));
 }
 
+/// How long a segment may be late now: two are sent, the second arrives.
+fn wait(rig: &mut Rig, now: u64) -> u128 {
+    let first = rig.segment(rig.board.nxt());
+    rig.send(now, 1);
+    rig.send(now + 1, 1);
+    rig.ack(now + 101, first, &[(first + 1, first + 2)]);
+    let timer = rig.detect(now + 101).timer.unwrap();
+    rig.ack(now + 101, first + 2, &[]);
+    (timer - at_ms(now)).as_millis() - 100
+}
+
+/// A recovery from beginning to end.
+fn recover(rig: &mut Rig, now: u64) {
+    let una = rig.segment(rig.board.una());
+    rig.send(now, 2);
+    rig.board.mark_all_lost(false);
+    rig.board.enter_recovery();
+    rig.resend(now, 2);
+    assert_eq!(rig.ack(now + 100, una + 2, &[]).recovered, Some(RecoveryKind::Fast));
+}
+
+/// A D-SACK in the middle of the sixteen begins them anew.
+#[test]
+fn duplicates_keep_the_window_wide() {
+    let mut rig = warm();
+    let duplicate = |rig: &mut Rig, now: u64| {
+        let una = rig.segment(rig.board.una());
+        rig.send(now, 1);
+        rig.ack(now + 50, una, &[(una - 1, una)]);
+        rig.ack(now + 100, una + 1, &[]);
+    };
+    duplicate(&mut rig, 1_000);
+    (0..15).for_each(|round| recover(&mut rig, 2_000 + round * 1_000));
+    duplicate(&mut rig, 20_000);
+    (0..15).for_each(|round| recover(&mut rig, 21_000 + round * 1_000));
+    assert_eq!(wait(&mut rig, 40_000), 75);
+    recover(&mut rig, 41_000);
+    assert_eq!(wait(&mut rig, 42_000), 25);
+}
+
 /// Section 6.2, step 4: every round with a D-SACK widens by a quarter of the minimum, up to SRTT,
 /// and sixteen recoveries without one make it narrow again.
 #[test]
 fn duplicates_widen_the_window() {
     let mut rig = warm();
-    let wait = |rig: &mut Rig, now: u64| {
-        let first = rig.segment(rig.board.nxt());
-        rig.send(now, 1);
-        rig.send(now + 1, 1);
-        rig.ack(now + 101, first, &[(first + 1, first + 2)]);
-        let timer = rig.detect(now + 101).timer.unwrap();
-        rig.ack(now + 101, first + 2, &[]);
-        (timer - at_ms(now)).as_millis() - 100
-    };
     assert_eq!(wait(&mut rig, 1_000), 25);
     for (round, expected) in [50, 75, 100, 100, 100].into_iter().enumerate() {
         let now = 2_000 + round as u64 * 1_000;
@@ -81,16 +112,9 @@ fn duplicates_widen_the_window() {
         rig.ack(now + 100, una + 1, &[]);
         assert_eq!(wait(&mut rig, now + 500), expected, "round {round}");
     }
-    for recovery in 0..16 {
-        let now = 10_000 + recovery * 1_000;
-        assert_eq!(wait(&mut rig, now), 100, "before recovery {recovery}");
-        let una = rig.segment(rig.board.una());
-        rig.send(now + 500, 2);
-        rig.board.mark_all_lost(false);
-        rig.board.enter_recovery();
-        rig.resend(now + 500, 2);
-        let acked = rig.ack(now + 600, una + 2, &[]);
-        assert_eq!(acked.recovered, Some(RecoveryKind::Fast));
+    for round in 0..16 {
+        assert_eq!(wait(&mut rig, 10_000 + round * 1_000), 100, "before recovery {round}");
+        recover(&mut rig, 10_500 + round * 1_000);
     }
     assert_eq!(wait(&mut rig, 30_000), 25);
 }

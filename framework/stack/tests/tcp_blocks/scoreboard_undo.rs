@@ -159,6 +159,17 @@ fn forward_rto_recovery_gives_up() {
     assert_eq!(rig.board.next_segment(true, MSS), Some(NextSegment::Lost(rig.at(2), MSS)));
 }
 
+/// What was not sent again arrives together with what is new, and there is a hole before them: the
+/// first flight came through with a loss (section 3.1, step 3).
+#[test]
+fn forward_rto_recovery_sees_holes() {
+    let mut rig = timed_out(Detection::Rack);
+    rig.ack(510, 2, &[]);
+    rig.send(510, 1);
+    assert_eq!(rig.ack(610, 2, &[(11, 12), (5, 9)]).spurious, None);
+    assert_eq!(rig.board.recovery(), Some(RecoveryKind::Timeout));
+}
+
 /// Step 2b: without new data to send there is nothing to learn.
 #[test]
 fn forward_rto_recovery_needs_new_data() {

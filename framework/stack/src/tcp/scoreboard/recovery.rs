@@ -234,7 +234,6 @@ impl Scoreboard {
                 }
             }
             if let Some((left, right)) = acked.duplicate
-                && right.is_after(undo.start)
                 && undo.pending > 0
             {
                 let len = right.saturating_distance_from(left.max(undo.start));
