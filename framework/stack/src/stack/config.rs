@@ -162,6 +162,9 @@ pub struct StackConfig {
     pub arp_probes: u8,
     /// Answer TCP segments that belong to nothing with a reset.
     pub reset_unknown: bool,
+    /// A hard ICMP error about our SYN ends the open; otherwise only time does (RFC 5927, section
+    /// 5.2, is about both).
+    pub icmp_ends_open: bool,
     /// Limits of everything that can grow.
     pub limits: Limits,
 }
@@ -185,6 +188,7 @@ impl StackConfig {
             duplicate_address_probes: 1,
             arp_probes: 0,
             reset_unknown: true,
+            icmp_ends_open: true,
             limits: Limits::default(),
         }
     }

@@ -75,13 +75,16 @@ impl Host {
     }
 }
 
+/// Says whether a frame arrives; the flag says that it is the client's.
+pub(crate) type Filter = Box<dyn FnMut(bool, &Bytes) -> bool>;
+
 /// Two hosts, a wire without delay, and the time.
 pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) client: Host,
     pub(crate) server: Host,
-    /// Asked about each frame: whether it arrives. The flag says that it is the client's.
-    pub(crate) filter: Box<dyn FnMut(bool, &Bytes) -> bool>,
+    /// Asked about each frame.
+    pub(crate) filter: Filter,
 }
 
 impl World {

@@ -197,6 +197,7 @@ impl Settings {
                 tcp.syn_timeout = Some(time);
             }
             "blackhole" => self.stack.reset_unknown = !on,
+            "icmp_may_rst" => self.stack.icmp_ends_open = on,
             "syncookies" => self.stack.limits.syn_cookies = on,
             "syncookies_only" if on => self.stack.limits.syn_cache_entries_max = 0,
             "fastopen.client_enable" => self.fast_open = value,
@@ -214,7 +215,6 @@ impl Settings {
     fn set_freebsd_policy(&mut self, name: &str, value: i64) -> Option<Effect> {
         let usual = match name {
             "udp_tunneling_port" | "udp_tunneling_overhead" | "pmtud_blackhole_detection" => 0,
-            "icmp_may_rst" => 1,
             "pmtud_blackhole_mss" | "v6pmtud_blackhole_mss" => 1200,
             _ => return None,
         };

@@ -83,7 +83,7 @@ impl Net {
         if one.is_some_and(|group| !self.groups.contains(group)) {
             return;
         }
-        let delay = self.secrets.draw_below(within_ms.min(RESPONSE_MS_MAX).max(1));
+        let delay = self.secrets.draw_below(within_ms.clamp(1, RESPONSE_MS_MAX));
         let at = now + Duration::from_millis(u64::from(delay));
         self.groups.answer_at = match self.groups.answer_at {
             // Two questions have one answer, about everything, at the earlier time.

@@ -12,6 +12,7 @@ use super::Inbound;
 use crate::interface::tcp_table::Place;
 use crate::interface::tuple::FourTuple;
 use crate::stack::Stack;
+use crate::stack::config::Personality;
 use crate::stack::counters::DropReason;
 use crate::stack::error::StackError;
 use crate::stack::ids::UdpId;
@@ -27,6 +28,8 @@ enum Report {
     Refused,
     /// A filter says no.
     Prohibited,
+    /// The hop limit came to zero on the way.
+    TooFar,
     /// The path carries so much.
     TooBig(u16),
 }
@@ -52,6 +55,9 @@ impl Stack {
             icmpv4::Message::FragmentationNeeded { mtu } => {
                 Report::TooBig(told_mtu(mtu, packet.payload()))
             }
+            icmpv4::Message::TimeExceeded { code: icmpv4::time_exceeded::TRANSIT } => {
+                Report::TooFar
+            }
             icmpv4::Message::TimeExceeded { .. } => Report::Soft,
             _ => return self.net.drop_in(now, DropReason::IcmpIgnored),
         };
@@ -76,6 +82,9 @@ impl Stack {
             icmpv6::Message::Unreachable { code } => report_v6(code),
             icmpv6::Message::PacketTooBig { mtu } => {
                 Report::TooBig(u16::try_from(mtu).unwrap_or(u16::MAX))
+            }
+            icmpv6::Message::TimeExceeded { code: icmpv6::time_exceeded::TRANSIT } => {
+                Report::TooFar
             }
             icmpv6::Message::TimeExceeded { .. } => Report::Soft,
             icmpv6::Message::ParameterProblem {
@@ -148,8 +157,13 @@ impl Stack {
         if !seq.is_within(info.snd_una, flight) {
             return false;
         }
+        let freebsd = self.net.config.personality == Personality::FreeBsd;
         let kind = match report {
-            Report::Soft => IcmpKind::Unreachable,
+            // What a kernel makes of errors while it opens: FreeBSD takes a filter's no for a
+            // refusal, and a path that is too long for one that leads nowhere.
+            Report::Prohibited if freebsd => IcmpKind::PortUnreachable,
+            Report::TooFar if freebsd => IcmpKind::Prohibited,
+            Report::Soft | Report::TooFar => IcmpKind::Unreachable,
             Report::Refused => IcmpKind::PortUnreachable,
             Report::Prohibited => IcmpKind::Prohibited,
             Report::TooBig(mtu) => {
@@ -158,6 +172,9 @@ impl Stack {
                 IcmpKind::PacketTooBig { mss: mtu.saturating_sub(headers) }
             }
         };
+        let hard = matches!(kind, IcmpKind::PortUnreachable | IcmpKind::Prohibited);
+        let ignored = hard && !self.net.config.icmp_ends_open;
+        let kind = if ignored { IcmpKind::Unreachable } else { kind };
         socket.connection.on_icmp(now, IcmpError { kind, seq });
         self.mark_dirty(index);
         self.settle(now, index);
@@ -180,7 +197,7 @@ impl Stack {
         };
         let error = match report {
             Report::Refused => StackError::ConnectionRefused,
-            Report::Soft | Report::Prohibited => StackError::Unreachable,
+            Report::Soft | Report::TooFar | Report::Prohibited => StackError::Unreachable,
             Report::TooBig(mtu) => {
                 self.net.lower_path_mtu(quoted.destination, mtu);
                 StackError::MessageTooLong

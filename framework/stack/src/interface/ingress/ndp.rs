@@ -77,11 +77,9 @@ impl Stack {
             return false;
         }
         match self.net.addresses.get(target.into()).map(|own| own.state) {
-            Some(AddressState::Tentative) => {
-                // A question with a source is somebody's who looks for the address, not a rival's.
-                if probes {
-                    self.address_is_duplicate(now, target.into());
-                }
+            // A question with a source is somebody's who looks for the address, not a rival's.
+            Some(AddressState::Tentative) if probes => {
+                self.address_is_duplicate(now, target.into());
             }
             Some(AddressState::Preferred | AddressState::Deprecated) => {
                 if let Some(mac) = link {

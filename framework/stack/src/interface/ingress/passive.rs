@@ -22,6 +22,11 @@ const EMBRYOS_MIN: usize = 16;
 /// How long after a cookie was sent an acknowledgement may be one: the life of two periods.
 const COOKIE_LIFE: core::time::Duration = core::time::Duration::from_secs(128);
 
+/// The window of a SYN-ACK, in which everything must be until the open is complete.
+fn first_window(config: &Config) -> u32 {
+    config.receive_buffer_bytes.clamp(1, u32::from(u16::MAX))
+}
+
 impl Stack {
     /// A SYN for a listener.
     pub(crate) fn open(
@@ -159,9 +164,14 @@ impl Stack {
         let flags = segment.flags;
         let first = embryo.irs() + 1;
         if flags.contains(Flags::RST) {
-            // Exactly the next number, as RFC 5961 has it, or it is somebody guessing.
-            if segment.seq == first {
+            let (config, _) = self.listener_config(self.tcp.listener_of(&embryo));
+            // Exactly the next number, as RFC 5961 has it, or it is somebody guessing, who gets a
+            // challenge where RFC 793 would have given in.
+            let within = segment.seq.is_within(first, first_window(&config));
+            if segment.seq == first || (within && config.reset_anywhere) {
                 self.tcp.remove_embryo(index);
+            } else if within {
+                self.answer_unacceptable(now, &embryo);
             } else {
                 self.net.drop_in(now, DropReason::SynReceivedUnacceptable);
             }
@@ -191,7 +201,8 @@ impl Stack {
         let (config, traffic_class) = self.listener_config(self.tcp.listener_of(embryo));
         let handshake = self.handshake_of(embryo, 0);
         let mut answer = handshake.syn_ack(&config, self.path_mss(&embryo.tuple), now);
-        let timestamp = answer.options.timestamp;
+        let (timestamp, shift) = (answer.options.timestamp, answer.options.window_scale);
+        answer.window >>= shift.unwrap_or(0).min(14);
         answer.seq = handshake.iss + 1;
         answer.flags = Flags::ACK;
         answer.options = Options { timestamp, ..Options::default() };
@@ -212,9 +223,8 @@ impl Stack {
         let old = handshake.timestamp.zip(segment.options.timestamp);
         let old = old.is_some_and(|(last, new)| new.value.wrapping_sub(last).cast_signed() < 0);
         let (config, _) = self.listener_config(self.tcp.listener_of(embryo));
-        let window = config.receive_buffer_bytes.max(1);
         let first = embryo.irs() + 1;
-        if old || !segment.seq.is_within(first, window) {
+        if old || !segment.seq.is_within(first, first_window(&config)) {
             return self.answer_unacceptable(now, embryo);
         }
         let Some(id) = self.tcp.listener_of(embryo) else {

@@ -10,8 +10,10 @@ use crate::interface::time_wait::Verdict;
 use crate::interface::timer::Timer;
 use crate::interface::tuple::FourTuple;
 use crate::stack::Stack;
+use crate::stack::config::Personality;
 use crate::stack::counters::DropReason;
-use crate::tcp::{self, ListenAnswer, Segment, SeqNum};
+use crate::stack::ids::ListenerId;
+use crate::tcp::{self, Flags, ListenAnswer, Segment, SeqNum};
 
 impl Stack {
     pub(super) fn tcp_input(&mut self, now: Instant, inbound: &Inbound) {
@@ -49,7 +51,10 @@ impl Stack {
 
     fn time_wait_input(&mut self, now: Instant, index: u32, tuple: &FourTuple, segment: &Segment) {
         let Some(remains) = self.tcp.waits.at(index).copied() else { return };
-        let verdict = remains.judge(segment);
+        let verdict = match remains.judge(segment) {
+            Verdict::Reopen if !self.net.config.tcp.time_wait_reuse => Verdict::Acknowledge,
+            verdict => verdict,
+        };
         match verdict {
             Verdict::Ignore => return self.net.drop_in(now, DropReason::TimeWait),
             Verdict::Reopen => {
@@ -81,6 +86,18 @@ impl Stack {
         let Some(id) = listener.or(self.tcp.listeners.forwarder()) else {
             return self.refuse(now, tuple, segment);
         };
+        if self.ignores(id, segment) {
+            return self.net.drop_in(now, DropReason::TcpNoSocket);
+        }
+        let bare;
+        let segment = if segment.flags.contains(Flags::SYN | Flags::FIN) {
+            // Not dropped, so it is a SYN; its FIN comes again when there is a connection.
+            let flags = segment.flags.without(Flags::FIN);
+            bare = Segment { flags, ..segment.clone() };
+            &bare
+        } else {
+            segment
+        };
         match tcp::listen(segment) {
             ListenAnswer::Open if listener.is_none() => {
                 let request = ForwardRequest { tuple: *tuple, syn: segment.clone() };
@@ -91,6 +108,18 @@ impl Stack {
             ListenAnswer::Reset(_) => self.refuse(now, tuple, segment),
             ListenAnswer::Ignore => self.net.drop_in(now, DropReason::TcpNoSocket),
         }
+    }
+
+    /// What a listener leaves unanswered by the habits of its system.
+    fn ignores(&self, id: ListenerId, segment: &Segment) -> bool {
+        let flags = segment.flags;
+        let config = self.tcp.listeners.get(id).map(|listener| &listener.config);
+        let syn_fin = flags.contains(Flags::SYN | Flags::FIN)
+            && config.is_none_or(|config| config.drop_syn_fin);
+        // RFC 9293, section 3.10.7.2, wants a reset; FreeBSD says nothing.
+        let syn_ack = flags.contains(Flags::SYN | Flags::ACK)
+            && self.net.config.personality == Personality::FreeBsd;
+        syn_fin || syn_ack
     }
 
     /// Answers a segment that nobody wants with a reset, unless it is one.
