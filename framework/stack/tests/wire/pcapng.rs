@@ -175,3 +175,23 @@ fn broken_captures() {
     assert_eq!(with(128, 2), Err(ReadError::UnknownInterface));
     assert_eq!(with(140, 200), Err(ReadError::Length), "more bytes than the block has");
 }
+
+#[test]
+fn a_section_begins_with_no_interfaces() {
+    let mut writer = Writer::new(Vec::new()).unwrap();
+    let interface = writer.interface(LinkType::RAW, "tun1").unwrap();
+    let (direction, bytes, comments) = (Direction::Inbound, &[][..], &[][..]);
+    writer.packet(&Capture { interface, time_ns: 9, direction, bytes, comments }).unwrap();
+    let second = writer.into_inner();
+    let both = [capture(), second.clone()].concat();
+    let packets = packets(&both).unwrap();
+    assert_eq!((packets.len(), packets[2].link), (3, LinkType::RAW));
+    assert_eq!((packets[2].interface.number(), packets[2].direction), (0, Direction::Inbound));
+    // An interface of the first section is none of the second.
+    let mut broken = both;
+    let at = broken.len() - second.len() + 80 + 8;
+    assert_eq!(broken[at], 0);
+    broken[at] = 1;
+    let read: Vec<_> = Reader::new(&broken).packets().collect();
+    assert_eq!(read[2], Err(ReadError::UnknownInterface));
+}
