@@ -12,6 +12,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test")]
 
 mod end;
+mod goodput;
 mod link;
 mod rng;
 mod scenario;

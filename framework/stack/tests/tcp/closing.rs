@@ -1,0 +1,230 @@
+//! How connections end (RFC 9293, section 3.6; RFC 2525; RFC 1337; RFC 6191).
+
+use std::time::Duration;
+
+use fyke_stack::tcp::{
+    CloseReason, Config, ConnectionOption, Event, Flags, Options, Segment, SeqNum, State, Timestamp,
+};
+
+use crate::rig::{IRS, ISS, Rig, ms, plain, syn};
+
+#[test]
+fn one_direction_ends_while_the_other_goes_on() {
+    let mut rig = Rig::established(plain());
+    rig.connection.shutdown();
+    let fin = rig.poll();
+    assert_eq!((fin.len(), fin[0].flags), (1, Flags::FIN | Flags::ACK));
+    rig.ack(ISS + 2);
+    assert_eq!(rig.connection.state(), State::FinWait2);
+    assert_eq!(rig.connection.write("more".into(), rig.now), 0, "we said that was all");
+    rig.data(b"the peer goes on");
+    assert_eq!(rig.connection.read(100, rig.now).unwrap(), "the peer goes on");
+    // Without a process that waits no timer hurries the peer.
+    assert!(rig.pass(Duration::from_secs(3600)).iter().all(|segment| segment.flags == Flags::ACK));
+    rig.fin(ISS + 2);
+    assert_eq!(rig.connection.state(), State::TimeWait);
+}
+
+#[test]
+fn the_fin_goes_with_the_last_byte() {
+    let mut rig = Rig::established(plain());
+    rig.write(2000);
+    rig.connection.shutdown();
+    let sent = rig.poll();
+    assert_eq!(sent.len(), 2);
+    assert!(!sent[0].flags.contains(Flags::FIN));
+    assert_eq!(sent[1].flags, Flags::FIN | Flags::PSH | Flags::ACK);
+    assert_eq!(sent[1].payload.len(), 540);
+}
+
+#[test]
+fn a_lost_fin_is_sent_again() {
+    let mut rig = Rig::established(plain());
+    rig.connection.shutdown();
+    rig.poll();
+    let again = rig.pass(ms(400));
+    assert!(again.iter().any(|segment| segment.flags.contains(Flags::FIN)
+        && segment.seq == SeqNum::new(ISS + 1)
+        && segment.payload.is_empty()));
+}
+
+#[test]
+fn the_fin_is_acknowledged_exactly() {
+    // In LAST-ACK an acknowledgement of less is not that of the FIN.
+    let mut rig = Rig::established(plain());
+    rig.fin(ISS + 1);
+    rig.write(100);
+    rig.connection.shutdown();
+    rig.poll();
+    assert_eq!(rig.connection.state(), State::LastAck);
+    rig.ack(ISS + 101);
+    assert_eq!(rig.connection.state(), State::LastAck);
+    rig.ack(ISS + 102);
+    assert_eq!(rig.connection.state(), State::Closed);
+    assert!(rig.events().contains(&Event::Closed(CloseReason::Finished)));
+}
+
+#[test]
+fn a_fin_before_its_data_waits_for_it() {
+    let mut rig = Rig::established(plain());
+    let mut fin = rig.segment(Flags::FIN | Flags::ACK, ISS + 1, b"");
+    fin.seq = SeqNum::new(IRS + 6);
+    rig.give(fin);
+    assert_eq!(rig.connection.state(), State::Established);
+    rig.data(b"first");
+    assert_eq!(rig.connection.state(), State::CloseWait);
+    let events = rig.events();
+    assert_eq!(events, [Event::Readable, Event::PeerFin]);
+    assert_eq!(rig.connection.info().rcv_nxt, SeqNum::new(IRS + 7));
+}
+
+#[test]
+fn nothing_follows_a_fin() {
+    let mut rig = Rig::established(plain());
+    let mut fin = rig.segment(Flags::FIN | Flags::ACK, ISS + 1, b"");
+    fin.seq = SeqNum::new(IRS + 4);
+    rig.give(fin);
+    rig.data(b"abcdefgh");
+    assert_eq!(rig.connection.read(100, rig.now).unwrap(), "abc");
+    assert!(rig.connection.is_at_end());
+}
+
+#[test]
+fn closing_with_unread_data_resets() {
+    // RFC 2525, section 2.17: the peer must learn that its data was not read.
+    let mut rig = Rig::established(plain());
+    rig.data(b"unread");
+    rig.poll();
+    rig.connection.close(rig.now);
+    let sent = rig.poll();
+    assert_eq!((sent.len(), sent[0].flags), (1, Flags::RST | Flags::ACK));
+    assert!(rig.events().contains(&Event::Closed(CloseReason::ClosedWithUnreadData)));
+}
+
+#[test]
+fn data_for_a_process_that_is_gone_resets() {
+    let mut rig = Rig::established(plain());
+    rig.connection.close(rig.now);
+    rig.poll();
+    rig.ack(ISS + 2);
+    rig.data(b"late");
+    let sent = rig.poll();
+    assert_eq!((sent.len(), sent[0].flags.contains(Flags::RST)), (1, true));
+    assert_eq!(rig.connection.state(), State::Closed);
+}
+
+#[test]
+fn lingering_for_no_time_resets() {
+    let mut rig = Rig::established(plain());
+    rig.connection.set_option(rig.now, ConnectionOption::ResetOnClose(true));
+    rig.write(10);
+    rig.connection.close(rig.now);
+    let sent = rig.poll();
+    assert_eq!((sent.len(), sent[0].flags), (1, Flags::RST | Flags::ACK));
+    assert_eq!(sent[0].seq, SeqNum::new(ISS + 1), "what was written is dropped");
+}
+
+#[test]
+fn aborting_resets_once() {
+    for state in [State::SynReceived, State::Established, State::FinWait1, State::CloseWait] {
+        let mut rig = Rig::in_state(state);
+        rig.connection.abort();
+        rig.connection.abort();
+        let sent = rig.poll();
+        assert_eq!((sent.len(), sent[0].flags), (1, Flags::RST | Flags::ACK), "{state}");
+        assert_eq!(rig.connection.next_deadline(), None);
+    }
+}
+
+#[test]
+fn fin_wait_2_of_a_closed_connection_ends() {
+    let mut rig = Rig::established(plain());
+    rig.connection.close(rig.now);
+    rig.poll();
+    rig.ack(ISS + 2);
+    assert_eq!(rig.connection.state(), State::FinWait2);
+    rig.pass(Duration::from_secs(59));
+    assert_eq!(rig.connection.state(), State::FinWait2);
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.connection.state(), State::Closed);
+    assert_eq!(rig.events().last(), Some(&Event::Closed(CloseReason::FinWait2Timeout)));
+}
+
+#[test]
+fn time_wait_lasts_and_begins_anew_with_the_peers_fin() {
+    let mut rig = Rig::in_state(State::TimeWait);
+    rig.pass(Duration::from_secs(50));
+    // Our last acknowledgement was lost.
+    let mut fin = rig.segment(Flags::FIN | Flags::ACK, ISS + 2, b"");
+    fin.seq = SeqNum::new(IRS + 1);
+    rig.give(fin);
+    assert_eq!(rig.poll().len(), 1);
+    rig.pass(Duration::from_secs(59));
+    assert_eq!(rig.connection.state(), State::TimeWait);
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.connection.state(), State::Closed);
+    assert_eq!(rig.connection.next_deadline(), None);
+}
+
+#[test]
+fn a_reset_does_not_shorten_time_wait() {
+    // RFC 1337: it may be an old duplicate.
+    let mut rig = Rig::in_state(State::TimeWait);
+    let reset = rig.segment(Flags::RST, 0, b"");
+    rig.give(reset);
+    assert_eq!(rig.connection.state(), State::TimeWait);
+}
+
+#[test]
+fn a_new_connection_may_take_the_place_of_time_wait() {
+    // By number alone.
+    let rig = Rig::in_state(State::TimeWait);
+    let later = |seq: u32| Segment { seq: SeqNum::new(seq), ..syn() };
+    assert!(rig.connection.may_be_reused_by(&later(IRS + 3)));
+    assert!(!rig.connection.may_be_reused_by(&later(IRS)));
+    assert!(!rig.connection.may_be_reused_by(&rig.segment(Flags::ACK, ISS, b"")));
+    assert!(!Rig::in_state(State::FinWait2).connection.may_be_reused_by(&later(IRS + 9)));
+
+    // By timestamp (RFC 6191, section 2).
+    let stamp = |value| Options {
+        mss: Some(1460),
+        timestamp: Some(Timestamp { value, echo: 0 }),
+        ..Options::default()
+    };
+    let mut config = Config::linux();
+    config.timestamps_required = false;
+    let mut rig = Rig::established_with(config, stamp(100));
+    rig.connection.shutdown();
+    rig.poll();
+    let mut fin = rig.segment(Flags::FIN | Flags::ACK, ISS + 2, b"");
+    fin.options = stamp(200);
+    rig.give(fin);
+    assert_eq!(rig.connection.state(), State::TimeWait);
+    let with = |seq: u32, value| Segment { options: stamp(value), ..later(seq) };
+    assert!(rig.connection.may_be_reused_by(&with(IRS, 201)), "an earlier number, a later time");
+    assert!(!rig.connection.may_be_reused_by(&with(IRS + 9, 199)), "an old duplicate");
+}
+
+#[test]
+fn an_orphan_that_nobody_answers_is_given_up() {
+    let mut config = plain();
+    config.orphan_retries = 3;
+    let mut rig = Rig::established(config);
+    rig.write(10);
+    rig.connection.close(rig.now);
+    rig.poll();
+    rig.pass(Duration::from_secs(60));
+    assert_eq!(rig.connection.state(), State::Closed);
+    assert_eq!(rig.events().last(), Some(&Event::Closed(CloseReason::TimedOut)));
+}
+
+#[test]
+fn a_reset_leaves_what_was_received() {
+    let mut rig = Rig::established(plain());
+    rig.data(b"the last words");
+    rig.give(rig.segment(Flags::RST, 0, b""));
+    assert_eq!(rig.events(), [Event::Readable, Event::Closed(CloseReason::Reset)]);
+    assert_eq!(rig.connection.read(100, rig.now).unwrap(), "the last words");
+    assert_eq!(rig.connection.read(100, rig.now), None);
+    assert!(rig.connection.is_at_end());
+}
