@@ -11,8 +11,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use fyke::clock::TimerKey;
 use fyke::prelude::*;
-use fyke::{Backend, Channel, ChannelOptions, Sender};
+use fyke::{Backend, Channel, ChannelOptions, Event, EventFilter, Sender};
 use fyke_codecs::websocket::{
     self, CloseCode, CloseFrame, DeflateConfig, Limits, Message, WebSocketClientConfig,
     WebSocketUrl,
@@ -20,8 +21,9 @@ use fyke_codecs::websocket::{
 
 /// A WebSocket client: lines of standard input go out as text messages, what comes is printed.
 ///
-/// At the end of standard input it closes, and waits for the server to do so too. Exit code 0: the
-/// connection was closed in order; 1: it could not be opened, or ended otherwise; 2: wrong flags.
+/// At the end of standard input it waits until the server has been silent for a while, closes, and
+/// waits for the server to do so too. Exit code 0: the connection was closed in order; 1: it could
+/// not be opened, or ended otherwise; 2: wrong flags.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "ws-client", version)]
 struct Flags {
@@ -35,6 +37,10 @@ struct Flags {
     /// Do not offer compression (permessage-deflate)
     #[arg(long)]
     no_deflate: bool,
+
+    /// At the end of standard input: silence of the server after which to close
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 500)]
+    linger: u64,
 
     /// A subprotocol to ask for; may be given several times
     #[arg(long, value_name = "NAME")]
@@ -66,9 +72,15 @@ const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(1);
 /// How the conversation ended; the error is one line for the user.
 type Outcome = std::result::Result<(), String>;
 
+/// To the session: nothing more will be sent.
+struct EndOfInput;
+
 /// Prints messages, or sends them back, and tells how it ended.
 struct Session {
     echo: bool,
+    linger: Duration,
+    /// Runs when standard input has ended.
+    silence: Option<TimerKey>,
     /// The server's close frame, once it has come.
     closed: Option<Option<CloseFrame>>,
     failure: Option<String>,
@@ -99,6 +111,9 @@ impl InboundHandler for Session {
     type Write = Message;
 
     fn read(&mut self, cx: &mut Context<'_, Self>, message: Message) -> Result<()> {
+        if let Some(timer) = self.silence {
+            cx.reschedule(timer, self.linger);
+        }
         match message {
             Message::Close(close) => self.closed = Some(close),
             Message::Text(_) | Message::Binary(_) if self.echo => cx.write(message),
@@ -106,6 +121,22 @@ impl InboundHandler for Session {
             message if print(&message).is_err() => cx.close(),
             _ => {}
         }
+        Ok(())
+    }
+
+    fn events(&self) -> EventFilter {
+        EventFilter::of::<EndOfInput>()
+    }
+
+    fn event(&mut self, cx: &mut Context<'_, Self>, _: Event) -> Result<()> {
+        self.silence = Some(cx.schedule(self.linger, 0));
+        Ok(())
+    }
+
+    /// The server has nothing more to say to what was sent.
+    fn timer(&mut self, cx: &mut Context<'_, Self>, _: u64) -> Result<()> {
+        self.silence = None;
+        cx.close();
         Ok(())
     }
 
@@ -188,11 +219,14 @@ fn connect(
     }
     let message_bytes_max = flags.limit as usize;
     let outbound_bytes_max = message_bytes_max + message_bytes_max / 4 + OUTBOUND_SPARE_BYTES;
-    let (echo, report) = (flags.echo, report.clone());
+    let (echo, linger) = (flags.echo, Duration::from_millis(flags.linger));
+    let report = report.clone();
     let bootstrap = Bootstrap::new(group.clone())
         .options(ChannelOptions::default().outbound_bytes_max(outbound_bytes_max))
         .handler(move |ch| {
-            let session = Session { echo, closed: None, failure: None, report: report.clone() };
+            let report = report.clone();
+            let (silence, closed, failure) = (None, None, None);
+            let session = Session { echo, linger, silence, closed, failure, report };
             websocket::client(ch.pipeline(), &config).inbound("session", session)
         });
     let (host, port) = (flags.url.host(), flags.url.port());
@@ -208,7 +242,7 @@ fn connect(
     Err(failure)
 }
 
-/// Sends line by line, each when the one before has been taken, and closes at the end.
+/// Sends line by line, each when the one before has been taken.
 fn send_lines(sender: &Sender<Message>) {
     for line in io::stdin().lock().lines() {
         let line = match line {
@@ -224,5 +258,6 @@ fn send_lines(sender: &Sender<Message>) {
             return;
         }
     }
-    sender.channel().close();
+    // A connection that has ended is not told.
+    let _ = sender.channel().fire_event(EndOfInput);
 }
