@@ -54,6 +54,22 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// A configured time, as small as a million connections want it: microseconds, rounded up, at most
+/// an hour and more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Micros(u32);
+
+impl Micros {
+    fn new(duration: Duration) -> Self {
+        let micros = nanos(duration).div_ceil(1_000);
+        Self(u32::try_from(micros).unwrap_or(u32::MAX))
+    }
+
+    const fn nanos(self) -> u64 {
+        self.0 as u64 * 1_000
+    }
+}
+
 /// Smoothed round-trip time, its variation, the time-out that follows, and the smallest sample of
 /// the last minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,10 +79,10 @@ pub struct RttEstimator {
     rttvar: u64,
     latest: u64,
     minimum: WindowedMin,
-    initial_rto: u64,
-    min_rto: u64,
-    max_rto: u64,
-    granularity: u64,
+    initial_rto: Micros,
+    min_rto: Micros,
+    max_rto: Micros,
+    granularity: Micros,
     back_off: u8,
     sampled: bool,
 }
@@ -75,16 +91,16 @@ impl RttEstimator {
     /// Without a sample.
     #[must_use]
     pub fn new(config: &RttConfig) -> Self {
-        let min_rto = nanos(config.min_rto).max(1);
+        let min_rto = Micros::new(config.min_rto.max(Duration::from_micros(1)));
         Self {
             srtt: 0,
             rttvar: 0,
             latest: 0,
-            minimum: WindowedMin::new(nanos(config.min_rtt_window)),
-            initial_rto: nanos(config.initial_rto).max(1),
+            minimum: WindowedMin::new(Micros::new(config.min_rtt_window)),
+            initial_rto: Micros::new(config.initial_rto),
             min_rto,
-            max_rto: nanos(config.max_rto).max(min_rto),
-            granularity: nanos(config.granularity),
+            max_rto: Micros(Micros::new(config.max_rto).0.max(min_rto.0)),
+            granularity: Micros::new(config.granularity),
             back_off: 0,
             sampled: false,
         }
@@ -117,7 +133,7 @@ impl RttEstimator {
     #[must_use]
     pub fn rto(&self) -> Duration {
         let doubled = self.base_nanos().saturating_mul(1 << self.back_off);
-        Duration::from_nanos(doubled.min(self.max_rto))
+        Duration::from_nanos(doubled.min(self.max_rto.nanos()))
     }
 
     /// The retransmission time-out as it would be without back-off.
@@ -128,11 +144,11 @@ impl RttEstimator {
 
     fn base_nanos(&self) -> u64 {
         if !self.sampled {
-            return self.initial_rto.min(self.max_rto);
+            return self.initial_rto.nanos().clamp(1, self.max_rto.nanos());
         }
         let variance = (K * self.rttvar) >> FRACTION_BITS;
-        let rto = (self.srtt >> FRACTION_BITS) + variance.max(self.granularity);
-        rto.clamp(self.min_rto, self.max_rto)
+        let rto = (self.srtt >> FRACTION_BITS) + variance.max(self.granularity.nanos());
+        rto.clamp(self.min_rto.nanos(), self.max_rto.nanos())
     }
 
     /// Doubles the time-out, after it ran out (RFC 6298, section 5.5).
@@ -156,7 +172,7 @@ impl RttEstimator {
     /// The SYN had to be sent again, so the first time-out of data is at least three seconds
     /// (RFC 6298, section 5.7). Without effect once there is a sample.
     pub fn syn_was_lost(&mut self) {
-        self.initial_rto = self.initial_rto.max(3_000_000_000);
+        self.initial_rto = Micros(self.initial_rto.0.max(3_000_000));
         self.back_off = 0;
     }
 
@@ -164,7 +180,7 @@ impl RttEstimator {
     /// (RFC 6298, section 5): the path is likely another one.
     pub fn forget(&mut self) {
         // The last time-out is still the best guess there is.
-        self.initial_rto = self.base_nanos();
+        self.initial_rto = Micros::new(self.base_rto());
         self.sampled = false;
         self.minimum = WindowedMin::new(self.minimum.window);
     }
@@ -215,18 +231,18 @@ struct WindowedMin {
     current: u64,
     last: u64,
     started: Instant,
-    window: u64,
+    window: Micros,
 }
 
 impl WindowedMin {
     const NONE: u64 = u64::MAX;
 
-    const fn new(window: u64) -> Self {
+    const fn new(window: Micros) -> Self {
         Self { current: Self::NONE, last: Self::NONE, started: Instant::ZERO, window }
     }
 
     fn sample(&mut self, now: Instant, value: u64) {
-        let half = Duration::from_nanos(self.window / 2);
+        let half = Duration::from_nanos(self.window.nanos() / 2);
         let age = now.saturating_duration_since(self.started);
         if age >= half {
             // After a pause of more than a whole window neither half is recent.

@@ -121,6 +121,22 @@ fn reno_by_the_book() {
     }
 }
 
+/// What is acknowledged beyond a growth counts for the next (RFC 3465, section 2.1), also across the
+/// end of slow start.
+#[test]
+fn no_acknowledged_byte_is_forgotten() {
+    let mut flow = Flow::new(&config(Algorithm::NewReno), ms(100));
+    flow.cc.on_rto(10 * MSS, true);
+    (0..4).for_each(|_| flow.ack(MSS - 200));
+    assert_eq!(flow.cc.window(), 4200);
+    flow.ack(MSS);
+    assert_eq!(flow.cc.window(), 5000, "800 up to ssthresh, 200 count for avoidance");
+    for (acked, window) in [(4799, 5000), (1, 6000), (9000, 7000), (3999, 7000), (1, 8000)] {
+        flow.ack(acked);
+        assert_eq!(flow.cc.window(), window, "after {acked}");
+    }
+}
+
 /// RFC 5681, section 3.1, equation 4: never below two segments.
 #[test]
 fn the_threshold_has_a_floor() {

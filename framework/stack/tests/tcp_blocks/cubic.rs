@@ -118,6 +118,20 @@ fn pauses_do_not_count() {
     }
 }
 
+/// Section 4.2: whatever the curve says, a round trip grows the window by half at most.
+#[test]
+fn grows_by_half_at_most() {
+    let mut flow = after_loss_at(100, ms(100));
+    flow.ack(MSS);
+    flow.now += Duration::from_secs(100);
+    for _ in 0..5 {
+        let before = flow.cc.window();
+        flow.ack(before);
+        let grown = flow.cc.window() - before;
+        assert!((before / 2 - 2..=before / 2).contains(&grown), "{grown} from {before}");
+    }
+}
+
 /// The mean window over losses after every 1/p segments, against tables 1 and 2 of section 5.1 (the
 /// columns for C = 0.4, and Reno's where the friendly region is larger).
 #[test]
