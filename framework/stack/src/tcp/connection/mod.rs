@@ -308,6 +308,7 @@ impl Connection {
         if !self.take_acknowledgement(now, segment) {
             return;
         }
+        self.note_timestamp(now, segment);
         self.take_congestion_mark(segment);
         if self.state.may_receive() {
             self.take_text(now, segment);

@@ -86,7 +86,6 @@ impl Connection {
             }
             return false;
         }
-        self.note_timestamp(now, segment);
         true
     }
 
@@ -188,8 +187,10 @@ impl Connection {
     }
 
     /// TS.Recent follows segments that begin at or before what was acknowledged last: with delayed
-    /// acknowledgements it is the earliest of those answered (RFC 7323, section 4.3).
-    fn note_timestamp(&mut self, now: Instant, segment: &Segment) {
+    /// acknowledgements it is the earliest of those answered (RFC 7323, section 4.3). Only those
+    /// whose acknowledgement is acceptable count: otherwise a number guessed inside the window would
+    /// be enough to make every true segment an old one.
+    pub(super) fn note_timestamp(&mut self, now: Instant, segment: &Segment) {
         if !self.agreed.timestamps || !segment.seq.is_at_most(self.receive.acked) {
             return;
         }
