@@ -1,0 +1,170 @@
+//! Our own scripts pass, each of them can fail, and the interpreter says so when it cannot tell.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fyke_packetdrill::run::{Cause, Options, Outcome, SkipReason, System, run};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts")
+}
+
+fn scripts() -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    for entry in fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "pkt") {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            out.push((name, fs::read_to_string(path).unwrap()));
+        }
+    }
+    out.sort();
+    out
+}
+
+fn outcome(source: &str) -> Outcome {
+    run(Path::new("test.pkt"), source, &Options::default()).outcome
+}
+
+fn cause(source: &str) -> Cause {
+    match outcome(source) {
+        Outcome::Fail(failure) => failure.cause,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn all_pass() {
+    let failed: Vec<_> = scripts()
+        .into_iter()
+        .map(|(name, source)| (name, outcome(&source)))
+        .filter(|(_, outcome)| !outcome.is_pass())
+        .map(|(name, outcome)| format!("{name}: {outcome}"))
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_and_another_seed_passes_too() {
+    for (name, source) in scripts() {
+        let with = |seed| {
+            let options = Options { seed, ..Options::default() };
+            run(Path::new("test.pkt"), &source, &options)
+        };
+        assert_eq!(with(7).trace, with(7).trace, "{name}");
+        for seed in [0, 2, u64::MAX] {
+            assert!(
+                with(seed).outcome.is_pass(),
+                "{name} with seed {seed}: {}",
+                with(seed).outcome
+            );
+        }
+    }
+}
+
+/// A packet with another number in it is not the one that was sent.
+#[test]
+fn each_can_fail() {
+    for (name, source) in scripts() {
+        let mut lines: Vec<String> = source.lines().map(str::to_owned).collect();
+        let expected = |line: &String| line.contains(" > ") && !line.contains(" < ");
+        let Some(at) = lines.iter().rposition(expected) else { panic!("{name} expects nothing") };
+        let (before, numbers) = lines[at].rsplit_once(" > ").unwrap();
+        let wrong = if numbers.contains("ack ") {
+            numbers.replacen("ack ", "ack 9", 1)
+        } else {
+            numbers.replacen("(0)", "(0) ack 9", 1).replacen('R', "R.", 1)
+        };
+        lines[at] = format!("{before} > {wrong}");
+        let outcome = outcome(&(lines.join("\n") + "\n"));
+        assert!(outcome.is_fail(), "{name} passes with '{}'", lines[at]);
+    }
+}
+
+#[test]
+fn the_list_names_every_script() {
+    let list = fs::read_to_string(folder().join("README.md")).unwrap();
+    let (mut named, mut there) = (Vec::new(), Vec::new());
+    for part in list
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .flat_map(|l| l.split('`').skip(1).step_by(2))
+    {
+        named.push(part.to_owned());
+    }
+    for (name, _) in scripts() {
+        there.push(name);
+    }
+    named.sort();
+    assert_eq!(named, there);
+}
+
+const OPEN: &str = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 bind(3, ..., ...) = 0\n\
+                    +0 listen(3, 1) = 0\n+0 < S 0:0(0) win 65535 <mss 1000>\n";
+
+#[test]
+fn what_checks_nothing_is_no_pass() {
+    assert_eq!(
+        cause("0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 close(3) = 0\n"),
+        Cause::NoCheck
+    );
+    assert_eq!(cause(OPEN), Cause::NoCheck);
+}
+
+#[test]
+fn what_differs_is_told_by_kind() {
+    let after = |line: &str| cause(&format!("{OPEN}{line}\n"));
+    assert_eq!(after("+0 > S. 0:0(0) ack 1 <mss 1000>"), Cause::Packet);
+    assert_eq!(after("+0 > S. 0:0(0) ack 1 win 5 <mss 1460>"), Cause::Packet);
+    assert_eq!(after("+1 > S. 0:0(0) ack 1 <mss 1460>"), Cause::Time);
+    assert_eq!(after("+0 > S. 0:0(0) ack 1 <mss 1460>\n+0 > . 1:1(0) ack 1"), Cause::Missing);
+    assert_eq!(after("+0 read(3, ..., 10) = 5"), Cause::Call);
+    assert_eq!(after("+0 tea(3) = 0"), Cause::UnknownCall);
+    assert_eq!(after("+0 `reboot`"), Cause::UnknownCommand);
+    assert_eq!(after("+0 `sockstat -4 | grep -c SYN_RCVD | grep 7`"), Cause::Command);
+    assert_eq!(after("+0 %{ assert tcpi_state == 77 }%"), Cause::Assertion);
+    assert_eq!(after("+0 %{ assert tcpi_tea == 1 }%"), Cause::UnknownField);
+    assert_eq!(cause("0 nonsense"), Cause::Script);
+    assert_eq!(cause("--nonsense=1\n0 `true`"), Cause::Script);
+    assert_eq!(cause("0 < . 1:1(0) ack 1 win 1 <TS val 1 ecr 5>"), Cause::Script);
+}
+
+#[test]
+fn what_is_not_there_is_skipped_for_its_reason() {
+    let skip = |line: &str| outcome(&format!("{OPEN}{line}\n"));
+    let cases = [
+        ("+0 setsockopt(3, SOL_TCP, TCP_FASTOPEN, [1], 4) = 0", SkipReason::FastOpen),
+        ("+0 > S. 0:0(0) ack 1 <mss 1460,FO>", SkipReason::FastOpen),
+        ("+0 setsockopt(3, SOL_SOCKET, SO_ZEROCOPY, [1], 4) = 0", SkipReason::ZeroCopy),
+        ("+0 < . 1:1(0) ack 1 win 1/udp(1 > 2)", SkipReason::TcpOverUdp),
+        ("+0 < ipv4 1.1.1.1 > 2.2.2.2: . 1:1(0) ack 1 win 1", SkipReason::Tunnel),
+        ("+0 `setkey -F`", SkipReason::Md5),
+        ("+0 pipe([4, 5]) = 0", SkipReason::Files),
+        ("+0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 4", SkipReason::Protocol),
+    ];
+    for (line, reason) in cases {
+        assert_eq!(skip(line), Outcome::Skip(reason), "{line}");
+    }
+}
+
+#[test]
+fn blocking_calls_end_when_the_script_says() {
+    let read = |end: &str| {
+        outcome(&format!(
+            "{OPEN}+0 > S. 0:0(0) ack 1 <mss 1460>\n+0 < . 1:1(0) ack 1 win 65535\n\
+             +0 accept(3, ..., ...) = 4\n+0...{end} read(4, ..., 100) = 50\n\
+             +.2 < P. 1:51(50) ack 1 win 65535\n+0 > . 1:1(0) ack 51\n"
+        ))
+    };
+    assert!(read("0.2").is_pass());
+    assert!(read("0.1").is_fail());
+    assert!(read("0.5").is_fail());
+}
+
+#[test]
+fn the_system_is_found_by_what_a_script_says() {
+    let system = |source: &str| run(Path::new("t.pkt"), source, &Options::default()).system;
+    assert_eq!(system("0 `sysctl -w net.inet.tcp.sack.enable=1`\n"), System::FreeBsd);
+    assert_eq!(system("0 `sysctl -q net.ipv4.tcp_sack=1`\n"), System::Linux);
+    assert_eq!(system(OPEN), System::Linux);
+}
