@@ -214,6 +214,12 @@ impl Assembler {
         self.queue.take().map_or(0, |queue| queue.bytes())
     }
 
+    /// How many ranges and pieces were touched since the queue was last empty. For tests and figures.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.queue.as_ref().map_or(0, |queue| queue.steps())
+    }
+
     /// Whether ranges are in order, apart, beyond RCV.NXT and as long as counted. For tests.
     #[must_use]
     pub fn check(&self) -> bool {

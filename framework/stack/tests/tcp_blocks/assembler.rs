@@ -252,6 +252,34 @@ fn many_small_pieces_become_few() {
     }
 }
 
+/// A peer that merges and overlaps as cleverly as it can: still a few steps a segment.
+#[test]
+fn no_order_of_arrival_is_expensive() {
+    let segments = 8_192_u32;
+    let reversed = |n: u32| n.reverse_bits() >> (32 - 13);
+    let orders: [(&str, &dyn Fn(u32) -> u32); 4] = [
+        ("from the far end", &|n| segments - 1 - n),
+        ("every second, then the others", &|n| (n * 2) % segments + n * 2 / segments),
+        ("merging halves", &reversed),
+        ("by chance", &|n| n.wrapping_mul(0x9e37_79b1) % segments),
+    ];
+    for (name, order) in orders {
+        for size in [1, 600] {
+            let mut assembler = Assembler::new(seq(0xffff_0000), Assembler::RANGES_MAX);
+            let edge = assembler.next() + (segments + 1) * size;
+            let payload = pattern(0, size * 3, 0);
+            for n in 0..segments {
+                // Each overlaps its neighbours.
+                let at = assembler.next() + 1 + order(n) * size;
+                assembler.insert(at, payload.slice(..(size * (1 + n % 3)) as usize), edge);
+            }
+            let per_segment = assembler.steps() as f64 / f64::from(segments);
+            assert!(per_segment < 16.0, "{name}, {size}: {per_segment} steps a segment");
+            assert!(assembler.check());
+        }
+    }
+}
+
 /// The model: what was received first for each number from `start` on.
 struct Model {
     bytes: Vec<Option<u8>>,

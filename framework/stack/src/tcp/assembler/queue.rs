@@ -39,35 +39,40 @@ impl Range {
         usize::try_from(self.end - self.start).unwrap_or(usize::MAX)
     }
 
-    fn push(&mut self, piece: Bytes) {
+    fn push(&mut self, piece: Bytes) -> usize {
         if piece.is_empty() {
-            return;
+            return 0;
         }
         self.end += piece.len() as u64;
         let small = piece.len() < COPY_BYTES_MAX;
         self.pieces.push_back(if small { Bytes::copy_from_slice(&piece) } else { piece });
+        1
     }
 
     /// Takes over the pieces of the range that begins where this one ends. The fewer pieces move,
-    /// so that no order of arrival makes merging quadratic.
-    fn join(&mut self, mut right: Self) {
+    /// so that no order of arrival makes merging quadratic. Tells how many moved.
+    fn join(&mut self, mut right: Self) -> usize {
         self.end = right.end;
+        let fewer = self.pieces.len().min(right.pieces.len());
         if self.pieces.len() >= right.pieces.len() {
             self.pieces.append(&mut right.pieces);
         } else {
             let left = mem::replace(&mut self.pieces, right.pieces);
             left.into_iter().rev().for_each(|piece| self.pieces.push_front(piece));
         }
+        fewer
     }
 
-    /// Copies the pieces together when they are many for their size.
-    fn compact(&mut self) {
-        if self.pieces.len() <= PIECES_FREE + self.len() / PIECE_BYTES_MEAN {
-            return;
+    /// Copies the pieces together when they are many for their size; tells how many these were.
+    fn compact(&mut self) -> usize {
+        let pieces = self.pieces.len();
+        if pieces <= PIECES_FREE + self.len() / PIECE_BYTES_MEAN {
+            return 0;
         }
         let mut together = BytesMut::with_capacity(self.len());
         self.pieces.drain(..).for_each(|piece| together.extend_from_slice(&piece));
         self.pieces.push_back(together.freeze());
+        pieces
     }
 }
 
@@ -81,6 +86,7 @@ pub(super) struct Queue {
     /// A position in each range that was touched lately, the last one first.
     recent: [u64; RECENT_MAX],
     recent_len: u8,
+    steps: u64,
 }
 
 impl Queue {
@@ -94,11 +100,16 @@ impl Queue {
             bytes: 0,
             recent: [0; RECENT_MAX],
             recent_len: 0,
+            steps: 0,
         }
     }
 
     pub(super) fn ranges(&self) -> usize {
         self.ranges.len()
+    }
+
+    pub(super) fn steps(&self) -> u64 {
+        self.steps
     }
 
     pub(super) fn bytes(&self) -> u32 {
@@ -163,10 +174,10 @@ impl Queue {
             };
             done.new += length(at, next_start);
             self.bytes += length(at, next_start);
-            current.push(payload.split_to(usize::try_from(next_start - at).unwrap_or(0)));
+            let part = payload.split_to(usize::try_from(next_start - at).unwrap_or(0));
             let Some(right) = self.ranges.remove(&next_key) else { break };
             let known = right.end.min(end);
-            current.join(right);
+            self.steps += (current.push(part) + current.join(right) + 1) as u64;
             if known > next_start {
                 duplicate = duplicate.or(Some((next_start, known)));
                 done.duplicate += length(next_start, known);
@@ -176,8 +187,7 @@ impl Queue {
         }
         done.new += length(at, end);
         self.bytes += length(at, end);
-        current.push(payload);
-        current.compact();
+        self.steps += (current.push(payload) + current.compact() + 1) as u64;
         self.ranges.insert(key, current);
         duplicate.map(|(left, right)| (self.number(left), self.number(right)))
     }
