@@ -4,6 +4,9 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test")]
 
 mod closing;
+mod flow;
+mod loss;
 mod opening;
 mod rig;
+mod security;
 mod states;

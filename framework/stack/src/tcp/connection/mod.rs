@@ -24,6 +24,7 @@
 //! | `transmit` | segments are made |
 //! | `timers`, `retransmit` | what happens when time passes |
 //! | `close` | FIN, orphans, RST, TIME-WAIT |
+//! | `spaces` | SND.* and RCV.* |
 //! | `icmp` | errors of the network (RFC 5927) |
 //! | `options` | what may be set on one connection |
 //! | `info` | what can be seen |
@@ -41,35 +42,32 @@ mod outgoing;
 mod receive;
 mod recovery;
 mod retransmit;
+mod spaces;
 mod state;
 mod timers;
 mod transmit;
 mod validate;
 mod window;
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use fyke_clock::Instant;
 
-use super::assembler::Assembler;
 use super::config::Config;
 use super::congestion::Rest;
-use super::handshake::{Initial, first_window, own_mss, own_window_scale};
+use super::handshake::{Initial, own_mss};
 use super::rtt::{RttConfig, RttEstimator};
 use super::{Flags, Segment, SeqNum};
 use event::Events;
 pub use event::{CloseReason, Event};
 pub use icmp::{IcmpError, IcmpKind};
-use inbox::Inbox;
 pub use info::Info;
 use info::Stats;
 pub use options::ConnectionOption;
-use outgoing::Outgoing;
+use spaces::{Receive, Send};
 pub use state::State;
 use timers::Timers;
 use validate::{Challenges, Times};
-use window::Tuning;
 
 /// One end of a TCP connection: no addresses, no headers, no clock.
 ///
@@ -138,75 +136,6 @@ pub struct Connection {
     probes: u8,
     /// An ICMP error said that the peer cannot be reached, which may pass.
     soft_error: bool,
-}
-
-/// The send sequence space (RFC 9293, section 3.3.1), and what stands behind it.
-#[derive(Debug)]
-struct Send {
-    iss: SeqNum,
-    una: SeqNum,
-    nxt: SeqNum,
-    wl1: SeqNum,
-    wl2: SeqNum,
-    wnd: u32,
-    /// The largest window the peer ever offered.
-    wnd_max: u32,
-    peer_mss: u16,
-    path_mss: u16,
-    /// The shift of the peer's windows.
-    scale: u8,
-    /// Time-outs in a row: of the SYN, of data, of window probes.
-    attempts: u8,
-    /// The application writes no more: a FIN follows what is queued.
-    fin: bool,
-    /// It was sent.
-    fin_sent: bool,
-    /// A write was refused.
-    blocked: bool,
-    syn_resent: bool,
-    /// When SND.UNA last moved, or the first of what is outstanding was sent.
-    progress: Instant,
-    /// When data was last sent.
-    last: Instant,
-    /// The send buffer's size.
-    capacity: u32,
-    outgoing: Option<Box<Outgoing>>,
-}
-
-/// The receive sequence space, and what stands behind it. RCV.NXT is the assembler's.
-#[derive(Debug)]
-struct Receive {
-    irs: SeqNum,
-    assembler: Assembler,
-    /// The right edge of the window that was offered: RCV.NXT + RCV.WND.
-    edge: SeqNum,
-    /// Last.ACK.sent.
-    acked: SeqNum,
-    inbox: Inbox,
-    /// The buffer's size.
-    buffer: u32,
-    tuning: Tuning,
-    /// The peer's full segment, as observed.
-    segment: u16,
-    /// The shift of our windows.
-    scale: u8,
-    /// Acknowledgements to send at once.
-    quick: u8,
-    unacked_segments: u8,
-    /// The size was set by the application: it does not grow.
-    fixed: bool,
-    /// The window says how much room there is ([`Config::window_tells_room`]).
-    tells_room: bool,
-    /// Where the peer's FIN stands, while something before it is missing.
-    fin: Option<SeqNum>,
-    /// The FIN was taken.
-    finished: bool,
-    /// A router marked congestion and the peer has not answered yet (RFC 3168).
-    congestion_seen: bool,
-    /// When the peer was last heard.
-    heard: Instant,
-    /// When a segment that means nothing was last answered.
-    invalid_answered: Instant,
 }
 
 /// What both ends can do.
@@ -339,72 +268,5 @@ impl Connection {
         // The window of a SYN is never scaled (RFC 7323, section 2.2).
         let syn = segment.flags.contains(Flags::SYN);
         u32::from(segment.window) << if syn { 0 } else { self.send.scale }
-    }
-}
-
-impl Send {
-    fn new(config: &Config, initial: Initial, now: Instant) -> Self {
-        Self {
-            iss: initial.iss,
-            una: initial.iss,
-            nxt: initial.iss,
-            wl1: SeqNum::default(),
-            wl2: SeqNum::default(),
-            wnd: 0,
-            wnd_max: 0,
-            peer_mss: config.mss_default,
-            path_mss: initial.path_mss,
-            scale: 0,
-            attempts: 0,
-            fin: false,
-            fin_sent: false,
-            blocked: false,
-            syn_resent: false,
-            progress: now,
-            last: now,
-            capacity: config.send_buffer_bytes,
-            outgoing: None,
-        }
-    }
-
-    /// Whether something was sent that the peer has not acknowledged.
-    fn has_unacknowledged(&self) -> bool {
-        self.una != self.nxt
-    }
-}
-
-impl Receive {
-    fn new(config: &Config, initial: Initial, now: Instant) -> Self {
-        let ranges = u16::try_from(config.out_of_order_ranges_max).unwrap_or(u16::MAX);
-        Self {
-            irs: SeqNum::default(),
-            assembler: Assembler::new(SeqNum::default(), ranges),
-            edge: SeqNum::default(),
-            acked: SeqNum::default(),
-            inbox: Inbox::default(),
-            buffer: config.receive_buffer_bytes,
-            tuning: Tuning::default(),
-            segment: config.mss_default.min(own_mss(config, initial.path_mss)),
-            scale: if config.window_scaling { own_window_scale(config) } else { 0 },
-            quick: config.quick_acks,
-            unacked_segments: 0,
-            fixed: false,
-            tells_room: config.window_tells_room,
-            fin: None,
-            finished: false,
-            congestion_seen: false,
-            heard: now,
-            invalid_answered: Instant::ZERO,
-        }
-    }
-
-    /// The peer's SYN came: numbers have a beginning.
-    fn begin(&mut self, irs: SeqNum, config: &Config) {
-        let ranges = u16::try_from(config.out_of_order_ranges_max).unwrap_or(u16::MAX);
-        self.irs = irs;
-        self.assembler = Assembler::new(irs + 1, ranges);
-        self.acked = irs + 1;
-        // What our SYN says, or said.
-        self.edge = irs + 1 + u32::from(first_window(config));
     }
 }

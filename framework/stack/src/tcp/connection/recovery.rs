@@ -5,8 +5,9 @@ use core::time::Duration;
 use fyke_clock::Instant;
 
 use super::Connection;
+use super::timers::Purpose;
 use super::transmit::Text;
-use crate::tcp::congestion::AckSample;
+use crate::tcp::congestion::{AckSample, Phase};
 use crate::tcp::handshake::timestamp_clock;
 use crate::tcp::rtt::expected_samples;
 use crate::tcp::scoreboard::{Ack, Acked, Losses, NextSegment, Probe, ProbeResult, RecoveryKind};
@@ -62,11 +63,14 @@ impl Connection {
         self.react(&acked, losses);
         self.take_echo(segment, &acked);
         let Some(outgoing) = &mut self.send.outgoing else { return };
+        // Recovery counts what arrived; growth counts what was acknowledged in order, because
+        // duplicates must not open the window (RFC 3042, RFC 3465).
+        let recovering = outgoing.congestion.phase() == Phase::Recovery;
         outgoing.congestion.on_ack(&AckSample {
             now,
             una: self.send.una,
             nxt: self.send.nxt,
-            delivered: acked.delivered,
+            delivered: if recovering { acked.delivered } else { acked.advanced },
             pipe: outgoing.board.pipe(),
             safe: acked.advanced > 0 && losses.bytes == 0,
             rtt: acked.rtt,
@@ -166,7 +170,10 @@ impl Connection {
 
     fn after_acknowledgement(&mut self, now: Instant, acked: &Acked) {
         if !self.send.has_unacknowledged() {
-            self.timers.retransmit.clear();
+            // A closed window goes on being probed, and a cork being held.
+            if !matches!(self.timers.purpose, Purpose::Persist | Purpose::Cork) {
+                self.timers.retransmit.clear();
+            }
             self.grow_send_buffer();
             self.release_outgoing();
         } else if acked.advanced > 0 || acked.delivered > 0 || self.reorder_is_waited_for() {

@@ -213,8 +213,10 @@ impl Connection {
             return false;
         }
         let mut segment = self.bare(now);
-        if core::mem::take(&mut self.due.fin_again) && self.state == State::Closing {
-            segment.seq = self.send.una;
+        let again = core::mem::take(&mut self.due.fin_again) && self.send.fin_sent;
+        if again && self.state == State::Closing {
+            // The FIN's own number: data before it may be under way as well.
+            segment.seq = self.send.nxt - 1;
             segment.flags |= Flags::FIN;
         }
         let more = self.due.duplicates.saturating_sub(1);

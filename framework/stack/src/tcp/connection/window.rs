@@ -120,7 +120,8 @@ impl Connection {
             return;
         }
         let round = self.rtt.min_rtt().unwrap_or(Duration::from_millis(100));
-        if now.saturating_duration_since(receive.tuning.since) < round {
+        let elapsed = now.saturating_duration_since(receive.tuning.since);
+        if elapsed < round || elapsed.is_zero() {
             return;
         }
         let copied = read_to.saturating_distance_from(receive.tuning.from);
