@@ -11,6 +11,7 @@ pub(crate) mod frame;
 pub(crate) mod ids;
 pub(crate) mod introspection;
 mod link_calls;
+pub(crate) mod pcapng;
 pub(crate) mod secrets;
 pub(crate) mod segmenter;
 mod tcp_calls;

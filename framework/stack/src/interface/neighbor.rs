@@ -225,16 +225,14 @@ impl<F> Neighbors<F> {
         effects.alarm = self.alarm(index);
     }
 
-    /// Lets a packet wait for a slot's address; gives it back when too many wait already.
+    /// Lets a packet wait for a slot's address; gives back the oldest when too many wait already
+    /// (RFC 1122, section 2.3.2.2: the latest is the one to keep).
     pub(crate) fn park(&mut self, index: u32, packet: F) -> Option<F> {
-        let queue_max = self.queue_max;
-        match self.entries.at_mut(index) {
-            Some(entry) if entry.waiting.len() < queue_max => {
-                entry.waiting.push(packet);
-                None
-            }
-            _ => Some(packet),
-        }
+        let Some(entry) = self.entries.at_mut(index) else { return Some(packet) };
+        let full = entry.waiting.len() >= self.queue_max;
+        let oldest = full.then(|| entry.waiting.remove(0));
+        entry.waiting.push(packet);
+        oldest
     }
 
     /// The deadline of an entry has come.

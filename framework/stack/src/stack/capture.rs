@@ -18,5 +18,5 @@ pub trait Capture: Send {
     fn frame(&mut self, now: Instant, direction: Direction, pieces: &[&[u8]]);
 
     /// A remark about the last frame of that direction: why it was dropped, say.
-    fn remark(&mut self, now: Instant, direction: Direction, text: &str);
+    fn remark(&mut self, now: Instant, direction: Direction, text: &'static str);
 }

@@ -5,7 +5,7 @@
 use core::net::SocketAddr;
 
 use super::Stack;
-use super::ids::TcpId;
+use super::ids::{TcpId, UdpId};
 use crate::tcp::State;
 
 /// A line of the listing.
@@ -24,6 +24,22 @@ pub struct Line {
     pub unread: usize,
     /// Written and not acknowledged.
     pub unacknowledged: usize,
+}
+
+/// A line of the listing of UDP sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UdpLine {
+    /// The socket.
+    pub id: UdpId,
+    /// Where it is bound.
+    pub local: SocketAddr,
+    /// Whom it is connected to.
+    pub peer: Option<SocketAddr>,
+    /// Bytes received and not read.
+    pub unread: usize,
+    /// Datagrams not sent.
+    pub unsent: usize,
 }
 
 /// Entries and bytes of the tables.
@@ -85,6 +101,17 @@ impl Stack {
         let waits = self.tcp.waits.iter();
         let waits = waits.map(move |remains| bare(&remains.tuple, State::TimeWait));
         listeners.chain(sockets).chain(embryos).chain(waits)
+    }
+
+    /// The UDP sockets, as `netstat` lists them.
+    pub fn udp_listing(&self) -> impl Iterator<Item = UdpLine> {
+        self.udp.sockets.iter().map(|(index, socket)| UdpLine {
+            id: UdpId { index, generation: self.udp.sockets.generation(index) },
+            local: socket.local,
+            peer: socket.peer,
+            unread: socket.received_bytes,
+            unsent: socket.to_send.len(),
+        })
     }
 
     /// Entries and bytes of the tables. O(1).

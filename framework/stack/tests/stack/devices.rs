@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use fyke_clock::Instant;
 use fyke_stack::tcp::CloseReason;
+use fyke_stack::wire::pcapng::{Block, Reader, Sink};
 use fyke_stack::{
     Capture, Direction, DropReason, Event, ForwardDecision, ListenOptions, Medium, Offload,
-    RxChecksum, RxMeta, Segmenter, StackConfig, TxChecksum, TxFrame, TxSink,
+    PcapngCapture, RxChecksum, RxMeta, Segmenter, StackConfig, TxChecksum, TxFrame, TxSink,
 };
 
 use crate::frames::{Frame, parse};
@@ -158,7 +159,7 @@ impl Capture for Record {
         self.0.lock().unwrap().push(format!("{direction:?} {length}"));
     }
 
-    fn remark(&mut self, _: Instant, direction: Direction, text: &str) {
+    fn remark(&mut self, _: Instant, direction: Direction, text: &'static str) {
         self.0.lock().unwrap().push(format!("{direction:?} {text}"));
     }
 }
@@ -173,6 +174,62 @@ fn a_capture_sees_every_frame_and_why_one_was_dropped() {
     world.server.transmit(world.now);
     let seen = record.0.lock().unwrap().clone();
     assert_eq!(seen, ["In 40", "In no TCP socket", "Out 40"]);
+}
+
+/// A sink that can be looked into while the stack has it.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Sink for Shared {
+    type Error = std::convert::Infallible;
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Self::Error> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_capture_can_be_opened_by_others() {
+    let mut world = World::new();
+    let shared = Shared::default();
+    let capture = PcapngCapture::new(shared.clone(), Medium::RawIp, 0).unwrap();
+    world.server.stack.set_capture(Some(Box::new(capture)));
+    world.established(&at(SERVER, 80));
+    world.server.stack.input(world.now, Bytes::from_static(b"garbage"), RxMeta::default());
+    world.server.stack.input(world.now, Bytes::from_static(b"the last is held"), RxMeta::default());
+    let bytes = shared.0.lock().unwrap().clone();
+    let packets: Vec<_> = Reader::new(&bytes)
+        .filter_map(|block| match block.unwrap() {
+            Block::Packet(packet) => Some(packet),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(packets.len(), 4, "SYN, SYN-ACK, ACK and garbage");
+    assert_eq!(packets[0].bytes.len(), world.client.sent[0].len());
+    let comments: Vec<_> = packets[3].comments.iter().map(|c| c.to_string()).collect();
+    assert_eq!(comments, ["malformed"]);
+}
+
+#[test]
+fn a_flood_of_refusals_leaves_half_of_the_budget_to_connections() {
+    let mut world = World::new();
+    let (client, _) = world.established(&at(SERVER, 80));
+    for port in 1..=500 {
+        let stray = Frame::syn(&at(SERVER, port), &at(CLIENT, 9), 1).bytes();
+        world.client.stack.input(world.now, stray, RxMeta::default());
+    }
+    world.client.stack.write(world.now, client, vec![1; 14_000].into()).unwrap();
+    let mut frames: Vec<Bytes> = Vec::new();
+    world.client.stack.poll_transmit(world.now, &mut frames, 16);
+    let data = frames.iter().filter(|frame| !parse(frame).payload.is_empty()).count();
+    assert_eq!((data, frames.len()), (8, 16));
+}
+
+#[test]
+fn a_stack_may_move_to_another_thread() {
+    fn assert_send<T: Send>() {}
+    assert_send::<fyke_stack::Stack>();
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! Garbage never panics, never grows anything, and never silences a host.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use fyke_stack::tcp::Flags;
 use fyke_stack::wire::tcp::{SackBlocks, TcpOption};
-use fyke_stack::{ConnectOptions, Event, Medium, RxChecksum, RxMeta, StackConfig};
+use fyke_stack::{ConnectOptions, Event, Medium, RxChecksum, RxMeta, StackConfig, UdpOptions};
 use proptest::prelude::*;
+
+use crate::ethernet::{MAC_CLIENT, MAC_SERVER};
 
 use crate::frames::Frame;
 use crate::world::{CLIENT, CLIENT6, SERVER, SERVER6, World, addr, at};
@@ -75,7 +79,7 @@ fn a_million_mutations_of_valid_frames_do_no_harm() {
         let gso_size = if round % 16 == 0 { random.next() as u16 } else { 0 };
         world.server.stack.input(world.now, frame, RxMeta { checksum, gso_size });
         if round % 64 == 0 {
-            world.now += std::time::Duration::from_millis(random.next() % 300);
+            world.now += Duration::from_millis(random.next() % 300);
             world.server.stack.handle_timeout(world.now);
             let sent = world.server.transmit(world.now);
             // What it says itself comes back in pieces, so that mutations hit real numbers.
@@ -98,6 +102,74 @@ fn a_million_mutations_of_valid_frames_do_no_harm() {
     let client = world.connect(&at(SERVER, 80));
     world.settle();
     assert_eq!(world.client.take_events(), [Event::Connected(client)]);
+}
+
+/// Everything two hosts say to each other on Ethernet: ARP, discovery, groups, UDP in pieces, TCP.
+fn conversation() -> (World, Vec<Bytes>) {
+    let mut configs = [MAC_CLIENT, MAC_SERVER].map(crate::ethernet::config);
+    configs.iter_mut().for_each(|config| {
+        config.duplicate_address_probes = 1;
+        config.slaac = true;
+    });
+    let [client, server] = configs;
+    let mut world = World::with(client, server);
+    world.advance(Duration::from_secs(5));
+    let one = world.client.stack.udp_bind(addr("[::]:5000"), UdpOptions::default()).unwrap();
+    world.server.stack.udp_bind(addr("[::]:5000"), UdpOptions::default()).unwrap();
+    for group in ["239.1.2.3", "ff05::5"] {
+        world.client.stack.udp_join(world.now, one, group.parse().unwrap()).unwrap();
+    }
+    world.advance(Duration::from_secs(2));
+    for (server, client) in [(SERVER, CLIENT), (SERVER6, CLIENT6)] {
+        for port in [5000, 5001] {
+            let to = Some(addr(&at(server, port)));
+            world.client.stack.udp_send(world.now, one, to, vec![1; 4000].into()).unwrap();
+            world.client.stack.udp_send(world.now, one, to, vec![1; 40].into()).unwrap();
+        }
+        world.settle();
+        world.client.take_events();
+        let (id, _) = world.established(&at(server, 80));
+        world.client.stack.write(world.now, id, vec![2; 5000].into()).unwrap();
+        world.settle();
+        world.client.stack.close(world.now, id).unwrap();
+        world.advance(Duration::from_secs(1));
+        assert!(!client.is_empty());
+    }
+    let mut samples = world.client.sent.clone();
+    // What the server sent, too: as if its answers came back to it from somewhere else.
+    samples.extend(world.server.sent.iter().map(|frame| {
+        let mut turned = frame.to_vec();
+        turned[..6].copy_from_slice(&MAC_SERVER.octets());
+        turned[6..12].copy_from_slice(&MAC_CLIENT.octets());
+        Bytes::from(turned)
+    }));
+    (world, samples)
+}
+
+#[test]
+fn mutations_of_everything_on_a_link_do_no_harm() {
+    let (mut world, samples) = conversation();
+    assert!(samples.len() > 40, "{}", samples.len());
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    for round in 0..1_u32 << 18 {
+        let sample = samples[random.below(samples.len())].clone();
+        let frame = mutate(&mut random, &sample);
+        let checksum = if round % 4 == 0 { RxChecksum::None } else { RxChecksum::Valid };
+        let gso_size = if round % 16 == 0 { random.next() as u16 } else { 0 };
+        world.server.stack.input(world.now, frame, RxMeta { checksum, gso_size });
+        if round % 64 == 0 {
+            world.now += Duration::from_millis(random.next() % 500);
+            world.server.stack.handle_timeout(world.now);
+            let next = world.server.stack.poll_timeout();
+            assert!(next.is_none_or(|next| next > world.now), "a timer spins");
+            world.server.transmit(world.now);
+            world.server.take_events();
+        }
+    }
+    let usage = world.server.stack.usage();
+    assert!(usage.reassembly.1 <= 4 << 20 && usage.outbox <= 1024, "{usage:?}");
+    assert!(world.server.stack.neighbors().count() <= 1536);
+    assert!(world.server.stack.addresses().count() <= 64);
 }
 
 proptest! {

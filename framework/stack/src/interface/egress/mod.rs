@@ -18,5 +18,5 @@ mod udp;
 pub(crate) use icmp::ErrorKind;
 pub(crate) use ip::Outgoing;
 pub(crate) use queue::{Datagram, Queued, Waiting};
-pub(crate) use segment::Reply;
+pub(crate) use segment::{Look, Reply};
 pub(crate) use turn::Dirty;

@@ -18,6 +18,12 @@ use crate::wire::{ChecksumIntent, Emit, IpProtocol, PseudoHeader};
 pub(crate) struct Reply {
     pub(crate) tuple: FourTuple,
     pub(crate) segment: Segment,
+    pub(crate) look: Look,
+}
+
+/// What of an IP header is a socket's to choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
     pub(crate) hop_limit: u8,
     pub(crate) traffic_class: u8,
 }
@@ -116,7 +122,7 @@ impl Net {
         if reply.segment.flags.contains(Flags::RST) {
             self.counters.resets_out += 1;
         }
-        let Reply { tuple, segment, hop_limit, traffic_class } = reply;
+        let Reply { tuple, segment, look: Look { hop_limit, traffic_class } } = reply;
         let (hop_limit, traffic_class, tuple) = (*hop_limit, *traffic_class, *tuple);
         let mut to = SegmentOut { net: self, out, now, tuple, hop_limit, traffic_class, left: 1 };
         to.emit(segment, &[&segment.payload]);

@@ -41,6 +41,9 @@ impl TxSink for Budget<'_> {
 
 /// Packets taken from the loopback before the device has its turn again.
 const LOOPBACK_PER_TURN: usize = 64;
+/// Packets taken from the loopback in one call, so that two sockets of ours that talk to each other
+/// give it back.
+const LOOPBACK_PER_CALL: usize = 1 << 16;
 
 impl Stack {
     /// Sends what there is to send, up to `budget` frames; says how many were sent.
@@ -51,14 +54,14 @@ impl Stack {
         budget: usize,
     ) -> usize {
         let mut out = Budget { out, left: Cell::new(budget) };
-        // Each round of the loopback takes from the same budget, so two sockets of ours that talk
-        // to each other cannot keep the loop here.
-        let mut rounds = budget;
+        let mut rounds = budget.min(LOOPBACK_PER_CALL);
         loop {
-            self.transmit_outbox(now, &mut out);
+            // Answers to a flood may take half of the budget while connections wait.
+            let share = if self.dirty.is_empty() { 0 } else { out.left.get() / 2 };
+            self.transmit_outbox(now, &mut out, share);
             self.transmit_dirty(now, &mut out);
-            // Fragments, and what waited for a neighbour.
-            self.transmit_outbox(now, &mut out);
+            // The rest, fragments, and what waited for a neighbour.
+            self.transmit_outbox(now, &mut out, 0);
             if self.net.loopback.is_empty() || rounds == 0 {
                 break;
             }
@@ -67,8 +70,10 @@ impl Stack {
         budget - out.left.get()
     }
 
-    fn transmit_outbox(&mut self, now: Instant, out: &mut dyn TxSink) {
-        while out.ready()
+    /// Sends what the stack itself has to say, as long as more than `keep` of the budget is left.
+    fn transmit_outbox(&mut self, now: Instant, out: &mut Budget<'_>, keep: usize) {
+        while out.left.get() > keep
+            && out.ready()
             && let Some(queued) = self.net.outbox.pop_front()
         {
             self.net.send_queued(now, queued, out);

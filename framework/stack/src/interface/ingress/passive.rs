@@ -79,12 +79,9 @@ impl Stack {
         self.net.path_mtu(tuple.remote().ip()).saturating_sub(headers)
     }
 
-    fn listener_config(&self, id: Option<ListenerId>) -> (Arc<Config>, u8) {
+    fn config_of(&self, id: Option<ListenerId>) -> Arc<Config> {
         let listener = id.and_then(|id| self.tcp.listeners.get(id));
-        listener.map_or_else(
-            || (Arc::clone(&self.tcp.config), 0),
-            |listener| (Arc::clone(&listener.config), listener.options.traffic_class),
-        )
+        listener.map_or_else(|| Arc::clone(&self.tcp.config), |it| Arc::clone(&it.config))
     }
 
     fn handshake_of(&self, embryo: &Embryo, window: u16) -> Handshake {
@@ -94,11 +91,12 @@ impl Stack {
 
     fn send_syn_ack(&mut self, now: Instant, index: u32) {
         let Some(embryo) = self.tcp.embryos.at(index).copied() else { return };
-        let (config, traffic_class) = self.listener_config(self.tcp.listener_of(&embryo));
+        let id = self.tcp.listener_of(&embryo);
+        let (config, look) = (self.config_of(id), self.look_of(id));
         let handshake = self.handshake_of(&embryo, 0);
         let mss = self.path_mss(&embryo.tuple);
         let syn_ack = handshake.syn_ack(&config, mss, now);
-        self.reply(now, embryo.tuple, syn_ack, traffic_class);
+        self.reply(now, embryo.tuple, syn_ack, look);
     }
 
     /// Nothing is kept of the SYN: what is agreed travels in the SYN-ACK and comes back.
@@ -124,8 +122,7 @@ impl Stack {
         }
         self.tcp.cookie_sent = Some(now);
         self.net.counters.cookies_out += 1;
-        let (_, traffic_class) = self.listener_config(Some(id));
-        self.reply(now, *tuple, syn_ack, traffic_class);
+        self.reply(now, *tuple, syn_ack, self.look_of(Some(id)));
     }
 
     /// An acknowledgement to a listener: whether it was that of a cookie.
@@ -164,7 +161,7 @@ impl Stack {
         let flags = segment.flags;
         let first = embryo.irs() + 1;
         if flags.contains(Flags::RST) {
-            let (config, _) = self.listener_config(self.tcp.listener_of(&embryo));
+            let config = self.config_of(self.tcp.listener_of(&embryo));
             // Exactly the next number, as RFC 5961 has it, or it is somebody guessing, who gets a
             // challenge where RFC 793 would have given in.
             let within = segment.seq.is_within(first, first_window(&config));
@@ -198,7 +195,8 @@ impl Stack {
     /// first step).
     fn answer_unacceptable(&mut self, now: Instant, embryo: &Embryo) {
         self.net.drop_in(now, DropReason::SynReceivedUnacceptable);
-        let (config, traffic_class) = self.listener_config(self.tcp.listener_of(embryo));
+        let id = self.tcp.listener_of(embryo);
+        let (config, look) = (self.config_of(id), self.look_of(id));
         let handshake = self.handshake_of(embryo, 0);
         let mut answer = handshake.syn_ack(&config, self.path_mss(&embryo.tuple), now);
         let (timestamp, shift) = (answer.options.timestamp, answer.options.window_scale);
@@ -206,7 +204,7 @@ impl Stack {
         answer.seq = handshake.iss + 1;
         answer.flags = Flags::ACK;
         answer.options = Options { timestamp, ..Options::default() };
-        self.reply(now, embryo.tuple, answer, traffic_class);
+        self.reply(now, embryo.tuple, answer, look);
     }
 
     fn embryo_acknowledged(
@@ -222,7 +220,7 @@ impl Stack {
         }
         let old = handshake.timestamp.zip(segment.options.timestamp);
         let old = old.is_some_and(|(last, new)| new.value.wrapping_sub(last).cast_signed() < 0);
-        let (config, _) = self.listener_config(self.tcp.listener_of(embryo));
+        let config = self.config_of(self.tcp.listener_of(embryo));
         let first = embryo.irs() + 1;
         if old || !segment.seq.is_within(first, first_window(&config)) {
             return self.answer_unacceptable(now, embryo);

@@ -3,7 +3,7 @@
 use fyke_clock::Instant;
 
 use super::{Inbound, segment};
-use crate::interface::egress::{Queued, Reply};
+use crate::interface::egress::{Look, Queued, Reply};
 use crate::interface::listener::ForwardRequest;
 use crate::interface::tcp_table::Place;
 use crate::interface::time_wait::Verdict;
@@ -70,7 +70,8 @@ impl Stack {
             Verdict::Acknowledge => {}
         }
         let segment = remains.acknowledgement(tcp::Handshake::timestamp_clock(now, 0));
-        self.reply(now, *tuple, segment, remains.traffic_class);
+        let look = Look { traffic_class: remains.traffic_class, ..self.look_of(None) };
+        self.reply(now, *tuple, segment, look);
     }
 
     /// A segment that belongs to no connection: to a listener, or to nobody. `last` is the last
@@ -113,12 +114,13 @@ impl Stack {
     /// What a listener leaves unanswered by the habits of its system.
     fn ignores(&self, id: ListenerId, segment: &Segment) -> bool {
         let flags = segment.flags;
+        let freebsd = self.net.config.personality == Personality::FreeBsd;
         let config = self.tcp.listeners.get(id).map(|listener| &listener.config);
-        let syn_fin = flags.contains(Flags::SYN | Flags::FIN)
-            && config.is_none_or(|config| config.drop_syn_fin);
+        let drops = config.is_none_or(|config| config.drop_syn_fin);
+        // Linux never opens anything for the two together, FreeBSD unless it is told not to.
+        let syn_fin = flags.contains(Flags::SYN | Flags::FIN) && (drops || !freebsd);
         // RFC 9293, section 3.10.7.2, wants a reset; FreeBSD says nothing.
-        let syn_ack = flags.contains(Flags::SYN | Flags::ACK)
-            && self.net.config.personality == Personality::FreeBsd;
+        let syn_ack = flags.contains(Flags::SYN | Flags::ACK) && freebsd;
         syn_fin || syn_ack
     }
 
@@ -128,21 +130,27 @@ impl Stack {
         if self.net.config.reset_unknown
             && let Some(reset) = tcp::reset_for(segment)
         {
-            self.reply(now, *tuple, reset, 0);
+            // What comes from a listening port looks like the listener's other packets.
+            let look = self.look_of(self.tcp.listeners.lookup(tuple.local()));
+            self.reply(now, *tuple, reset, look);
         }
     }
 
+    /// How the packets of a listener look, or those of nobody.
+    pub(super) fn look_of(&self, listener: Option<ListenerId>) -> Look {
+        let listener = listener.and_then(|id| self.tcp.listeners.get(id));
+        listener.map_or(
+            Look { hop_limit: self.net.config.hop_limit, traffic_class: 0 },
+            |listener| Look {
+                hop_limit: listener.hop_limit,
+                traffic_class: listener.options.traffic_class,
+            },
+        )
+    }
+
     /// Queues a segment of the stack's own.
-    pub(crate) fn reply(
-        &mut self,
-        now: Instant,
-        tuple: FourTuple,
-        segment: Segment,
-        traffic_class: u8,
-    ) {
-        let hop_limit = self.net.config.hop_limit;
-        let reply = Reply { tuple, segment, hop_limit, traffic_class };
-        self.net.enqueue(now, Queued::Segment(reply));
+    pub(super) fn reply(&mut self, now: Instant, tuple: FourTuple, segment: Segment, look: Look) {
+        self.net.enqueue(now, Queued::Segment(Reply { tuple, segment, look }));
     }
 
     /// A timer has expired.

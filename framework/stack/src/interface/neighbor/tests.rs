@@ -22,11 +22,11 @@ fn packets_wait_and_leave_in_order() {
     let (lookup, effects) = table.lookup(at(0), host(1));
     let Lookup::Unknown(slot) = lookup else { panic!("{lookup:?}") };
     assert_eq!(effects.ask, Some(Ask { address: host(1), mac: None }));
-    assert_eq!([0, 1, 2, 3].map(|n| table.park(slot, n)), [None, None, None, Some(3)]);
+    assert_eq!([0, 1, 2, 3].map(|n| table.park(slot, n)), [None, None, None, Some(0)]);
     let (again, effects) = table.lookup(at(10), host(1));
     assert_eq!((again, effects.ask), (Lookup::Unknown(slot), None), "one request a second");
     let effects = table.answered(at(20), host(1), MAC);
-    assert_eq!(effects.ready, Some((MAC, [0, 1, 2].to_vec())));
+    assert_eq!(effects.ready, Some((MAC, [1, 2, 3].to_vec())));
     assert_eq!(table.lookup(at(30), host(1)).0, Lookup::Known(MAC));
 }
 
