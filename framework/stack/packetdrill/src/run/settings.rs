@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(bsd.set("net.inet.tcp.udp_tunneling_port", "9811"), skip);
         assert_eq!(bsd.set("net.inet.tcp.udp_tunneling_port", "0"), Effect::Done);
         assert!(!bsd.unknown);
-        assert_eq!(bsd.set("net.inet.tcp.icmp_may_rst", "0"), Effect::Done);
+        assert_eq!(bsd.set("net.inet.tcp.pmtud_blackhole_mss", "9"), Effect::Done);
         assert!(bsd.unknown);
         for (name, value) in
             [("net.inet.tcp.nothing", "1"), ("net.inet.tcp.keepcnt", "x"), ("x", "1")]
