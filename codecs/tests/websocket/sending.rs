@@ -52,6 +52,23 @@ fn a_client_masks_with_the_keys_it_is_given() {
 }
 
 #[test]
+fn what_a_client_alone_has_is_masked_where_it_lies() {
+    let mut codec = MessageCodec::client(Limits::new(), || KEY);
+    let mut read = ByteBuf::from(b"front, content, behind");
+    let (front, content) = (read.split_to(7), read.split_to(7));
+    let address = content.as_ptr();
+    let mut dst = ByteBuf::new();
+    let rest = codec.encode_gather(Message::binary(content), &mut dst, 3).expect("good");
+    let rest = rest.expect("longer than is copied");
+    assert_eq!(dst, b"\x82\x87\x37\xfa\x21\x3d"[..]);
+    assert_eq!(rest.as_ptr(), address);
+    let plain: Vec<u8> =
+        rest.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+    assert_eq!(plain, b"content");
+    assert_eq!((front, read), (ByteBuf::from(b"front, "), ByteBuf::from(b", behind")));
+}
+
+#[test]
 fn what_cannot_be_sent() {
     let long = || vec![0; 126];
     for (name, messages) in [
