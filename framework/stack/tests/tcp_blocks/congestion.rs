@@ -228,7 +228,8 @@ fn undo_restores() {
         // And it grows on as if nothing had been.
         (twin.cc, twin.now, twin.acked) = (before, flow.now, flow.acked);
         for _ in 0..30 {
-            (flow.round(), twin.round());
+            flow.round();
+            twin.round();
             assert_eq!(flow.cc.window(), twin.cc.window(), "{algorithm:?}");
         }
         flow.cc.undo();

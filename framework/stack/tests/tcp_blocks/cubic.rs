@@ -113,7 +113,8 @@ fn pauses_do_not_count() {
     paused.now += Duration::from_secs(40);
     paused.cc.after_idle(paused.now, Duration::ZERO, ms(200));
     for round in 0..20 {
-        (used.round(), paused.round());
+        used.round();
+        paused.round();
         assert_eq!(used.cc.window(), paused.cc.window(), "round {round}");
     }
 }

@@ -151,7 +151,8 @@ fn samples_follow_karn() {
 /// RFC 6675, section 4, IsLost: three ranges above, or more than two segments' bytes.
 #[test]
 fn counting_losses_with_sack() {
-    let table: [(&[(u32, u32)], &[u32]); 6] = [
+    type Row = (&'static [(u32, u32)], &'static [u32]);
+    let table: [Row; 6] = [
         (&[(1, 2)], &[]),
         (&[(1, 3)], &[]),
         (&[(1, 4)], &[0]),
@@ -390,15 +391,13 @@ fn losses_are_found_in_linear_work() {
         (0..4_000).for_each(|n| rig.send(n / 10, 1));
         let segments = 4_000;
         // From the far end to the front, every second segment, one block an ACK.
-        let mut now = 1_000;
-        for segment in (1..segments).rev().step_by(2) {
+        for (now, segment) in (1_000..).zip((1..segments).rev().step_by(2)) {
             rig.ack_unchecked(now, 0, segment);
             rig.board.detect_losses(at_ms(now), &rig.rtt);
             if rig.board.lost() > 0 && !rig.board.in_recovery() {
                 rig.board.enter_recovery();
             }
             rig.resend(now, 1);
-            now += 1;
         }
         assert!(rig.board.check());
         let per_segment = rig.board.steps() / u64::from(segments);

@@ -89,11 +89,12 @@ impl Model {
                 sacked += 1;
                 let first = at == self.una || self.bytes[at - 1].state != State::Sacked;
                 ranges += u32::from(first);
-            } else if ranges >= self.dup_thresh || sacked > (self.dup_thresh - 1) * MSS {
-                if self.bytes[at].state == State::InFlight {
-                    self.bytes[at].state = State::Lost;
-                    lost += 1;
-                }
+                continue;
+            }
+            let enough = ranges >= self.dup_thresh || sacked > (self.dup_thresh - 1) * MSS;
+            if enough && self.bytes[at].state == State::InFlight {
+                self.bytes[at].state = State::Lost;
+                lost += 1;
             }
         }
         lost

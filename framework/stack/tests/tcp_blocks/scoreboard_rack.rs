@@ -219,9 +219,7 @@ fn answers_to_a_probe() {
         rig.board.on_probe_sent(probe);
         assert_eq!(rig.board.probe_timeout(&rig.rtt), None, "one probe at a time");
         for (step, &(una, blocks, expected)) in answers.iter().enumerate() {
-            if una > 5 {
-                rig.send(450, 1);
-            } else if rig.board.outstanding() == 0 {
+            if una > 5 || rig.board.outstanding() == 0 {
                 rig.send(450, 1);
             }
             assert_eq!(rig.ack(500 + step as u64, una, blocks).probe, expected, "{name}, {step}");

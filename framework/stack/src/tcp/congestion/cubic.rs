@@ -123,7 +123,7 @@ impl Cubic {
     fn estimate_reno(&mut self, window: u32, mss: u32, acked: u32) {
         let (times, over) =
             if self.estimate >> PART_BITS < u64::from(self.prior) { (9, 17) } else { (1, 1) };
-        let growth = u128::from(acked.min(window)) * u128::from(mss) * times << PART_BITS;
+        let growth = (u128::from(acked.min(window)) * u128::from(mss) * times) << PART_BITS;
         let growth = growth / (u128::from(window.max(1)) * over);
         self.estimate = self.estimate.saturating_add(u64::try_from(growth).unwrap_or(u64::MAX));
     }
@@ -131,7 +131,7 @@ impl Cubic {
 
 /// K for a gap of `bytes`, equation 2: the cube root of gap / C.
 fn time_to_grow(bytes: u32, mss: u32) -> u32 {
-    let cube = (u128::from(bytes) * 5 << (3 * TIME_BITS)) / (u128::from(mss.max(1)) * 2);
+    let cube = ((u128::from(bytes) * 5) << (3 * TIME_BITS)) / (u128::from(mss.max(1)) * 2);
     cube_root(cube)
 }
 

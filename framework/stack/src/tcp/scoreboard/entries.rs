@@ -120,6 +120,10 @@ impl Entries {
     /// The first entry that ends after `seq`.
     pub(super) fn find(&self, seq: SeqNum) -> Place {
         let before = |entry: &Entry| entry.end.is_at_most(seq);
+        // Without losses every look-up is for the first.
+        if self.front().is_none_or(|entry| !before(entry)) {
+            return self.first();
+        }
         let block = match self.blocks.front().and_then(VecDeque::back) {
             // Most look-ups are near the front.
             Some(last) if !before(last) => 0,

@@ -12,9 +12,6 @@ use crate::tcp::rtt::RttEstimator;
 /// Recoveries during which a widened reordering window stays wide.
 const REO_WND_PERSIST: u8 = 16;
 
-/// The reordering window is min RTT / 4 times this at most; SRTT bounds it too.
-const REO_WND_MULT_MAX: u8 = 255;
-
 /// Entries within the reordering window that are looked at for the exact end of the timer.
 const TIMER_STEPS_MAX: usize = 16;
 
@@ -88,7 +85,7 @@ impl Rack {
         }
         if duplicate && self.dsack_round.is_none() {
             self.dsack_round = Some(nxt);
-            self.reo_wnd_mult = self.reo_wnd_mult.saturating_add(1).min(REO_WND_MULT_MAX);
+            self.reo_wnd_mult = self.reo_wnd_mult.saturating_add(1);
             self.reo_wnd_persist = REO_WND_PERSIST;
         } else if recovered {
             self.reo_wnd_persist = self.reo_wnd_persist.saturating_sub(1);
