@@ -5,12 +5,12 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fyke_buffer::ByteBuf;
+use fyke_buffer::{ByteBuf, CompositeBuf};
 
 use crate::address::Address;
 
 /// What leaves a stream channel's pipeline. A clone of `Bytes` or of a file's piece is cheap; one of
-/// `Buf` copies the bytes.
+/// `Buf` copies the bytes, also inside a rope.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outgoing {
@@ -18,6 +18,8 @@ pub enum Outgoing {
     Buf(ByteBuf),
     /// Shared bytes, sent without a copy.
     Bytes(Bytes),
+    /// Several buffers as one message, sent by one gathering write without being copied together.
+    Composite(Box<CompositeBuf>),
     /// A piece of a file, sent by the kernel where the transport can.
     File(FileRegion),
 }
@@ -29,6 +31,7 @@ impl Outgoing {
         match self {
             Self::Buf(buf) => buf.readable() as u64,
             Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Composite(rope) => rope.len() as u64,
             Self::File(region) => region.len(),
         }
     }
@@ -58,6 +61,12 @@ impl From<ByteBuf> for Outgoing {
 impl From<Bytes> for Outgoing {
     fn from(bytes: Bytes) -> Self {
         Self::Bytes(bytes)
+    }
+}
+
+impl From<CompositeBuf> for Outgoing {
+    fn from(rope: CompositeBuf) -> Self {
+        Self::Composite(Box::new(rope))
     }
 }
 

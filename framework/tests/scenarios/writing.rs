@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use fyke::buffer::CompositeBuf;
 use fyke::prelude::*;
 use fyke::{Bytes, FileSource};
 
@@ -26,6 +27,13 @@ fn messages(world: &World) -> (Vec<Outgoing>, Vec<u8>) {
             }
             0 => messages.push(Outgoing::Buf(ByteBuf::copy_from_slice(&bytes))),
             1 => messages.push(Outgoing::Bytes(Bytes::copy_from_slice(&bytes))),
+            2 => {
+                let mut rope = CompositeBuf::new();
+                let (front, back) = bytes.split_at(length / 3);
+                rope.push(ByteBuf::copy_from_slice(front));
+                rope.push(Bytes::copy_from_slice(back));
+                messages.push(rope.into());
+            }
             _ => messages.push(bytes.clone().into()),
         }
         all.extend(bytes);

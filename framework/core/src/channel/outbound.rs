@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use bytes::Bytes;
-use fyke_buffer::{ByteBuf, Pool};
+use fyke_buffer::{ByteBuf, Pool, Segment};
 
 use crate::error::Error;
 use crate::outgoing::{FileRegion, Outgoing};
@@ -81,19 +81,15 @@ impl Outbound {
     pub(crate) fn push(&mut self, message: Outgoing, promise: Promise) {
         match message {
             _ if message.is_empty() => {}
-            Outgoing::Buf(buf) => {
-                let n = buf.readable();
-                if n <= COALESCE_BYTES_MAX && self.tail.writable() >= n {
-                    self.tail.write_slice(buf.as_slice());
-                } else {
-                    self.seal();
-                    self.tail = buf;
+            Outgoing::Buf(buf) => self.push_buf(buf),
+            Outgoing::Bytes(bytes) => self.push_bytes(bytes),
+            Outgoing::Composite(mut rope) => {
+                while let Some(segment) = rope.pop_front() {
+                    match segment {
+                        Segment::Buf(buf) => self.push_buf(buf),
+                        other => self.push_bytes(other.into_bytes()),
+                    }
                 }
-            }
-            Outgoing::Bytes(bytes) => {
-                self.seal();
-                self.in_chunks += bytes.len() as u64;
-                self.chunks.push_back(Chunk::Bytes(bytes));
             }
             Outgoing::File(region) => {
                 self.seal();
@@ -103,6 +99,22 @@ impl Outbound {
             }
         }
         self.push_promise(promise);
+    }
+
+    fn push_buf(&mut self, buf: ByteBuf) {
+        let n = buf.readable();
+        if n <= COALESCE_BYTES_MAX && self.tail.writable() >= n {
+            self.tail.write_slice(buf.as_slice());
+        } else {
+            self.seal();
+            self.tail = buf;
+        }
+    }
+
+    fn push_bytes(&mut self, bytes: Bytes) {
+        self.seal();
+        self.in_chunks += bytes.len() as u64;
+        self.chunks.push_back(Chunk::Bytes(bytes));
     }
 
     /// Appends a promise, to be kept when all that is queued now has gone.

@@ -85,6 +85,7 @@ impl LogMessage for Outgoing {
         match self {
             Self::Buf(buf) => buf.fmt_log(f, style),
             Self::Bytes(bytes) => bytes.fmt_log(f, style),
+            Self::Composite(rope) => rope.to_vec().as_slice().fmt_log(f, style),
             Self::File(region) => {
                 write!(f, "{}B of a file, from offset {}", region.len(), region.offset())
             }
