@@ -260,6 +260,11 @@ impl End {
         assert!(self.connection.check(), "the connection contradicts itself");
         assert!(info.sacked + info.lost + info.resent <= info.unacknowledged);
         assert!(info.congestion_window >= 1 || info.phase == Phase::Recovery);
+        let waits = info.unsent > 0 || info.unacknowledged > 0;
+        if waits && info.state.may_transmit() {
+            // What is to be sent, or to be acknowledged, has a timer: nothing else may ever happen.
+            assert!(self.connection.next_deadline().is_some(), "nothing will move it: {info:?}");
+        }
         if let Some(deadline) = self.connection.next_deadline() {
             assert!(deadline > now, "a deadline at {deadline}, which is no later than now");
             assert!(info.state != State::Closed, "a closed connection waits for {deadline}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fyke_clock::Instant;
-use fyke_stack::tcp::{Ecn, Segment};
+use fyke_stack::tcp::{Ecn, Flags, Segment};
 
 use crate::rng::Rng;
 
@@ -30,6 +30,8 @@ pub struct LinkConfig {
     pub corrupt: f64,
     /// Packets are marked, not dropped, when so much waits.
     pub mark_bytes: u64,
+    /// From some time on larger segments do not pass.
+    pub narrow: Option<Narrow>,
 }
 
 impl LinkConfig {
@@ -47,8 +49,19 @@ impl LinkConfig {
             late: Duration::ZERO,
             corrupt: 0.0,
             mark_bytes: u64::MAX,
+            narrow: None,
         }
     }
+}
+
+/// A route that changed to one that carries less.
+#[derive(Debug, Clone, Copy)]
+pub struct Narrow {
+    pub from: Instant,
+    /// The MTU less the fixed headers of IP and TCP.
+    pub mss: u16,
+    /// Whether the router says so, or is a black hole.
+    pub tells: bool,
 }
 
 #[derive(Debug)]
@@ -64,6 +77,17 @@ pub struct Link {
 impl Link {
     pub fn new(config: LinkConfig) -> Self {
         Self { config, free_at: Instant::ZERO, bursting: false, dropped: 0, carried: 0 }
+    }
+
+    /// What a router in between says when the packet is too large for what follows.
+    pub fn refuses(&self, now: Instant, segment: &Segment) -> Option<Narrow> {
+        let narrow = self.config.narrow.filter(|narrow| narrow.from <= now)?;
+        let options = if segment.options.timestamp.is_some() { 12 } else { 0 };
+        let blocks = segment.options.sack.as_slice().len();
+        let sack = if blocks == 0 { 0 } else { 4 + 8 * blocks };
+        let syn = segment.flags.contains(Flags::SYN);
+        let large = segment.payload.len() + options + sack > usize::from(narrow.mss);
+        (large && !syn).then_some(narrow)
     }
 
     /// When a packet arrives: never, once or twice.

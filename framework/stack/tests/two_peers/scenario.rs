@@ -10,7 +10,7 @@ use fyke_stack::tcp::{
 };
 
 use crate::end::{End, Program};
-use crate::link::{Link, LinkConfig};
+use crate::link::{Link, LinkConfig, Narrow};
 use crate::rng::Rng;
 use crate::world::{HOURS, Sent, World};
 
@@ -28,8 +28,13 @@ pub struct Scenario {
 impl Scenario {
     pub fn of_seed(seed: u64) -> Self {
         let rng = &mut Rng::new(seed);
-        let links = [link(rng), link(rng)];
+        let mut links = [link(rng), link(rng)];
         let path_mss = rng.pick(&[1460, 1440, 536, 1460, 8960]);
+        let narrow = rng.chance(0.15).then(|| Narrow {
+            from: Instant::from_nanos(1_000_000_000 + rng.magnitude(1_000_000..=2_000_000_000)),
+            mss: rng.within(60..=1500) as u16,
+            tells: rng.chance(0.7),
+        });
         // A world takes as long as its slowest direction: little data over bad links.
         let bad = links.iter().any(|link| link.loss > 0.1 || link.burst_goes_on > 0.5);
         let most = if bad { 60_000 } else { 600_000 };
@@ -40,9 +45,18 @@ impl Scenario {
         if rng.chance(0.05) {
             programs[0].abort_at = Some(rng.below(programs[1].total.max(1)).max(1));
         }
+        links[rng.below(2) as usize].narrow = narrow;
+        let mut configs = [config(rng), config(rng)];
+        for config in &mut configs {
+            if narrow.is_some_and(|narrow| !narrow.tells) {
+                // Nobody says why: the connection has to find out.
+                config.black_hole_timeouts = 2;
+                config.black_hole_mss = 60;
+            }
+        }
         Self {
             seed,
-            configs: [config(rng), config(rng)],
+            configs,
             links,
             programs,
             isses: [iss(rng), iss(rng)],

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use fyke_clock::Instant;
-use fyke_stack::tcp::{Flags, Payload, Segment, SegmentSink, SeqNum, State, reset_for};
+use fyke_stack::tcp::{
+    Flags, IcmpError, IcmpKind, Payload, Segment, SegmentSink, SeqNum, State, reset_for,
+};
 
 use crate::end::End;
 use crate::link::Link;
@@ -36,13 +38,19 @@ impl SegmentSink for Sent {
     }
 }
 
+/// What is under way.
+enum Packet {
+    Segment(Segment),
+    Error(IcmpError),
+}
+
 pub struct World {
     pub now: Instant,
     pub ends: [End; 2],
     pub links: [Link; 2],
     pub rng: Rng,
     pub mss_max: usize,
-    arrivals: BTreeMap<(Instant, u64), (usize, Segment)>,
+    arrivals: BTreeMap<(Instant, u64), (usize, Packet)>,
     count: u64,
     story: VecDeque<String>,
     pub tell: bool,
@@ -107,8 +115,14 @@ impl World {
         while let Some(entry) = self.arrivals.first_entry()
             && entry.key().0 <= self.now
         {
-            let (to, segment) = entry.remove();
-            self.deliver(to, &segment);
+            let (to, packet) = entry.remove();
+            match packet {
+                Packet::Segment(segment) => self.deliver(to, &segment),
+                Packet::Error(error) => {
+                    self.tell_of(to, "icmp", None);
+                    self.ends[to].connection.on_icmp(self.now, error);
+                }
+            }
         }
         for at in 0..2 {
             if self.ends[at].connection.next_deadline().is_some_and(|at| at <= self.now) {
@@ -162,9 +176,19 @@ impl World {
     }
 
     fn carry(&mut self, from: usize, mut segment: Segment) {
+        if let Some(narrow) = self.links[from].refuses(self.now, &segment) {
+            if narrow.tells {
+                let kind = IcmpKind::PacketTooBig { mss: narrow.mss };
+                let error = IcmpError { kind, seq: segment.seq };
+                self.count += 1;
+                let at = self.now + self.links[from].config.delay;
+                self.arrivals.insert((at, self.count), (from, Packet::Error(error)));
+            }
+            return;
+        }
         for at in self.links[from].carry(self.now, &mut segment, &mut self.rng) {
             self.count += 1;
-            self.arrivals.insert((at, self.count), (1 - from, segment.clone()));
+            self.arrivals.insert((at, self.count), (1 - from, Packet::Segment(segment.clone())));
         }
     }
 
@@ -255,5 +279,5 @@ fn cut(segment: &Segment) -> Vec<Segment> {
         .collect()
 }
 
-/// A long time for a world.
-pub const HOURS: Duration = Duration::from_secs(24 * 3600);
+/// A long time for a world: applications may write a few bytes and pause for seconds.
+pub const HOURS: Duration = Duration::from_secs(7 * 24 * 3600);

@@ -84,7 +84,7 @@ impl Connection {
         let enough =
             config.black_hole_timeouts > 0 && self.send.attempts >= config.black_hole_timeouts;
         let smaller = config.black_hole_mss.max(config.mss_min);
-        if enough && self.outstanding() >= self.plain_mss() && smaller < self.send.path_mss {
+        if enough && self.outstanding() > u32::from(smaller) && smaller < self.send.path_mss {
             self.set_path_mss(now, smaller);
         }
     }
