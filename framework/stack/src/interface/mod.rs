@@ -26,3 +26,11 @@ pub(crate) mod time_wait;
 pub(crate) mod timer;
 pub(crate) mod tuple;
 pub(crate) mod udp_table;
+
+/// Makes room for one more entry by a quarter of what is there: doubling would waste up to half of
+/// a table that is sized by the byte.
+fn grow<T>(entries: &mut alloc::vec::Vec<T>) {
+    if entries.len() == entries.capacity() {
+        entries.reserve_exact((entries.len() / 4).max(64));
+    }
+}

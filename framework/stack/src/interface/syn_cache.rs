@@ -11,6 +11,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::grow;
 use super::isn::{TICK_NANOS, Ticks};
 use super::tuple::FourTuple;
 use crate::tcp::{Handshake, SeqNum};
@@ -180,6 +181,7 @@ impl SynCache {
             return None;
         }
         let index = if self.free == NIL {
+            grow(&mut self.entries);
             self.entries.push(embryo);
             (self.entries.len() - 1) as u32
         } else {

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use fyke_clock::Instant;
 
+use super::grow;
 use super::tuple::FourTuple;
 use crate::tcp::{Flags, Options, Segment, SeqNum, Timestamp};
 
@@ -134,6 +135,7 @@ impl TimeWaits {
     pub(crate) fn insert(&mut self, remains: Remains, expires: Instant) -> u32 {
         let entry = Entry { remains, expires, next: NIL, previous: NIL, used: true };
         let index = if self.free == NIL {
+            grow(&mut self.entries);
             self.entries.push(entry);
             (self.entries.len() - 1) as u32
         } else {

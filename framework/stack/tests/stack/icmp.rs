@@ -9,7 +9,7 @@ use fyke_stack::wire::{
 };
 use fyke_stack::{DropReason, Event, RxMeta};
 
-use crate::frames::{ip, parse};
+use crate::frames::{Frame, ip, parse};
 use crate::world::{CLIENT, CLIENT6, SERVER, SERVER6, World, at};
 
 fn address(text: &str) -> IpAddr {
@@ -139,6 +139,23 @@ fn a_refused_connect_learns_it_from_icmp() {
         world.client.stack.abort(world.now, client).unwrap();
         world.client.transmit(world.now);
     }
+}
+
+#[test]
+fn an_error_about_a_syn_ack_frees_its_slot_when_it_quotes_it() {
+    let mut world = World::new();
+    world.listen(&at(SERVER, 80));
+    let syn = Frame::syn(&at(CLIENT, 5), &at(SERVER, 80), 1).bytes();
+    let syn_ack = answers(&mut world, syn).pop().unwrap();
+    let code = icmpv4::unreachable::HOST;
+    let error =
+        |quoted: &[u8]| v4("10.0.0.77", SERVER, icmpv4::Message::Unreachable { code }, quoted);
+    let mut forged = syn_ack[..28].to_vec();
+    forged[27] ^= 1;
+    assert!(answers(&mut world, error(&forged)).is_empty());
+    assert_eq!(world.server.stack.usage().embryos, 1);
+    assert!(answers(&mut world, error(&syn_ack[..28])).is_empty());
+    assert_eq!(world.server.stack.usage().embryos, 0);
 }
 
 #[test]

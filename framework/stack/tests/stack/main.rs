@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs, reason = "a test")]
 
+#[path = "../../fuzz/cases/host.rs"]
+mod case;
 mod connections;
+mod corpus;
 mod determinism;
 mod devices;
 mod discovery;

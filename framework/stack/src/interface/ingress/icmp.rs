@@ -150,7 +150,11 @@ impl Stack {
         let Some(seq) = quoted.tcp_seq().map(SeqNum::new) else { return false };
         let tuple =
             FourTuple::new((quoted.source, local).into(), (quoted.destination, remote).into());
-        let Some(Place::Connection(index)) = self.tcp.lookup(&tuple) else { return false };
+        let index = match self.tcp.lookup(&tuple) {
+            Some(Place::Connection(index)) => index,
+            Some(Place::Embryo(index)) => return self.embryo_error(index, seq, report),
+            _ => return false,
+        };
         let Some(socket) = self.tcp.sockets.at_mut(index) else { return false };
         let info = socket.connection.info();
         let flight = info.snd_nxt.saturating_distance_from(info.snd_una);
@@ -178,6 +182,20 @@ impl Stack {
         socket.connection.on_icmp(now, IcmpError { kind, seq });
         self.mark_dirty(index);
         self.settle(now, index);
+        true
+    }
+
+    /// An error about a SYN-ACK of the SYN cache. Who can quote its number has seen it: the slot is
+    /// better used by somebody else (Linux does so; FreeBSD goes on trying).
+    fn embryo_error(&mut self, index: u32, seq: SeqNum, report: Report) -> bool {
+        let Some(embryo) = self.tcp.embryos.at(index) else { return false };
+        if self.initial(&embryo.tuple, embryo.created()).iss != seq {
+            return false;
+        }
+        let patient = self.net.config.personality == Personality::FreeBsd;
+        if !patient && !matches!(report, Report::TooBig(_)) {
+            self.tcp.remove_embryo(index);
+        }
         true
     }
 

@@ -1,0 +1,137 @@
+//! One case of a whole host, for the fuzzer and for tests: frames, calls and time as the bytes say.
+//!
+//! Nothing may panic or grow beyond its limits, and no timer may spin.
+//!
+//! The input is a list of steps: a byte that says what, one that says how much, and for a frame as
+//! many bytes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fyke_clock::Instant;
+use fyke_stack::wire::MacAddress;
+use fyke_stack::{
+    ConnectOptions, Event, ListenOptions, Medium, RxChecksum, RxMeta, Seed, Stack, StackConfig,
+    TcpId, UdpOptions,
+};
+
+const MAC: MacAddress = MacAddress([2, 0, 0, 0, 0, 2]);
+
+/// A host and what an application would remember about it.
+struct Host {
+    stack: Stack,
+    now: Instant,
+    ids: Vec<TcpId>,
+}
+
+fn host(medium: Medium, slaac: bool) -> Host {
+    let mut config = StackConfig::new(medium);
+    config.slaac = slaac;
+    config.limits.syn_cache_entries_max = 8;
+    config.limits.connections_max = 16;
+    config.limits.time_wait_entries_max = 4;
+    config.limits.reassembly_bytes_max = 20_000;
+    config.limits.neighbors_max = 4;
+    config.limits.neighbors_pending_max = 4;
+    let now = Instant::from_nanos(1_000_000_000);
+    let mut stack = Stack::new(config, Seed::from(1), now);
+    for address in ["10.0.0.2/24", "2001:db8::2/64"] {
+        stack.add_address(now, address.parse().unwrap()).unwrap();
+    }
+    stack.listen("[::]:80".parse().unwrap(), ListenOptions::default()).unwrap();
+    let udp = stack.udp_bind("[::]:5000".parse().unwrap(), UdpOptions::default()).unwrap();
+    stack.udp_join(now, udp, "239.1.2.3".parse().unwrap()).unwrap();
+    Host { stack, now, ids: Vec::new() }
+}
+
+impl Host {
+    fn frame(&mut self, bytes: &[u8], trusted: bool) {
+        let checksum = if trusted { RxChecksum::Valid } else { RxChecksum::None };
+        let meta = RxMeta { checksum, ..RxMeta::default() };
+        self.stack.input(self.now, Bytes::copy_from_slice(bytes), meta);
+    }
+
+    fn pass(&mut self, millis: u64) {
+        self.now += Duration::from_millis(millis);
+        // A long step makes up for what happens every second meanwhile, but not for ever.
+        let due = |stack: &Stack| stack.poll_timeout().is_some_and(|next| next <= self.now);
+        for _ in 0..64 {
+            self.stack.handle_timeout(self.now);
+            if !due(&self.stack) {
+                return;
+            }
+        }
+        panic!("a timer spins");
+    }
+
+    fn speak(&mut self) {
+        let mut frames: Vec<Bytes> = Vec::new();
+        self.stack.poll_transmit(self.now, &mut frames, 64);
+        while let Some(event) = self.stack.poll_event() {
+            match event {
+                Event::Acceptable(listener) => {
+                    while let Some(id) = self.stack.accept(listener) {
+                        self.ids.push(id);
+                    }
+                }
+                Event::UdpReadable(id) => while self.stack.udp_receive(id).is_ok() {},
+                _ => {}
+            }
+        }
+    }
+
+    fn call(&mut self, what: u8, how: u8) {
+        let now = self.now;
+        if what == 0 {
+            let remote = (std::net::Ipv4Addr::new(10, 0, 0, how), 80).into();
+            if let Ok(id) = self.stack.connect(now, remote, ConnectOptions::default()) {
+                self.ids.push(id);
+            }
+            return;
+        }
+        let Some(id) = self.ids.get(usize::from(how) % self.ids.len().max(1)).copied() else {
+            return;
+        };
+        match what {
+            1 => drop(self.stack.write(now, id, vec![how; usize::from(how) * 50].into())),
+            2 => drop(self.stack.read(now, id, usize::from(how))),
+            3 => drop(self.stack.shutdown(now, id)),
+            4 => drop(self.stack.close(now, id)),
+            _ => drop(self.stack.abort(now, id)),
+        }
+    }
+
+    fn check(&self) {
+        let usage = self.stack.usage();
+        assert!(usage.embryos <= 8 && usage.connections <= 16 && usage.time_waits <= 4);
+        assert!(usage.reassembly.1 <= 20_000 && usage.outbox <= 1024, "{usage:?}");
+        assert!(self.stack.neighbors().count() <= 8);
+    }
+}
+
+/// Lets the bytes happen to a host on Ethernet and to one without a link.
+///
+/// # Panics
+/// When a property does not hold.
+pub(crate) fn check(input: &[u8]) {
+    let hosts = [host(Medium::Ethernet(MAC), true), host(Medium::RawIp, false)];
+    for mut host in hosts {
+        let mut rest = input;
+        while let [what, how, behind @ ..] = rest {
+            rest = behind;
+            match what % 8 {
+                kind @ 0..=3 => {
+                    let (frame, behind) = rest.split_at(rest.len().min(usize::from(*how)));
+                    rest = behind;
+                    host.frame(frame, kind != 0);
+                }
+                4 => host.pass(u64::from(*how) * u64::from(*how)),
+                5 => host.speak(),
+                _ => host.call(how % 6, how / 6),
+            }
+        }
+        host.speak();
+        host.pass(200_000);
+        host.check();
+    }
+}
