@@ -6,6 +6,7 @@
 #[path = "http/extras.rs"]
 mod extras;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -233,7 +234,10 @@ fn serve(flags: &Flags) -> Result<(), String> {
             http = http.duplex("compressor", compressor);
         }
         if access_log {
-            let log = AccessLog::with_sink(AccessFormat::Combined, |line| println!("{line}"));
+            let log = AccessLog::with_sink(AccessFormat::Combined, |line| {
+                // A closed standard output is no reason not to serve.
+                let _ = writeln!(std::io::stdout().lock(), "{line}");
+            });
             http = http.duplex("access-log", log);
         }
         if let Some(cors) = &cors {

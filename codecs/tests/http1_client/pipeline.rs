@@ -265,6 +265,25 @@ fn a_request_that_cannot_be_sent_fails_alone() {
     assert_ne!(channel.close_reason(), Some(CloseReason::PeerEnd));
 }
 
+/// RFC 9110 section 7.8: what follows a 101 is left for the next protocol, up to a limit.
+#[test]
+fn bytes_behind_an_upgrade_wait_for_their_stages() {
+    let mut channel = channel();
+    let request = get().header("Connection", "upgrade").header("Upgrade", "x");
+    drop(write(&mut channel, request));
+    channel.write_inbound(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nHTTP/1.1 200",
+    );
+    assert_eq!(parts(&mut channel), "HE");
+    channel.write_inbound(vec![b'x'; 200_000]);
+    assert!(channel.is_open());
+    channel.write_inbound(vec![b'x'; 100_000]);
+    assert!(
+        channel.take_error().is_some_and(|error| error.to_string().contains("another protocol"))
+    );
+    assert!(!channel.is_open());
+}
+
 #[test]
 fn every_split_of_responses_gives_the_same_parts() {
     let stream = format!(

@@ -13,7 +13,7 @@ use crate::support::{noise, pack, text, unpack};
 #[test]
 fn content_of_all_sizes_comes_back() {
     for &coding in ContentCoding::SUPPORTED {
-        for size in [0, 1, 100, 4095, 4096, 4097, 70_000, 1_000_000] {
+        for size in [0, 1, 100, 4095, 4096, 4097, 70_000, 200_000] {
             let content = text(size);
             let packed = pack(coding, &content);
             assert!(unpack(coding, &packed).unwrap() == content, "{coding}, {size} bytes");

@@ -15,8 +15,9 @@ const OUTPUT_BYTES_MAX: usize = 16 * 1024;
 
 /// Decompresses one message's content, in pieces of a bounded size.
 ///
-/// Beyond a limit the error is [`CodecError::TooLarge`]. Content that is not there at all counts as an
-/// empty one.
+/// Beyond a limit the error is [`CodecError::TooLarge`], behind exactly as much content as the limit
+/// allows. Of content that turns out to be malformed it depends on how it arrived how much comes out
+/// before the error. Content that is not there at all counts as an empty one.
 pub struct ContentDecoder {
     inner: Box<dyn Decompress>,
     coding: ContentCoding,
@@ -60,10 +61,10 @@ impl ContentDecoder {
         self.written
     }
 
-    /// How much output the next step may give: one byte too many tells that a limit is passed.
+    /// How much output the next step may give: a single byte too many tells that the limit is passed.
     fn room(&self) -> usize {
-        let left = self.limits.bytes_max.saturating_sub(self.written).saturating_add(1);
-        left.min(OUTPUT_BYTES_MAX as u64) as usize
+        let left = self.limits.bytes_max.saturating_sub(self.written);
+        left.clamp(1, OUTPUT_BYTES_MAX as u64) as usize
     }
 
     fn check(&self) -> Result<(), CodecError> {

@@ -26,6 +26,9 @@ pub const CLIENT_REQUEST_STAGE: &str = "http-requests";
 /// A longer body is sent from where it lies instead of being copied behind its head.
 const COPY_BYTES_MAX: usize = 2048;
 
+/// Bytes behind an upgrade that may wait for the stages of the next protocol.
+const UNCLAIMED_BYTES_MAX: usize = 256 * 1024;
+
 type Shared = Rc<RefCell<ClientCodec>>;
 
 /// Adds the stages of an HTTP/1.1 client to a pipeline: requests go in in parts, responses come out,
@@ -87,7 +90,13 @@ impl Decoder for HttpResponseDecoder {
     type Item = ClientResponsePart;
 
     fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<ClientResponsePart>, CodecError> {
-        self.0.borrow_mut().decode(src)
+        let mut codec = self.0.borrow_mut();
+        let part = codec.decode(src)?;
+        if part.is_none() && codec.is_upgraded() && src.readable() > UNCLAIMED_BYTES_MAX {
+            let (size, limit) = (src.readable() as u64, UNCLAIMED_BYTES_MAX as u64);
+            return Err(CodecError::TooLarge { what: "bytes of another protocol", size, limit });
+        }
+        Ok(part)
     }
 
     fn decode_eof(&mut self, src: &mut ByteBuf) -> Result<Option<ClientResponsePart>, CodecError> {
