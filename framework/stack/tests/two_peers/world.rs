@@ -9,6 +9,7 @@ use fyke_stack::tcp::{
     Flags, IcmpError, IcmpKind, Payload, Segment, SegmentSink, SeqNum, State, reset_for,
 };
 
+use crate::attacker::{Forged, forge};
 use crate::end::End;
 use crate::link::Link;
 use crate::rng::Rng;
@@ -56,6 +57,8 @@ pub struct World {
     pub tell: bool,
     /// Whether what must hold is checked at every step, which costs more than the world itself.
     pub checks: bool,
+    /// How often somebody forges a packet when something arrives.
+    pub attacks: f64,
     steps_now: u32,
     pub steps: u64,
 }
@@ -73,6 +76,7 @@ impl World {
             story: VecDeque::new(),
             tell: false,
             checks: true,
+            attacks: 0.0,
             steps_now: 0,
             steps: 0,
         }
@@ -139,7 +143,27 @@ impl World {
         }
     }
 
+    /// Somebody who sees nothing sends something that nearly fits.
+    fn attack(&mut self, at: usize) {
+        if !self.rng.chance(self.attacks) {
+            return;
+        }
+        let info = self.ends[at].connection.info();
+        match forge(&mut self.rng, &info) {
+            None => {}
+            Some(Forged::Error(error)) => {
+                self.tell_of(at, "forged icmp", None);
+                self.ends[at].connection.on_icmp(self.now, error);
+            }
+            Some(Forged::Segment(segment)) => {
+                self.tell_of(at, "forged", Some(&segment));
+                self.ends[at].connection.on_segment(self.now, &segment);
+            }
+        }
+    }
+
     fn deliver(&mut self, to: usize, segment: &Segment) {
+        self.attack(to);
         self.tell_of(to, "<", Some(segment));
         let peer_iss = self.ends[1 - to].iss;
         let end = &mut self.ends[to];
