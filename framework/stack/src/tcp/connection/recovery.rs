@@ -64,8 +64,10 @@ impl Connection {
         self.take_echo(segment, &acked);
         let Some(outgoing) = &mut self.send.outgoing else { return };
         // Recovery counts what arrived; growth counts what was acknowledged in order, because
-        // duplicates must not open the window (RFC 3042, RFC 3465).
-        let recovering = outgoing.congestion.phase() == Phase::Recovery;
+        // duplicates must not open the window (RFC 3042, RFC 3465); the ACK that ends a recovery
+        // acknowledges much that recovery has counted.
+        let recovering =
+            outgoing.congestion.phase() == Phase::Recovery || acked.recovered.is_some();
         outgoing.congestion.on_ack(&AckSample {
             now,
             una: self.send.una,
@@ -73,7 +75,7 @@ impl Connection {
             delivered: if recovering { acked.delivered } else { acked.advanced },
             pipe: outgoing.board.pipe(),
             safe: acked.advanced > 0 && losses.bytes == 0,
-            rtt: acked.rtt,
+            rtt: acked.rtt_latest,
             srtt: self.rtt.srtt().unwrap_or_default(),
             limited,
         });
@@ -127,6 +129,9 @@ impl Connection {
             }
         } else if acked.recovered.is_some() {
             outgoing.congestion.on_recovered();
+        }
+        if acked.is_final {
+            outgoing.congestion.forget_undo();
         }
         if acked.probe == Some(ProbeResult::Repaired) {
             outgoing.congestion.on_probe_repaired(flight);
