@@ -111,7 +111,6 @@ impl MessageDecoder {
         if part.compressed
             && let Some(deflate) = &mut self.deflate
         {
-            deflate.deflated_bytes += part.payload.readable() as u64;
             deflate.input = Some((part.payload, ends));
             return self.inflate();
         }
@@ -178,17 +177,21 @@ impl MessageDecoder {
         let Some((mut input, ends)) = deflate.input.take() else { return Ok(None) };
         loop {
             let budget = deflate.limits.message_bytes_max.saturating_sub(deflate.inflated_bytes);
-            let before = self.assembled.readable();
+            let (left, before) = (input.readable(), self.assembled.readable());
             let more = deflate.inflater.step(&mut input, ends, &mut self.assembled, budget)?;
             let fresh = &self.assembled[before..];
+            deflate.deflated_bytes += (left - input.readable()) as u64;
             deflate.inflated_bytes += fresh.len() as u64;
-            if deflate.limits.is_bomb(deflate.deflated_bytes, deflate.inflated_bytes) {
-                return Err(WebSocketError::too_big("message grows too much when inflated"));
-            }
             if self.is_text && !self.text.feed(fresh) {
                 return Err(WebSocketError::utf8("text is not UTF-8"));
             }
-            if more && !self.streams {
+            if deflate.inflated_bytes > deflate.limits.message_bytes_max {
+                return Err(WebSocketError::too_big("message over the limit once inflated"));
+            }
+            if deflate.limits.is_bomb(deflate.deflated_bytes, deflate.inflated_bytes) {
+                return Err(WebSocketError::too_big("message grows too much when inflated"));
+            }
+            if more && (!self.streams || self.assembled.is_empty()) {
                 continue;
             }
             if more {

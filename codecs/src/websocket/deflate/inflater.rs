@@ -22,6 +22,8 @@ pub(crate) struct Inflater {
     takeover: bool,
     /// How much of the tail the message in progress has got.
     tail: usize,
+    /// What came out in front of a fault has been passed on; the fault is next.
+    broken: bool,
 }
 
 impl Inflater {
@@ -32,11 +34,11 @@ impl Inflater {
             Role::Client => (params.server_max_window_bits(), params.server_no_context_takeover()),
         };
         let pool = Arc::clone(&config.pool);
-        Self { pool, state: None, bits, takeover: !no_takeover, tail: 0 }
+        Self { pool, state: None, bits, takeover: !no_takeover, tail: 0, broken: false }
     }
 
-    /// Inflates some of `input` onto `dst`, at most `budget` bytes of it; whether there is more to
-    /// be had. `ends` says that the message ends with this input.
+    /// Inflates some of `input` onto `dst`, at most one byte more than `budget`, which is too much;
+    /// whether there is more to be had. `ends` says that the message ends with this input.
     pub(crate) fn step(
         &mut self,
         input: &mut ByteBuf,
@@ -44,8 +46,10 @@ impl Inflater {
         dst: &mut ByteBuf,
         budget: u64,
     ) -> Result<bool, WebSocketError> {
+        if self.broken {
+            return Err(WebSocketError::deflate("compressed data is corrupt"));
+        }
         let state = self.state.get_or_insert_with(|| self.pool.inflater(self.bits));
-        // One byte more than is allowed tells that it is too much.
         let room = STEP_BYTES_MAX.min(budget.saturating_add(1)) as usize;
         dst.ensure_writable(room)
             .map_err(|_| WebSocketError::too_big("message over what a buffer holds"))?;
@@ -53,16 +57,15 @@ impl Inflater {
         let source = if in_tail { &TAIL[self.tail..] } else { &input[..] };
         let (read, written) = (state.total_in(), state.total_out());
         let status = state.decompress(source, &mut dst.spare_mut()[..room], FlushDecompress::Sync);
-        let Ok(status) = status else {
-            return Err(WebSocketError::deflate("compressed data is corrupt"));
-        };
         // Both are at most the lengths that were passed in.
         let read = (state.total_in() - read) as usize;
         let written = (state.total_out() - written) as usize;
         dst.advance_writer(written);
-        if written as u64 > budget {
-            return Err(WebSocketError::too_big("message over the limit once inflated"));
-        }
+        let Ok(status) = status else {
+            // Text in front of the fault may be wrong before that.
+            self.broken = true;
+            return Ok(true);
+        };
         if status == Status::StreamEnd {
             // A block marked as the last one (section 7.2.3.4): what follows is read in the same
             // manner. The window is gone, which a sender who ends streams does not count on.
