@@ -40,10 +40,15 @@ pub(super) fn decide(
     head: &ResponseHead,
     length: Option<u64>,
 ) -> Decision {
+    let status = head.status();
+    // Asked first, as it is so for most answers and costs nothing to find out.
+    let short = length.is_some_and(|length| length < config.content_bytes_min);
+    if short && asked.accept.accepts_identity() && status != Status::NOT_MODIFIED {
+        return Decision::Pass;
+    }
     if head.error().is_some() || field(head, "content-encoding").is_some() || no_transform(head) {
         return Decision::Pass;
     }
-    let status = head.status();
     if status == Status::NOT_MODIFIED {
         // RFC 9110 section 15.4.5: it says what the 200 would have said.
         return Decision::Vary;
