@@ -84,9 +84,10 @@ fn plaintext() {
                 }),
             )
     });
-    // The embedded wire allocates what it keeps for the test to read, once a turn.
+    // What the embedded wire allocates for the test to read is not the server's doing.
     let mut bare = EmbeddedChannel::new(|ch| ch.pipeline().inbound("bare", Bare));
-    assert_eq!(allocations(&mut bare, 1), 100);
-    assert_eq!(allocations(&mut channel, 1), 100);
-    assert_eq!(allocations(&mut channel, 16), 100);
+    let wire = allocations(&mut bare, 1);
+    assert!(wire <= 100, "{wire} in 100 turns");
+    assert!(allocations(&mut channel, 1) <= wire);
+    assert!(allocations(&mut channel, 16) <= wire);
 }

@@ -10,6 +10,7 @@
 use super::chars::{
     TOKEN, decimal, field_value_len, is_field_value, is_token, list, token_len, trim,
 };
+use super::marks::{Flags, Names};
 use super::request_line::{RequestLine, RequestLineSplit};
 use super::target::check_authority;
 use super::{BodyLength, HttpError, Limits, Status, Version};
@@ -17,40 +18,12 @@ use memchr::memchr;
 
 pub(crate) const CRLF: &[u8] = b"\r\n";
 
-/// What a head says about its connection and its framing, one bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Flags(u8);
-
-impl Flags {
-    pub(crate) const CLOSE: u8 = 1;
-    pub(crate) const KEEP_ALIVE: u8 = 1 << 1;
-    pub(crate) const UPGRADE_OPTION: u8 = 1 << 2;
-    pub(crate) const UPGRADE_FIELD: u8 = 1 << 3;
-    pub(crate) const EXPECT: u8 = 1 << 4;
-    pub(crate) const HOST: u8 = 1 << 5;
-    pub(crate) const CHUNKED: u8 = 1 << 6;
-
-    #[inline]
-    pub(crate) const fn has(self, bits: u8) -> bool {
-        self.0 & bits == bits
-    }
-
-    #[inline]
-    const fn set(&mut self, bits: u8) {
-        self.0 |= bits;
-    }
-
-    #[inline]
-    const fn unset(&mut self, bits: u8) {
-        self.0 &= !bits;
-    }
-}
-
 /// A whole head that passed all checks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parsed {
     pub(crate) line: RequestLine,
     pub(crate) flags: Flags,
+    pub(crate) names: Names,
     pub(crate) body: BodyLength,
     /// Bytes of the head, its closing empty line included.
     pub(crate) len: usize,
@@ -67,6 +40,7 @@ pub(crate) struct HeadParser {
     searched: usize,
     fields: u16,
     flags: Flags,
+    names: Names,
 }
 
 impl HeadParser {
@@ -216,6 +190,7 @@ impl HeadParser {
     /// Takes note of the fields that matter for framing and the connection.
     #[inline]
     fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), HttpError> {
+        self.names.add(name);
         // The first letter tells most names from the few that matter here.
         match (name.len(), name.first().map_or(0, |b| b | 0x20)) {
             (4, b'h') if name.eq_ignore_ascii_case(b"host") => self.host(value),
@@ -318,9 +293,9 @@ impl HeadParser {
             }
             (false, Some(n)) => BodyLength::Exact(n),
         };
-        let len = self.line_start;
+        let (len, names) = (self.line_start, self.names);
         *self = Self::default();
-        Ok(Parsed { line, flags, body, len })
+        Ok(Parsed { line, flags, names, body, len })
     }
 }
 

@@ -47,6 +47,7 @@ mod head;
 #[cfg(feature = "http-types")]
 mod http_types;
 mod limits;
+mod marks;
 mod method;
 mod range;
 mod request;

@@ -1,14 +1,15 @@
 //! What a [`RequestDecoder`](super::RequestDecoder) produces: heads, pieces of bodies, ends.
 
 use super::chars::{list, trim};
-use super::head::{Flags, Parsed};
+use super::head::Parsed;
+use super::marks::{Flags, Names};
 use super::request_line::RequestLine;
 use super::target::authority_start;
 use super::{Method, Trailers, Version};
 use core::fmt;
 use core::str;
 use fyke_buffer::ByteBuf;
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 /// One part of a request. A request is one `Head`, any number of `Body`, perhaps `Trailers`, one
 /// `End`.
@@ -47,6 +48,7 @@ pub struct RequestHead {
     body: BodyLength,
     line: RequestLine,
     flags: Flags,
+    names: Names,
 }
 
 /// Bytes between the end of the target and the first field line: ` HTTP/1.1` and CRLF.
@@ -55,7 +57,8 @@ const BEHIND_TARGET: usize = 11;
 impl RequestHead {
     #[inline]
     pub(crate) fn new(raw: ByteBuf, parsed: &Parsed) -> Self {
-        Self { raw, body: parsed.body, line: parsed.line, flags: parsed.flags }
+        let Parsed { line, flags, names, body, .. } = *parsed;
+        Self { raw, body, line, flags, names }
     }
 
     /// The method.
@@ -141,6 +144,9 @@ impl RequestHead {
     /// The value of the first field of that name, whatever its case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
+        if !self.names.may_have(name.as_bytes()) {
+            return None;
+        }
         find(self.header_lines(), name.as_bytes()).map(|(value, _)| value)
     }
 
@@ -152,7 +158,8 @@ impl RequestHead {
 
     /// The values of all fields of that name, whatever its case.
     pub fn header_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let mut rest = self.header_lines();
+        let there = self.names.may_have(name.as_bytes());
+        let mut rest = if there { self.header_lines() } else { &[] };
         core::iter::from_fn(move || {
             let (value, behind) = find(rest, name.as_bytes())?;
             rest = behind;
@@ -219,7 +226,7 @@ impl RequestHead {
     #[must_use]
     pub fn detached(&self) -> Self {
         let raw = ByteBuf::from(self.raw.as_slice());
-        Self { raw, body: self.body, line: self.line, flags: self.flags }
+        Self { raw, body: self.body, line: self.line, flags: self.flags, names: self.names }
     }
 
     /// Gives the bytes of the head away.
@@ -282,15 +289,17 @@ impl fmt::Debug for Header<'_> {
 
 /// The first field of that name: its value, and the lines behind it.
 #[inline]
-pub(crate) fn find<'a>(mut lines: &'a [u8], name: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    loop {
-        let line_len = memchr(b'\n', lines)?;
-        let (line, rest) = lines.split_at(line_len + 1);
+pub(crate) fn find<'a>(lines: &'a [u8], name: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let mut start = 0;
+    for end in memchr_iter(b'\n', lines) {
+        let line = &lines[start..end];
+        start = end + 1;
         if line.get(name.len()) == Some(&b':') && line[..name.len()].eq_ignore_ascii_case(name) {
-            return Some((trim(&line[name.len() + 1..line_len - 1]), rest));
+            let value = line[name.len() + 1..].strip_suffix(b"\r").unwrap_or_default();
+            return Some((trim(value), &lines[start..]));
         }
-        lines = rest;
     }
+    None
 }
 
 /// Bytes the parser has checked to be ASCII, as text.
