@@ -1,4 +1,4 @@
-//! HTTP/1.1 (RFC 9110, RFC 9112), the server's side.
+//! HTTP/1.1 (RFC 9110, RFC 9112): the server's side here, and what goes with it in rooms of its own.
 //!
 //! Messages stream in parts ([`RequestPart`], [`ResponsePart`]), so that neither side ever holds a
 //! body whole unless it wants to. [`ServerCodec`] joins both directions of a connection;
@@ -7,6 +7,14 @@
 //!
 //! What two parsers on one path could read in two ways is refused, with the status the RFC names and
 //! the connection closed. What a peer may send is bounded by [`Limits`].
+//!
+//! | room | what is there |
+//! |---|---|
+//! | [`client`](mod@client) | the client's side: responses read, requests written, calls, a pool of connections |
+//! | [`coding`] | gzip, deflate, br, zstd, in both directions |
+//! | [`forms`] | urlencoded and multipart/form-data |
+//! | [`router`] | method and path to what should be there |
+//! | [`cookies`], [`cors`], [`sse`], [`access_log`] | cookies, cross-origin requests, server-sent events, a line for each request |
 //!
 //! ```
 //! use fyke_buffer::ByteBuf;

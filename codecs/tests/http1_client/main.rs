@@ -4,6 +4,7 @@
 
 #[cfg(feature = "pipeline")]
 mod calls;
+mod conformance;
 #[cfg(feature = "pipeline")]
 mod pipeline;
 #[cfg(feature = "pipeline")]
