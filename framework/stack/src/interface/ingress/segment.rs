@@ -9,6 +9,10 @@ use crate::tcp::{Ecn, Flags, Options, SackBlocks, Segment, SeqNum, Timestamp};
 use crate::wire::PseudoHeader;
 use crate::wire::tcp::{Packet, TcpOption};
 
+/// What a peer takes over IPv6 that does not tell (RFC 9293, section 3.7.1): the smallest MTU less the
+/// headers. TCP's own default is that of IPv4.
+const IPV6_MSS_DEFAULT: u16 = 1220;
+
 /// The segment in a packet, and whose it is.
 pub(super) fn parse(inbound: &Inbound) -> Result<(FourTuple, Segment), DropReason> {
     let packet = Packet::parse(&inbound.payload).map_err(|_| DropReason::Malformed)?;
@@ -21,13 +25,18 @@ pub(super) fn parse(inbound: &Inbound) -> Result<(FourTuple, Segment), DropReaso
         (inbound.destination, packet.destination_port()).into(),
         (inbound.source, packet.source_port()).into(),
     );
+    let flags = Flags::from_bits(packet.flags());
+    let mut options = options(&packet);
+    if flags.contains(Flags::SYN) && !tuple.is_ipv4() {
+        options.mss.get_or_insert(IPV6_MSS_DEFAULT);
+    }
     let segment = Segment {
         seq: SeqNum::new(packet.seq()),
         ack: SeqNum::new(packet.ack()),
-        flags: Flags::from_bits(packet.flags()),
+        flags,
         window: packet.window(),
         urgent: packet.urgent(),
-        options: options(&packet),
+        options,
         ecn: Ecn::from_bits(inbound.traffic_class),
         payload: inbound.payload.slice_ref(packet.payload()),
         gso_size: inbound.meta.gso_size,

@@ -125,6 +125,8 @@ pub struct Info {
     pub recoveries: u32,
     /// Reductions of the window that were taken back.
     pub undone: u32,
+    /// The network said that the peer cannot be reached, and nothing was acknowledged since.
+    pub unreachable: bool,
 }
 
 impl Connection {
@@ -190,6 +192,7 @@ impl Connection {
             timeouts: stats.timeouts,
             recoveries: stats.recoveries,
             undone: stats.undone,
+            unreachable: self.soft_error,
         }
     }
 

@@ -73,8 +73,12 @@ impl Connection {
     }
 
     fn give_up(&mut self) {
-        let reason = if self.soft_error { CloseReason::Unreachable } else { CloseReason::TimedOut };
-        self.reset_with(reason);
+        self.reset_with(self.no_answer());
+    }
+
+    /// Why nothing came back: the network may have told (RFC 9293, section 3.9.2.2).
+    pub(super) fn no_answer(&self) -> CloseReason {
+        if self.soft_error { CloseReason::Unreachable } else { CloseReason::TimedOut }
     }
 
     /// Full segments vanish and nobody says why: smaller ones may get through (RFC 4821, section

@@ -170,7 +170,7 @@ impl Connection {
         let waited = now.saturating_duration_since(self.send.progress);
         let over = self.syn_timeout().is_some_and(|limit| waited >= limit);
         if self.send.attempts >= limit || over {
-            self.finish(CloseReason::TimedOut);
+            self.finish(self.no_answer());
             return;
         }
         if self.is_over_user_timeout(now) {
