@@ -1,0 +1,30 @@
+//! RFC 9293 requirement by requirement: `table` names a test for each row of its appendix B, the
+//! other files are the tests that no other place had a reason to have.
+//!
+//! `framework/stack/CONFORMANCE.md` is made from the table. After a change of the table:
+//!
+//! ```text
+//! FYKE_WRITE=1 cargo test -p fyke-stack --test conformance document
+//! ```
+#![allow(missing_docs, reason = "a test")]
+
+mod closing;
+mod document;
+mod failures;
+mod network;
+mod opening;
+mod options;
+mod sending;
+mod table;
+mod urgent;
+mod windows;
+
+#[allow(dead_code, reason = "shared with the tests of the whole stack")]
+#[path = "../stack/frames.rs"]
+mod frames;
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests of TCP alone")]
+#[path = "../tcp/rig.rs"]
+mod rig;
+#[allow(dead_code, reason = "shared with the tests of the whole stack")]
+#[path = "../stack/world.rs"]
+mod world;
