@@ -19,6 +19,7 @@ use alloc::collections::BTreeMap;
 use fyke_clock::Instant;
 
 use super::lru::Lru;
+use super::timer::Lazy;
 use crate::stack::arena::Arena;
 use crate::wire::MacAddress;
 
@@ -72,6 +73,8 @@ struct Entry<F> {
     /// When the state changes by itself.
     deadline: Option<Instant>,
     reachable_until: Instant,
+    /// The one entry on the wheel that it may have.
+    timer: Lazy,
     waiting: Vec<F>,
 }
 
@@ -110,11 +113,13 @@ pub(crate) struct Effects<F> {
     pub(crate) ready: Option<(MacAddress, Vec<F>)>,
     /// Packets that will never go.
     pub(crate) lost: Vec<F>,
+    /// Timers of entries that are gone.
+    pub(crate) dead: Vec<Lazy>,
 }
 
 impl<F> Default for Effects<F> {
     fn default() -> Self {
-        Self { ask: None, alarm: None, ready: None, lost: Vec::new() }
+        Self { ask: None, alarm: None, ready: None, lost: Vec::new(), dead: Vec::new() }
     }
 }
 
@@ -153,15 +158,26 @@ impl<F> Neighbors<F> {
         Some(Alarm { index, generation: self.entries.generation(index), at })
     }
 
-    fn forget(&mut self, index: u32) -> Vec<F> {
-        self.known.remove(index);
-        self.pending.remove(index);
-        let Some(entry) = self.entries.remove(index) else { return Vec::new() };
-        self.table.remove(&entry.address);
-        entry.waiting
+    /// The timer of a slot.
+    pub(crate) fn timer_mut(&mut self, index: u32) -> Option<&mut Lazy> {
+        self.entries.at_mut(index).map(|entry| &mut entry.timer)
     }
 
-    fn insert(&mut self, address: IpAddr, mac: Option<MacAddress>, lost: &mut Vec<F>) -> u32 {
+    fn forget(&mut self, index: u32, effects: &mut Effects<F>) {
+        self.known.remove(index);
+        self.pending.remove(index);
+        let Some(entry) = self.entries.remove(index) else { return };
+        self.table.remove(&entry.address);
+        effects.lost.extend(entry.waiting);
+        effects.dead.push(entry.timer);
+    }
+
+    fn insert(
+        &mut self,
+        address: IpAddr,
+        mac: Option<MacAddress>,
+        effects: &mut Effects<F>,
+    ) -> u32 {
         let (order, most) = match mac {
             Some(_) => (&self.known, self.known_max),
             None => (&self.pending, self.pending_max),
@@ -169,7 +185,7 @@ impl<F> Neighbors<F> {
         if order.len() >= most
             && let Some(oldest) = order.oldest()
         {
-            lost.extend(self.forget(oldest));
+            self.forget(oldest, effects);
         }
         let (index, _) = self.entries.insert(Entry {
             address,
@@ -178,6 +194,7 @@ impl<F> Neighbors<F> {
             attempts: 0,
             deadline: None,
             reachable_until: Instant::ZERO,
+            timer: Lazy::default(),
             waiting: Vec::new(),
         });
         self.table.insert(address, index);
@@ -195,7 +212,7 @@ impl<F> Neighbors<F> {
         let index = match self.table.get(&address) {
             Some(index) => *index,
             None => {
-                let index = self.insert(address, None, &mut effects.lost);
+                let index = self.insert(address, None, &mut effects);
                 self.ask(now, index, &mut effects);
                 return (Lookup::Unknown(index), effects);
             }
@@ -239,6 +256,7 @@ impl<F> Neighbors<F> {
     pub(crate) fn on_timer(&mut self, now: Instant, index: u32, generation: u32) -> Effects<F> {
         let mut effects = Effects::default();
         let Some(entry) = self.entries.get_mut(index, generation) else { return effects };
+        entry.timer.expired();
         let Some(deadline) = entry.deadline else { return effects };
         if deadline > now {
             effects.alarm = self.alarm(index);
@@ -252,7 +270,7 @@ impl<F> Neighbors<F> {
                 effects.alarm = self.alarm(index);
             }
             NeighborState::Probe if entry.attempts >= REQUESTS_MAX => {
-                effects.lost = self.forget(index);
+                self.forget(index, &mut effects);
             }
             NeighborState::Incomplete | NeighborState::Probe => {
                 self.ask(now, index, &mut effects);
@@ -262,7 +280,7 @@ impl<F> Neighbors<F> {
                 entry.attempts = 0;
                 self.ask(now, index, &mut effects);
             }
-            NeighborState::Failed => effects.lost = self.forget(index),
+            NeighborState::Failed => self.forget(index, &mut effects),
             _ => entry.deadline = None,
         }
         effects
@@ -304,8 +322,7 @@ impl<F> Neighbors<F> {
             if self.known.len() >= self.known_max
                 && let Some(oldest) = self.known.oldest()
             {
-                let lost = self.forget(oldest);
-                effects.lost.extend(lost);
+                self.forget(oldest, effects);
             }
         }
         self.known.touch(index);
@@ -326,7 +343,7 @@ impl<F> Neighbors<F> {
         let mut effects = Effects::default();
         let Some(&index) = self.table.get(&address) else {
             if create {
-                self.insert(address, Some(mac), &mut effects.lost);
+                self.insert(address, Some(mac), &mut effects);
             }
             return effects;
         };
@@ -372,7 +389,7 @@ impl<F> Neighbors<F> {
         let mut effects = Effects::default();
         let index = match self.table.get(&address) {
             Some(index) => *index,
-            None => self.insert(address, Some(mac), &mut effects.lost),
+            None => self.insert(address, Some(mac), &mut effects),
         };
         self.confirm(now, index, mac, &mut effects);
         if let Some(entry) = self.entries.at_mut(index) {
@@ -383,10 +400,12 @@ impl<F> Neighbors<F> {
         effects
     }
 
-    /// Forgets a neighbour; says whether it was there.
-    pub(crate) fn remove(&mut self, address: IpAddr) -> bool {
-        let index = self.table.get(&address).copied();
-        index.map(|index| self.forget(index)).is_some()
+    /// Forgets a neighbour, when it was there.
+    pub(crate) fn remove(&mut self, address: IpAddr) -> Option<Effects<F>> {
+        let index = *self.table.get(&address)?;
+        let mut effects = Effects::default();
+        self.forget(index, &mut effects);
+        Some(effects)
     }
 }
 

@@ -153,6 +153,11 @@ impl TimeWaits {
         self.entries.get(index as usize).filter(|entry| entry.used).map(|entry| &entry.remains)
     }
 
+    /// When an entry's time is over.
+    pub(crate) fn expires(&self, index: u32) -> Option<Instant> {
+        self.entries.get(index as usize).filter(|entry| entry.used).map(|entry| entry.expires)
+    }
+
     /// Lets an entry wait anew.
     pub(crate) fn restart(&mut self, index: u32, expires: Instant) {
         if self.at(index).is_some() {

@@ -89,7 +89,10 @@ impl Stack {
 
     /// Forgets a neighbour; says whether it was there.
     pub fn remove_neighbor(&mut self, address: IpAddr) -> bool {
-        self.net.neighbors.remove(address)
+        let effects = self.net.neighbors.remove(address);
+        let there = effects.is_some();
+        self.net.apply(self.net.now, effects.unwrap_or_default());
+        there
     }
 
     /// The multicast groups that sockets have joined.

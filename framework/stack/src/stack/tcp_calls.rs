@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 use bytes::Bytes;
 use fyke_clock::Instant;
@@ -11,12 +12,11 @@ use super::Stack;
 use super::error::StackError;
 use super::event::Pending;
 use super::ids::{ListenerId, TcpId};
-use crate::interface::isn::Ticks;
 use crate::interface::listener::{LISTENERS_MAX, ListenOptions, Listener};
-use crate::interface::tcp_table::Socket;
+use crate::interface::tcp_table::{Place, Socket};
 use crate::interface::timer::Lazy;
 use crate::interface::tuple::FourTuple;
-use crate::tcp::{CloseReason, Config, Connection, ConnectionOption, Info, State};
+use crate::tcp::{CloseReason, Config, Connection, ConnectionOption, Info, SeqNum, State};
 
 /// How a connection is made.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +31,10 @@ pub struct ConnectOptions {
     /// The TTL or hop limit of its packets; that of the stack when `None`.
     pub hop_limit: Option<u8>,
 }
+
+/// How long a tuple rests at least before it carries a new connection: the timestamp clock must have
+/// moved on.
+const TIME_WAIT_MIN: Duration = Duration::from_secs(1);
 
 /// Whether an address can be a peer's.
 fn is_peer(remote: SocketAddr) -> bool {
@@ -100,6 +104,23 @@ impl Stack {
         Ok(())
     }
 
+    /// Changes how a listener behaves; connections that are being made have it already.
+    ///
+    /// # Errors
+    /// When there is no such listener.
+    pub fn set_listen_options(
+        &mut self,
+        id: ListenerId,
+        options: ListenOptions,
+    ) -> Result<(), StackError> {
+        let (config, hop_limit) = (Arc::clone(&self.tcp.config), self.net.config.hop_limit);
+        let listener = self.tcp.listeners.get_mut(id).ok_or(StackError::NoSuchSocket)?;
+        listener.config = options.config.clone().unwrap_or(config);
+        listener.hop_limit = options.hop_limit.unwrap_or(hop_limit);
+        listener.options = options;
+        Ok(())
+    }
+
     /// The address a listener listens on.
     #[must_use]
     pub fn listener_address(&self, id: ListenerId) -> Option<SocketAddr> {
@@ -140,9 +161,11 @@ impl Stack {
         if self.tcp.sockets.len() >= self.net.config.limits.connections_max {
             return Err(StackError::LimitReached);
         }
+        self.net.now = now;
         let tuple = self.choose_local(remote, options.local)?;
+        let last = self.leave_time_wait(&tuple);
         let config = options.config.unwrap_or_else(|| Arc::clone(&self.tcp.config));
-        let initial = self.initial(&tuple, Ticks::of(now));
+        let initial = self.initial(&tuple, self.created_after(now, &tuple, last));
         let connection = Connection::connect(config, initial, now);
         let id = self.tcp.insert_socket(Socket {
             tuple,
@@ -182,16 +205,35 @@ impl Stack {
         let ip = ip.ok_or(StackError::Unreachable)?;
         if let Some(port) = local.map(|local| local.port()).filter(|port| *port != 0) {
             let tuple = FourTuple::new((ip, port).into(), remote);
-            let taken = self.tcp.lookup(&tuple).is_some();
-            return if taken { Err(StackError::AddressInUse) } else { Ok(tuple) };
+            let free = self.tcp.lookup(&tuple).is_none() || self.is_reusable(&tuple);
+            return if free { Ok(tuple) } else { Err(StackError::AddressInUse) };
         }
         let with = |port| FourTuple::new((ip, port).into(), remote);
         let hash = with(0).secret_hash(&self.net.secrets.port);
         // The ports are borrowed while the table is asked about each of them.
         let mut ports = self.tcp.ports.take();
-        let port = ports.select(hash, |port| self.tcp.is_taken(&with(port)));
+        let fresh = ports.select(hash, |port| self.tcp.is_taken(&with(port)));
+        let port = fresh.or_else(|| ports.select(hash, |port| !self.is_reusable(&with(port))));
         self.tcp.ports = ports;
         port.map(with).ok_or(StackError::NoPorts)
+    }
+
+    /// Whether a tuple in TIME-WAIT may carry a new connection of ours: the peer can tell its
+    /// segments from old ones by their timestamps, which have moved on (RFC 6191).
+    fn is_reusable(&self, tuple: &FourTuple) -> bool {
+        let Some(Place::TimeWait(index)) = self.tcp.lookup(tuple) else { return false };
+        let old = self.tcp.waits.expires(index).is_some_and(|expires| {
+            self.net.now + self.net.config.tcp.time_wait >= expires + TIME_WAIT_MIN
+        });
+        let stamped = self.tcp.waits.at(index).is_some_and(|it| it.timestamp.is_some());
+        old && stamped && self.net.config.tcp.time_wait_reuse
+    }
+
+    /// Ends the TIME-WAIT of a tuple; says the last number it used.
+    fn leave_time_wait(&mut self, tuple: &FourTuple) -> Option<SeqNum> {
+        let Some(Place::TimeWait(index)) = self.tcp.lookup(tuple) else { return None };
+        self.net.counters.time_waits_reused += 1;
+        self.tcp.remove_wait(index).map(|remains| remains.snd_nxt)
     }
 
     /// After a call that changed a connection.

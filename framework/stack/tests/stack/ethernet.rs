@@ -105,6 +105,31 @@ fn a_dead_neighbour_slows_nobody_else() {
 }
 
 #[test]
+fn neighbours_that_come_and_go_leave_no_timers() {
+    let mut world = link();
+    world.established(&at(SERVER, 80));
+    let before = world.client.stack.usage().timers;
+    let id = world.client.stack.udp_bind(addr("[::]:0"), UdpOptions::default()).unwrap();
+    for n in 0..5_000 {
+        let dead = Some(addr(&format!("[2001:db8::{n:x}:9]:9")));
+        world.client.stack.udp_send(world.now, id, dead, "x".into()).unwrap();
+        world.client.transmit(world.now);
+    }
+    assert!(world.client.stack.usage().timers <= before + 512, "one for each that is asked for");
+    // Somebody who quarrels about an address makes no timers, either.
+    let server: std::net::Ipv4Addr = SERVER.parse().unwrap();
+    for n in 0..1000 {
+        let claim = arp::Message::request(MacAddress([2, 0, 0, 1, 0, n as u8]), server, server);
+        let bytes = arp_frame(MacAddress::BROADCAST, &claim);
+        world.client.stack.input(world.now, bytes, RxMeta::default());
+        world.settle();
+    }
+    assert!(world.client.stack.usage().timers <= before + 520);
+    world.advance(Duration::from_secs(10));
+    assert!(world.client.stack.usage().timers <= before + 1);
+}
+
+#[test]
 fn forged_answers_move_nobody() {
     let mut world = link();
     let (client, server) = world.established(&at(SERVER, 80));

@@ -105,3 +105,32 @@ fn they_have_a_bound_and_make_room_for_each_other() {
     assert!(usage.table_bytes < 400 * 1024, "{usage:?}");
     assert!(usage.timers <= 2, "one for all that wait, one for the SYN cache: {usage:?}");
 }
+
+#[test]
+fn ports_come_back_from_time_wait_when_all_are_there() {
+    let mut config = fyke_stack::StackConfig::new(fyke_stack::Medium::RawIp);
+    config.ports = 50_000..=50_009;
+    let mut world = World::with(config.clone(), config);
+    let listener = world.listen(&at(SERVER, 80));
+    let mut last = 0;
+    for round in 0..3 {
+        for _ in 0..10 {
+            let client = world.connect(&at(SERVER, 80));
+            world.settle();
+            let server = world.server.stack.accept(listener).unwrap();
+            // The client closes first and is the one that waits.
+            world.client.stack.close(world.now, client).unwrap();
+            world.settle();
+            world.server.stack.close(world.now, server).unwrap();
+            world.settle();
+        }
+        assert_eq!(world.client.stack.usage().time_waits, 10);
+        let options = ConnectOptions::default();
+        let none = world.client.stack.connect(world.now, addr(&at(SERVER, 80)), options);
+        assert_eq!(none, Err(fyke_stack::StackError::NoPorts), "they rest for a second");
+        world.advance(Duration::from_secs(2));
+        let reused = world.client.stack.counters().time_waits_reused;
+        assert_eq!(reused - last, if round == 0 { 0 } else { 10 });
+        last = reused;
+    }
+}

@@ -92,10 +92,15 @@ impl Net {
     pub(crate) fn apply(&mut self, now: Instant, effects: Effects<Waiting>) {
         if let Some(alarm) = effects.alarm {
             let (index, generation) = (alarm.index, alarm.generation);
-            self.wheel.schedule(alarm.at, Timer::Neighbor { index, generation });
+            if let Some(timer) = self.neighbors.timer_mut(index) {
+                timer.arm(&mut self.wheel, Some(alarm.at), Timer::Neighbor { index, generation });
+            }
         }
         if let Some(ask) = effects.ask {
             self.ask_neighbor(now, ask);
+        }
+        for mut timer in effects.dead {
+            timer.cancel(&mut self.wheel);
         }
         for _ in effects.lost {
             self.drop_out(now, DropReason::NeighborUnreachable);

@@ -58,7 +58,12 @@ impl Stack {
 
     /// The time of the clock of initial sequence numbers for a new connection: now, or as much
     /// later as it takes to be behind the numbers of the last one (RFC 9293, section 3.4.3).
-    fn created_after(&self, now: Instant, tuple: &FourTuple, last: Option<SeqNum>) -> Ticks {
+    pub(crate) fn created_after(
+        &self,
+        now: Instant,
+        tuple: &FourTuple,
+        last: Option<SeqNum>,
+    ) -> Ticks {
         let present = Ticks::of(now);
         let Some(last) = last else { return present };
         let behind = last.distance_from(isn::initial(&self.net.secrets, tuple, present));
