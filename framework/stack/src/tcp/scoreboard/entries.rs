@@ -59,7 +59,15 @@ impl Entry {
     pub(super) fn split_front(&mut self, at: SeqNum) -> Self {
         let mut front = *self;
         front.end = at;
-        front.segments = front.len().div_ceil(self.segment_size());
+        let (whole, size) = (self.len(), self.segment_size());
+        front.segments = if self.segments == whole.div_ceil(size) {
+            front.len().div_ceil(size)
+        } else {
+            // Ranges with segments of several sizes have been joined: each part has its share, and
+            // no part more segments than bytes.
+            let share = u64::from(self.segments) * u64::from(front.len());
+            u32::try_from(share.div_ceil(u64::from(whole.max(1)))).unwrap_or(u32::MAX).max(1)
+        };
         self.start = at;
         self.segments = self.segments.saturating_sub(front.segments).max(1);
         front
