@@ -13,9 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use fyke::{ChannelOptions, FileSource};
+use fyke::{ChannelOptions, FileSource, Stage};
 use fyke_codecs::http1::access_log::{AccessFormat, AccessLog};
 use fyke_codecs::http1::coding::{CompressionConfig, HttpContentCompressor};
+use fyke_codecs::http1::cookies::cookies;
 use fyke_codecs::http1::cors::{CorsConfig, CorsHandler};
 use fyke_codecs::http1::sse::SseKeepAlive;
 use fyke_codecs::http1::{
@@ -97,9 +98,13 @@ impl App {
             b"/json" => json(),
             b"/" => self.root(cx, request),
             b"/echo" => own_text(header_lines(&request.head)),
-            b"/cookie" => own_text(cookies(&request.head)),
+            b"/cookie" => own_text(cookie_lines(&request.head)),
             b"*" => Response::new(Status::NO_CONTENT).block(&ALLOW).into(),
             path if hides_control(path) => bad_target(),
+            b"/events" => {
+                watch_events(cx);
+                self.extras.answer(cx, &request).unwrap_or_else(not_found)
+            }
             _ => match (request.head.path().strip_prefix("/files/"), &self.files) {
                 (Some(path), Some(files)) => files.reply(cx, &request.head, path),
                 _ => self.extras.answer(cx, &request).unwrap_or_else(not_found),
@@ -127,6 +132,17 @@ impl App {
         let mut response = Response::new(status).block(&TEXT).body(body);
         response.head = self.root.apply(response.head);
         response.into()
+    }
+}
+
+/// A stream of events gets a stage of its own, so that other connections need not pay for it.
+fn watch_events(cx: &mut ServiceContext<'_>) {
+    let added = cx.edit(|edit| {
+        let stage = Stage::duplex(SseKeepAlive::new(EVENTS_PAUSE_MAX));
+        edit.add_before("aggregator", "events", stage);
+    });
+    if let Err(error) = added {
+        tracing::debug!(%error, "there is one already");
     }
 }
 
@@ -160,17 +176,12 @@ fn header_lines(head: &RequestHead) -> Vec<u8> {
 }
 
 /// The cookies, one `name=value` a line.
-fn cookies(head: &RequestHead) -> Vec<u8> {
-    let mut lines = Vec::new();
-    let pairs = head.header_all("cookie").flat_map(|value| value.split(|&b| b == b';'));
-    for pair in pairs.map(<[u8]>::trim_ascii) {
-        // A pair has a name; what else is there means nothing (RFC 6265 section 5.2).
-        if pair.iter().position(|&b| b == b'=').is_some_and(|at| at > 0) {
-            lines.extend_from_slice(pair);
-            lines.push(b'\n');
-        }
+fn cookie_lines(head: &RequestHead) -> Vec<u8> {
+    let mut lines = String::new();
+    for cookie in cookies(head.header_all("cookie")) {
+        lines.extend([cookie.name, "=", cookie.value, "\n"]);
     }
-    lines
+    lines.into_bytes()
 }
 
 /// Whether a path hides NUL, a line break or another control character behind a percent sign. It
@@ -243,8 +254,7 @@ fn serve(flags: &Flags) -> Result<(), String> {
         if let Some(cors) = &cors {
             http = http.duplex("cors", cors.clone());
         }
-        http.duplex("events", SseKeepAlive::new(EVENTS_PAUSE_MAX))
-            .inbound("aggregator", HttpObjectAggregator::new(BODY_BYTES_MAX))
+        http.inbound("aggregator", HttpObjectAggregator::new(BODY_BYTES_MAX))
             .inbound("app", HttpServerHandler::new(move |cx, request| app.answer(cx, request)))
     })
 }
