@@ -257,7 +257,11 @@ impl End {
             assert!(edges.0.is_at_least(edges.1), "the right edge went back");
         }
         assert!(info.unread as u64 + u64::from(info.out_of_order) <= 64 << 20);
-        assert!(self.connection.check(), "the connection contradicts itself");
+        assert!(
+            self.connection.check(),
+            "the connection contradicts itself: {:?}",
+            self.connection
+        );
         assert!(info.sacked + info.lost + info.resent <= info.unacknowledged);
         assert!(info.congestion_window >= 1 || info.phase == Phase::Recovery);
         let waits = info.unsent > 0 || info.unacknowledged > 0;

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 
 use super::{Connection, State};
-use crate::tcp::assembler::Inserted;
 use crate::tcp::{CloseReason, Flags, Segment, SeqNum};
 
 /// Duplicate acknowledgements owed at once; beyond it they tell the peer nothing new.
@@ -75,18 +74,19 @@ impl Connection {
         let receive = &mut self.receive;
         let had_holes = !receive.assembler.is_empty();
         let inserted = receive.assembler.insert(seq, payload, receive.edge);
-        let delivered = inserted.in_order.len();
-        if delivered > 0 {
-            receive.inbox.push(inserted.in_order.clone());
+        let (in_order, new, duplicate) = (inserted.in_order, inserted.new, inserted.duplicate);
+        let delivered = !in_order.is_empty();
+        if delivered {
+            receive.inbox.push(in_order);
             while let Some(piece) = receive.assembler.pop() {
                 receive.inbox.push(piece);
             }
             self.events.readable = true;
-            self.stats.bytes_received += u64::from(inserted.new);
+            self.stats.bytes_received += u64::from(new);
         }
         let has_holes = !self.receive.assembler.is_empty();
-        if delivered == 0 || had_holes || has_holes || inserted.duplicate > 0 {
-            self.acknowledge_disorder(&inserted);
+        if !delivered || had_holes || has_holes || duplicate > 0 {
+            self.acknowledge_disorder(delivered);
         } else {
             self.acknowledge_in_order(now, segments);
         }
@@ -94,8 +94,8 @@ impl Connection {
 
     /// Out of order, twice, or filling a hole: the peer's recovery lives on these, so they are
     /// never held back (RFC 5681, section 4.2).
-    fn acknowledge_disorder(&mut self, inserted: &Inserted) {
-        if inserted.in_order.is_empty() && !self.agreed.sack {
+    fn acknowledge_disorder(&mut self, delivered: bool) {
+        if !delivered && !self.agreed.sack {
             // Without SACK the peer counts them: each segment has its own.
             self.due.duplicates = (self.due.duplicates + 1).min(DUPLICATES_MAX);
         }
