@@ -49,6 +49,14 @@ impl Scope {
         self.names.insert(name.into(), value.into());
     }
 
+    /// The whole numbers among the names.
+    pub fn integers(&self) -> impl Iterator<Item = (&str, i128)> {
+        self.names.iter().filter_map(|(name, value)| match value {
+            Value::Integer(n) => Some((name.as_str(), *n)),
+            _ => None,
+        })
+    }
+
     /// Runs a piece of code; says how many assertions held.
     ///
     /// # Errors

@@ -35,12 +35,8 @@ pub(crate) enum BadOption {
 }
 
 impl Config {
-    /// Reads a script's options; `tolerance` is the least that is used.
-    pub(crate) fn of(script: &Script, tolerance: Duration) -> Result<Self, BadOption> {
-        let v6 = script.options.iter().any(|o| {
-            o.name == "ip_version" && o.value.as_deref() == Some("ipv6")
-                || o.name == "local_ip" && o.value.as_deref().is_some_and(|v| v.contains(':'))
-        });
+    /// What upstream assumes for a script without options.
+    pub(crate) fn standard(v6: bool, tolerance: Duration) -> Self {
         let (local, remote) = if v6 {
             (
                 IpAddr::V6(Ipv6Addr::new(0xfd3d, 0x0a0b, 0x17d6, 0, 0, 0, 0, 1)),
@@ -49,7 +45,7 @@ impl Config {
         } else {
             (IpAddr::V4(Ipv4Addr::new(192, 168, 0, 1)), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)))
         };
-        let mut config = Self {
+        Self {
             local,
             remote,
             bind_port: 8080,
@@ -60,7 +56,16 @@ impl Config {
             timestamp_tick_micros: 0,
             calls_may_differ: false,
             strict_segments: false,
-        };
+        }
+    }
+
+    /// Reads a script's options; `tolerance` is the least that is used.
+    pub(crate) fn of(script: &Script, tolerance: Duration) -> Result<Self, BadOption> {
+        let v6 = script.options.iter().any(|o| {
+            o.name == "ip_version" && o.value.as_deref() == Some("ipv6")
+                || o.name == "local_ip" && o.value.as_deref().is_some_and(|v| v.contains(':'))
+        });
+        let mut config = Self::standard(v6, tolerance);
         for option in &script.options {
             config.set(option)?;
         }

@@ -137,7 +137,7 @@ impl Runner<'_> {
         also: impl Fn(&Packet) -> bool,
     ) -> Result<(Duration, Packet), Stop> {
         loop {
-            while let Some(Sent { at, packet }) = self.kernel.host().sent.pop_front() {
+            while let Some(Sent { at, packet, .. }) = self.kernel.host().sent.pop_front() {
                 let at = self.kernel.host().since_start(at);
                 let packet = match packet {
                     Ok(packet) => packet,

@@ -27,6 +27,7 @@ const START: Duration = Duration::from_secs(1000);
 pub(crate) struct Sent {
     pub(crate) at: Instant,
     pub(crate) packet: Result<Packet, Malformed>,
+    pub(crate) bytes: Bytes,
 }
 
 /// The stack does something for ever without time passing.
@@ -106,7 +107,7 @@ impl Host {
             }
             for frame in frames {
                 let packet = Packet::from_bytes(&frame);
-                self.sent.push_back(Sent { at: self.now, packet });
+                self.sent.push_back(Sent { at: self.now, packet, bytes: frame });
             }
             while let Some(event) = self.stack.poll_event() {
                 self.note(event);

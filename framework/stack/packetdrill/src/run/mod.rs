@@ -17,6 +17,7 @@ mod icmp;
 mod inbound;
 mod info;
 mod kernel;
+mod machine;
 mod outcome;
 mod runner;
 mod settings;
@@ -26,6 +27,7 @@ mod system;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use machine::{Call, Machine, OptionValue, Returned, Waiting};
 pub use outcome::{Cause, Failure, Outcome, Relaxation, SkipReason};
 pub use runner::{Report, run};
 pub use system::System;

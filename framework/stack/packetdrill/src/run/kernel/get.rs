@@ -4,8 +4,15 @@ use fyke_stack::tcp::Info;
 
 use super::super::outcome::SkipReason;
 use super::socket::Options;
-use super::{Attempt, Kernel, Place, args};
+use super::{Attempt, Errno, Kernel, Place, args};
 use crate::script::Expr;
+
+/// What an option is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Value(i64),
+    Error(Option<Errno>),
+}
 
 impl Kernel {
     /// The segment size that the socket under test told, or would.
@@ -50,6 +57,23 @@ impl Kernel {
         } else {
             Attempt::Wrong(format!("{name} is {found}, expected {wanted}"))
         })
+    }
+
+    /// The value of an option, and for SO_ERROR the error's name.
+    pub(crate) fn option(&mut self, descriptor: i64, name: &str) -> Result<Found, Attempt> {
+        let place = self.socket(descriptor)?.place;
+        let options = self.socket(descriptor)?.options.clone();
+        let id = match place {
+            Place::Tcp(id) => Some(id),
+            _ => None,
+        };
+        if name == "SO_ERROR" {
+            let error = id.map(|id| self.take_error(descriptor, id)).transpose()?.flatten();
+            return Ok(Found::Error(error));
+        }
+        let info = id.and_then(|id| self.host().stack.info(id));
+        let value = self.option_value(name, &options, info.as_ref());
+        value.map(Found::Value).ok_or(Attempt::Error("ENOPROTOOPT"))
     }
 
     /// The error that waits, which is told once.

@@ -35,6 +35,7 @@ use super::host::{Host, Restless};
 use super::outcome::SkipReason;
 use super::settings::Settings;
 use crate::script::{CallSpec, Expr};
+pub(crate) use get::Found;
 pub(crate) use socket::{File, Place, Socket};
 
 /// A kernel's name of an error.
@@ -86,6 +87,10 @@ pub(crate) struct Kernel {
     /// What was written to each connection, by its ends: ours and the script's.
     pub(crate) written: BTreeMap<(SocketAddr, SocketAddr), Vec<u8>>,
     next_port: u16,
+    /// Compare what is read with the pattern scripts send; otherwise it is kept.
+    pub(crate) check_data: bool,
+    /// What the last call that read got, when it is kept.
+    pub(crate) last_read: Vec<u8>,
 }
 
 impl Kernel {
@@ -102,6 +107,8 @@ impl Kernel {
             written: BTreeMap::new(),
             // Any port will do that no script names.
             next_port: 40_000 + (seed % 1000) as u16,
+            check_data: true,
+            last_read: Vec::new(),
         }
     }
 

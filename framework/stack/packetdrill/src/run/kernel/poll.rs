@@ -10,7 +10,7 @@ use super::{Attempt, File, Kernel, Place, Progress, args};
 use crate::script::{CallSpec, Expr, Field};
 
 /// What a descriptor is ready for, in the words of both calls without their first letters.
-type Ready = Vec<&'static str>;
+pub(crate) type Ready = Vec<&'static str>;
 
 /// The descriptors an epoll watches.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ struct Watched {
 
 impl Kernel {
     /// What a descriptor is ready for.
-    fn ready(&mut self, descriptor: i64) -> Ready {
+    pub(crate) fn ready(&mut self, descriptor: i64) -> Ready {
         let Ok(socket) = self.socket(descriptor) else { return vec!["NVAL"] };
         let (read_shut, write_shut) = (socket.read_shut, socket.write_shut);
         let told = socket.told;

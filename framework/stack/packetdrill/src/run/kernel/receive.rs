@@ -24,6 +24,7 @@ impl Kernel {
             return Ok(Attempt::Unknown("MSG_OOB".to_owned()));
         }
         let max = self.receive_length(call)?;
+        self.last_read.clear();
         let socket = self.socket(descriptor)?;
         let Place::Tcp(id) = socket.place else { return Ok(Attempt::Error("ENOTCONN")) };
         if is_null(args::at(a, 1)?) {
@@ -108,6 +109,10 @@ impl Kernel {
 
     /// What was read must be what the script's side sent, from where the last read ended.
     fn received(&mut self, descriptor: i64, bytes: &[u8]) -> Result<Attempt, Attempt> {
+        if !self.check_data {
+            self.last_read = bytes.to_vec();
+            return Ok(Attempt::Done(bytes.len() as i64));
+        }
         let socket = self.socket(descriptor)?;
         let wanted = pattern(socket.received, bytes.len());
         if let Some(at) = bytes.iter().zip(&wanted).position(|(found, wanted)| found != wanted) {
