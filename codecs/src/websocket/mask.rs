@@ -24,27 +24,41 @@ const BLOCK: usize = 32;
 #[inline]
 pub fn mask(data: &mut [u8], key: [u8; 4]) -> [u8; 4] {
     let len = data.len();
-    let mut rest = data;
-    if rest.len() >= BLOCK {
-        let wide: [u8; BLOCK] = core::array::from_fn(|at| key[at % 4]);
-        let (blocks, behind) = rest.as_chunks_mut::<BLOCK>();
-        for block in blocks {
-            for (byte, key) in block.iter_mut().zip(wide) {
-                *byte ^= key;
-            }
-        }
-        rest = behind;
+    let wide: [u8; BLOCK] = core::array::from_fn(|at| key[at % 4]);
+    let (blocks, mut rest) = data.as_chunks_mut::<BLOCK>();
+    for block in blocks {
+        xor(block, &wide);
     }
-    let (words, tail) = rest.as_chunks_mut::<4>();
-    for word in words {
-        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
-    }
-    for (byte, key) in tail.iter_mut().zip(key) {
+    // What is left is less than a block: each size comes once at most.
+    rest = piece::<16>(rest, &wide);
+    rest = piece::<8>(rest, &wide);
+    rest = piece::<4>(rest, &wide);
+    for (byte, key) in rest.iter_mut().zip(key) {
         *byte ^= key;
     }
     let mut next = key;
     next.rotate_left(len % 4);
     next
+}
+
+#[inline(always)]
+fn xor<const N: usize>(block: &mut [u8; N], wide: &[u8; BLOCK]) {
+    for (byte, key) in block.iter_mut().zip(wide) {
+        *byte ^= key;
+    }
+}
+
+/// Masks the first `N` bytes, if there are as many, and returns the others.
+#[inline(always)]
+fn piece<'a, const N: usize>(data: &'a mut [u8], wide: &[u8; BLOCK]) -> &'a mut [u8] {
+    if data.len() < N {
+        return data;
+    }
+    let (piece, rest) = data.split_at_mut(N);
+    if let Some(piece) = piece.first_chunk_mut::<N>() {
+        xor(piece, wide);
+    }
+    rest
 }
 
 #[cfg(test)]

@@ -28,8 +28,8 @@ pub struct DeflateConfig {
 }
 
 impl DeflateConfig {
-    /// The default level of compression, of 9.
-    const LEVEL: u32 = 6;
+    /// The default level of compression: twice as fast as 6, for a few percent more bytes.
+    const LEVEL: u32 = 2;
     /// How many idle compressors and inflaters of each kind are kept.
     const IDLE_MAX: usize = 64;
 
@@ -78,7 +78,7 @@ impl DeflateConfig {
         self
     }
 
-    /// How hard to try, 1 to 9 (6). Makes a new pool.
+    /// How hard to try, 1 to 9 (2). Makes a new pool.
     pub fn level(mut self, level: u32) -> Self {
         self.pool = Arc::new(Pool::new(level.clamp(1, 9), self.pool.idle_max()));
         self

@@ -11,7 +11,9 @@ use super::{DeflateConfig, DeflateParams, TAIL};
 use crate::websocket::{Role, WebSocketError};
 
 /// What one step may add, so that text is looked at as it comes out.
-const STEP_BYTES_MAX: u64 = 32 * 1024;
+const STEP_BYTES_MAX: usize = 32 * 1024;
+/// Room that is made for a step at least; a long input gets more at once.
+const STEP_BYTES_MIN: usize = 128;
 
 /// Inflates messages, a step at a time.
 pub(crate) struct Inflater {
@@ -50,9 +52,11 @@ impl Inflater {
             return Err(WebSocketError::deflate("compressed data is corrupt"));
         }
         let state = self.state.get_or_insert_with(|| self.pool.inflater(self.bits));
-        let room = STEP_BYTES_MAX.min(budget.saturating_add(1)) as usize;
+        let most = budget.saturating_add(1).min(STEP_BYTES_MAX as u64) as usize;
+        let room = (4 * input.readable()).clamp(STEP_BYTES_MIN, STEP_BYTES_MAX).min(most);
         dst.ensure_writable(room)
             .map_err(|_| WebSocketError::too_big("message over what a buffer holds"))?;
+        let room = dst.writable().min(most);
         let in_tail = input.is_empty() && ends;
         let source = if in_tail { &TAIL[self.tail..] } else { &input[..] };
         let (read, written) = (state.total_in(), state.total_out());
