@@ -103,7 +103,9 @@ pub(crate) fn tick() {
         for listener in &*listeners {
             let event = SseEvent::new(format!("{second} s")).id(second.to_string());
             // Who does not keep up misses events, and is closed in the end.
-            let _ = event.event("tick").into_part().map(|part| listener.try_send(part));
+            if let Ok(part) = event.event("tick").into_part() {
+                let _ = listener.try_send(part);
+            }
         }
     }
 }
