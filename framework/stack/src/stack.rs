@@ -3,6 +3,7 @@
 pub(crate) mod arena;
 pub(crate) mod capture;
 pub(crate) mod config;
+mod connect_calls;
 pub(crate) mod counters;
 pub(crate) mod error;
 pub(crate) mod event;
@@ -35,7 +36,7 @@ use event::{Event, EventQueue, Pending, Source};
 use frame::{RxMeta, TxSink};
 use secrets::{Secrets, Seed};
 
-pub use tcp_calls::ConnectOptions;
+pub use connect_calls::ConnectOptions;
 
 /// A TCP/IP host as a value.
 ///

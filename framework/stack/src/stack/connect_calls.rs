@@ -1,0 +1,137 @@
+//! Opening connections: the local end by route and by chance (RFC 6056), ports that come back from
+//! TIME-WAIT (RFC 6191).
+
+use alloc::sync::Arc;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+use fyke_clock::Instant;
+
+use super::Stack;
+use super::error::StackError;
+use super::event::Pending;
+use super::ids::TcpId;
+use crate::interface::tcp_table::{Place, Socket};
+use crate::interface::timer::Lazy;
+use crate::interface::tuple::FourTuple;
+use crate::tcp::{Config, Connection, SeqNum};
+
+/// How a connection is made.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// The local address and port; either may be unspecified.
+    pub local: Option<SocketAddr>,
+    /// The habits of the connection; those of the stack when `None`.
+    pub config: Option<Arc<Config>>,
+    /// The traffic class (DSCP) of its packets.
+    pub traffic_class: u8,
+    /// The TTL or hop limit of its packets; that of the stack when `None`.
+    pub hop_limit: Option<u8>,
+}
+
+/// How long a tuple rests at least before it carries a new connection: the timestamp clock must have
+/// moved on.
+const TIME_WAIT_MIN: Duration = Duration::from_secs(1);
+
+/// Whether an address can be a peer's.
+fn is_peer(remote: SocketAddr) -> bool {
+    let ip = remote.ip();
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    remote.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
+}
+
+impl Stack {
+    /// Opens a connection; [`Event::Connected`](crate::Event::Connected) or
+    /// [`Event::Closed`](crate::Event::Closed) follows. What is written meanwhile is sent then.
+    ///
+    /// # Errors
+    /// When the peer's address is of no use, no route leads there, the local address is none of
+    /// ours or taken, or a limit is reached.
+    pub fn connect(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        options: ConnectOptions,
+    ) -> Result<TcpId, StackError> {
+        if !is_peer(remote) {
+            return Err(StackError::InvalidAddress);
+        }
+        if self.tcp.sockets.len() >= self.net.config.limits.connections_max {
+            return Err(StackError::LimitReached);
+        }
+        self.net.now = now;
+        let tuple = self.choose_local(remote, options.local)?;
+        let last = self.leave_time_wait(&tuple);
+        let config = options.config.unwrap_or_else(|| Arc::clone(&self.tcp.config));
+        let initial = self.initial(&tuple, self.created_after(now, &tuple, last));
+        let connection = Connection::connect(config, initial, now);
+        let id = self.tcp.insert_socket(Socket {
+            tuple,
+            connection,
+            timer: Lazy::default(),
+            pending: Pending::default(),
+            closed: None,
+            queued: false,
+            dirty: false,
+            orphan: false,
+            detached: false,
+            listener: None,
+            hop_limit: options.hop_limit.unwrap_or(self.net.config.hop_limit),
+            traffic_class: options.traffic_class,
+        });
+        self.touch(now, id);
+        Ok(id)
+    }
+
+    /// The local end towards a peer: what was asked for, or by route and by chance.
+    fn choose_local(
+        &mut self,
+        remote: SocketAddr,
+        local: Option<SocketAddr>,
+    ) -> Result<FourTuple, StackError> {
+        let asked = local.map(|local| local.ip()).filter(|ip| !ip.is_unspecified());
+        if asked.is_some_and(|ip| ip.is_ipv4() != remote.is_ipv4()) {
+            return Err(StackError::InvalidAddress);
+        }
+        if asked.is_some_and(|ip| !self.net.accepts(ip)) {
+            return Err(StackError::AddressNotAvailable);
+        }
+        if self.net.path(remote.ip()).is_none() {
+            return Err(StackError::Unreachable);
+        }
+        let ip = asked.or_else(|| self.net.source_for(remote.ip()));
+        let ip = ip.ok_or(StackError::Unreachable)?;
+        if let Some(port) = local.map(|local| local.port()).filter(|port| *port != 0) {
+            let tuple = FourTuple::new((ip, port).into(), remote);
+            let free = self.tcp.lookup(&tuple).is_none() || self.is_reusable(&tuple);
+            return if free { Ok(tuple) } else { Err(StackError::AddressInUse) };
+        }
+        let with = |port| FourTuple::new((ip, port).into(), remote);
+        let hash = with(0).secret_hash(&self.net.secrets.port);
+        // The ports are borrowed while the table is asked about each of them.
+        let mut ports = self.tcp.ports.take();
+        let fresh = ports.select(hash, |port| self.tcp.is_taken(&with(port)));
+        let port = fresh.or_else(|| ports.select(hash, |port| !self.is_reusable(&with(port))));
+        self.tcp.ports = ports;
+        port.map(with).ok_or(StackError::NoPorts)
+    }
+
+    /// Whether a tuple in TIME-WAIT may carry a new connection of ours: the peer can tell its
+    /// segments from old ones by their timestamps, which have moved on (RFC 6191).
+    fn is_reusable(&self, tuple: &FourTuple) -> bool {
+        let Some(Place::TimeWait(index)) = self.tcp.lookup(tuple) else { return false };
+        let old = self.tcp.waits.expires(index).is_some_and(|expires| {
+            self.net.now + self.net.config.tcp.time_wait >= expires + TIME_WAIT_MIN
+        });
+        let stamped = self.tcp.waits.at(index).is_some_and(|it| it.timestamp.is_some());
+        old && stamped && self.net.config.tcp.time_wait_reuse
+    }
+
+    /// Ends the TIME-WAIT of a tuple; says the last number it used.
+    fn leave_time_wait(&mut self, tuple: &FourTuple) -> Option<SeqNum> {
+        let Some(Place::TimeWait(index)) = self.tcp.lookup(tuple) else { return None };
+        self.net.counters.time_waits_reused += 1;
+        self.tcp.remove_wait(index).map(|remains| remains.snd_nxt)
+    }
+}
