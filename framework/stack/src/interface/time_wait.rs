@@ -14,6 +14,11 @@ use crate::tcp::{Flags, Options, Segment, SeqNum, Timestamp};
 /// "No entry" in a link.
 const NIL: u32 = u32::MAX;
 
+/// The low bits of the time in milliseconds.
+pub(crate) const fn millis(now: Instant) -> u32 {
+    (now.as_nanos() / 1_000_000) as u32
+}
+
 /// What is left of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Remains {
@@ -28,6 +33,8 @@ pub(crate) struct Remains {
     /// The peer's last timestamp, when timestamps are agreed, and our offset.
     pub(crate) timestamp: Option<u32>,
     pub(crate) timestamp_offset: u32,
+    /// When a segment without data was last answered, in milliseconds.
+    pub(crate) answered_ms: u32,
 }
 
 /// What a segment for a connection in TIME-WAIT asks for.
@@ -74,6 +81,19 @@ impl Remains {
             return Verdict::Restart;
         }
         if length > 0 || !acceptable { Verdict::Acknowledge } else { Verdict::Ignore }
+    }
+
+    /// Whether one more acknowledgement may go out: two ends that disagree about where they stand
+    /// must not answer each other for ever (RFC 5961, section 7).
+    pub(crate) fn may_answer(&mut self, segment: &Segment, now_ms: u32, interval_ms: u32) -> bool {
+        if segment.sequence_length() > 0 {
+            return true;
+        }
+        let free = now_ms.wrapping_sub(self.answered_ms) >= interval_ms;
+        if free {
+            self.answered_ms = now_ms;
+        }
+        free
     }
 
     /// The acknowledgement of where we stand.
@@ -158,6 +178,11 @@ impl TimeWaits {
         self.entries.get(index as usize).filter(|entry| entry.used).map(|entry| entry.expires)
     }
 
+    pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut Remains> {
+        let entry = self.entries.get_mut(index as usize).filter(|entry| entry.used);
+        entry.map(|entry| &mut entry.remains)
+    }
+
     /// Lets an entry wait anew.
     pub(crate) fn restart(&mut self, index: u32, expires: Instant) {
         if self.at(index).is_some() {
@@ -231,6 +256,7 @@ mod tests {
             traffic_class: 0,
             timestamp,
             timestamp_offset: 0,
+            answered_ms: 0,
         }
     }
 

@@ -86,6 +86,19 @@ fn an_old_syn_does_not() {
 }
 
 #[test]
+fn two_ends_that_disagree_do_not_answer_for_ever() {
+    let mut world = World::new();
+    let (from, to) = (at(CLIENT, 4000), at(SERVER, 80));
+    let (seq, ack) = closed_by_server(&mut world, &from);
+    let off = Frame::new(&from, &to, Flags::ACK, seq.wrapping_add(1 << 20), ack)
+        .option(TcpOption::Timestamps { value: u32::MAX / 4, echo: 0 });
+    let answers = (0..100).filter(|_| answer(&mut world, &off).is_some()).count();
+    assert_eq!(answers, 1);
+    world.advance(Duration::from_millis(501));
+    assert!(answer(&mut world, &off).is_some());
+}
+
+#[test]
 fn they_have_a_bound_and_make_room_for_each_other() {
     let mut config = fyke_stack::StackConfig::new(fyke_stack::Medium::RawIp);
     config.limits.time_wait_entries_max = 500;

@@ -7,7 +7,7 @@ use fyke_clock::Instant;
 
 use super::segment::SegmentOut;
 use crate::interface::isn;
-use crate::interface::time_wait::Remains;
+use crate::interface::time_wait::{Remains, millis};
 use crate::interface::timer::Timer;
 use crate::stack::Stack;
 use crate::stack::event::{Pending, Source};
@@ -245,6 +245,8 @@ impl Stack {
             traffic_class: socket.traffic_class,
             timestamp: socket.connection.recent_timestamp(),
             timestamp_offset: isn::timestamp_offset(&self.net.secrets, &socket.tuple),
+            // Long ago.
+            answered_ms: millis(now).wrapping_sub(u32::MAX / 2),
         };
         self.tcp.insert_wait(remains, expires);
         self.tcp.arm_tables(&mut self.net.wheel, now);

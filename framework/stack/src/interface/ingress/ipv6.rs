@@ -64,8 +64,7 @@ impl Stack {
         let ours = if to_group {
             self.net.hears(destination.into())
         } else {
-            // Somebody may ask about an address that we are only about to take.
-            self.net.accepts(destination.into()) || addresses.get(destination.into()).is_some()
+            self.net.accepts(destination.into())
         };
         if !ours {
             return Err(DropReason::NotOurs);

@@ -6,7 +6,7 @@ use super::{Inbound, segment};
 use crate::interface::egress::{Look, Queued, Reply};
 use crate::interface::listener::ForwardRequest;
 use crate::interface::tcp_table::Place;
-use crate::interface::time_wait::Verdict;
+use crate::interface::time_wait::{Verdict, millis};
 use crate::interface::timer::Timer;
 use crate::interface::tuple::FourTuple;
 use crate::stack::Stack;
@@ -67,7 +67,13 @@ impl Stack {
                 self.tcp.waits.restart(index, expires);
                 self.tcp.arm_tables(&mut self.net.wheel, now);
             }
-            Verdict::Acknowledge => {}
+            Verdict::Acknowledge => {
+                let interval = self.net.config.tcp.invalid_ack_interval.as_millis() as u32;
+                let remains = self.tcp.waits.at_mut(index);
+                if !remains.is_some_and(|it| it.may_answer(segment, millis(now), interval)) {
+                    return self.net.drop_in(now, DropReason::TimeWait);
+                }
+            }
         }
         let segment = remains.acknowledgement(tcp::Handshake::timestamp_clock(now, 0));
         let look = Look { traffic_class: remains.traffic_class, ..self.look_of(None) };
