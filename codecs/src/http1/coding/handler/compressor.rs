@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use bytes::Bytes;
 use fyke_buffer::ByteBuf;
 use fyke_clock::TimerKey;
-use fyke_core::{DuplexContext, DuplexHandler, FileRegion, Offloaded, Promise, Result};
+use fyke_core::{CodecError, DuplexContext, DuplexHandler, FileRegion, Offloaded, Promise, Result};
 
 use super::config::CompressionConfig;
-use super::job::{FilePiece, Whole, compress};
+use super::job::{FilePiece, compress};
 use super::rules::{Asked, Decision, decide, recoded, vary};
 use crate::http1::coding::{ContentCoding, ContentEncoder};
 use crate::http1::{RequestPart, Response, ResponseHead, ResponsePart, Status};
@@ -39,11 +40,21 @@ enum State {
     /// In the body of a response.
     Coding(Box<ContentEncoder>),
     /// A whole body is compressed elsewhere.
-    Whole(Box<(ResponseHead, ContentCoding, bool, Promise)>),
+    Whole(Box<Whole>),
     /// A piece of a file is compressed elsewhere.
     File(Promise),
     /// A file goes on when the channel is writable again.
     Full(Box<FilePiece>, Promise),
+}
+
+/// A response whose body is being compressed.
+struct Whole {
+    head: ResponseHead,
+    /// Shared with the work: should that come to nothing, it is sent as it is.
+    body: Bytes,
+    coding: ContentCoding,
+    forced: bool,
+    promise: Promise,
 }
 
 type Cx<'a> = DuplexContext<'a, HttpContentCompressor>;
@@ -77,8 +88,11 @@ impl HttpContentCompressor {
             }
             Decision::Compress(coding) if body.len() > self.config.inline_bytes_max => {
                 let level = self.config.level;
-                self.state = State::Whole(Box::new((head, coding, forced, promise)));
-                cx.offload(move || Whole::of(body, coding, level));
+                let body = body.into_bytes();
+                let content = body.clone();
+                let whole = Whole { head, body, coding, forced, promise };
+                self.state = State::Whole(Box::new(whole));
+                cx.offload(move || compress(coding, level, &content));
             }
             Decision::Compress(coding) => {
                 let packed = compress(coding, self.config.level, &body).ok();
@@ -263,9 +277,13 @@ impl DuplexHandler for HttpContentCompressor {
     fn offloaded(&mut self, cx: &mut Cx<'_>, result: Offloaded) -> Result<()> {
         match std::mem::replace(&mut self.state, State::Passing) {
             State::Whole(whole) => {
-                let (head, coding, forced, promise) = *whole;
-                let Whole { original, packed } = result.take()?;
-                let response = smaller(head, original.into(), packed.ok(), coding, forced);
+                let Whole { head, body, coding, forced, promise } = *whole;
+                let packed = result.take::<Result<ByteBuf, CodecError>>();
+                if let Err(error) = &packed {
+                    tracing::warn!(%error, "a response is sent as it is");
+                }
+                let packed = packed.ok().and_then(Result::ok);
+                let response = smaller(head, body.into(), packed, coding, forced);
                 cx.write_with(response.into(), promise);
             }
             State::File(promise) => match result.take::<Result<FilePiece>>()? {

@@ -2,12 +2,10 @@
 
 use std::io;
 
-use bytes::Bytes;
 use fyke_buffer::ByteBuf;
 use fyke_core::{CodecError, Error, FileRegion, Result};
 
 use crate::http1::coding::{ContentCoding, ContentEncoder};
-use crate::payload::Payload;
 
 /// How much of a file is read and compressed at a time.
 const FILE_PIECE_BYTES: u64 = 256 * 1024;
@@ -23,20 +21,6 @@ pub(super) fn compress(
     encoder.write(content, &mut packed)?;
     encoder.finish(&mut packed)?;
     Ok(packed)
-}
-
-/// What came of compressing a whole body elsewhere: both forms of it.
-pub(super) struct Whole {
-    pub(super) original: Bytes,
-    pub(super) packed: Result<ByteBuf, CodecError>,
-}
-
-impl Whole {
-    pub(super) fn of(body: Payload, coding: ContentCoding, level: Option<u32>) -> Self {
-        let original = body.into_bytes();
-        let packed = compress(coding, level, &original);
-        Self { original, packed }
-    }
 }
 
 /// A file on its way through an encoder, and what has come out so far.
