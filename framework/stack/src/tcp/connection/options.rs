@@ -48,11 +48,12 @@ impl Connection {
         match option {
             ConnectionOption::NoDelay(on) => {
                 self.no_delay = on;
-                self.due.push |= on && !self.cork;
+                // What waits goes now, also from under a cork; what comes later follows its rules.
+                self.due.push |= on && self.unsent() > 0;
             }
             ConnectionOption::Cork(on) => {
                 self.cork = on;
-                self.due.push |= !on;
+                self.due.push |= !on && self.unsent() > 0;
             }
             ConnectionOption::QuickAck(on) => {
                 self.quick_ack = on;

@@ -187,7 +187,10 @@ impl Connection {
         self.mark_ecn(&mut segment, text);
         self.note_sent(now, text, text.len.div_ceil(mss).max(1));
         self.acknowledged();
-        self.receive.quick = 0;
+        // Data both ways is a conversation: acknowledgements find something to travel with.
+        if text.len > 0 && self.receive.assembler.next() != self.receive.irs + 1 {
+            self.receive.quick = 0;
+        }
         self.stats.note_sent(&segment, text);
         let payload = match self.send.chunks(text) {
             Some(chunks) => Payload::new(chunks, text.len as usize),
