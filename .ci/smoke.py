@@ -290,6 +290,118 @@ def chat(*flags):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def websockets_client():
+    """The module `websockets.sync.client`, installed if need be; None when it cannot be had."""
+    try:
+        from websockets.sync import client
+    except ImportError:
+        pip = [sys.executable, "-m", "pip", "install", "-q", "websockets"]
+        if subprocess.run(pip, capture_output=True, timeout=120).returncode:
+            return None
+        from websockets.sync import client
+    return client
+
+
+def ws_converse(url, compression):
+    """Everything a message can be, echoed to python's `websockets`."""
+    from websockets.exceptions import ConnectionClosed
+
+    with websockets_client().connect(url, compression=compression, max_size=None) as ws:
+        agreed = ws.response.headers.get("Sec-WebSocket-Extensions", "")
+        assert agreed.startswith("permessage-deflate") == (compression is not None), agreed
+        for size in (0, 1, 125, 126, 65535, 65536, 3_000_000):
+            for message in ("\u00fc" * (size // 2), os.urandom(size), bytes(size)):
+                ws.send(message)
+                got = ws.recv(timeout=30)
+                assert got == message, f"another {type(message).__name__} of {size} came back"
+        ws.send(["in ", "three ", "fragments"])
+        assert ws.recv(timeout=10) == "in three fragments"
+        assert ws.ping(b"there?").wait(10), "no pong"
+        ws.close(4321, "enough")
+        try:
+            ws.recv(timeout=10)
+        except ConnectionClosed as closed:
+            assert closed.rcvd.code == 4321, closed
+
+
+def ws_echo(*flags):
+    if websockets_client() is None:
+        return "python's websockets cannot be installed"
+    with Server("ws-echo", *flags) as server:
+        for compression in ("deflate", None):
+            ws_converse(f"ws://{server.address}/any/path?x=1", compression)
+        done = ["node", os.path.join(ROOT, "examples/e2e/ws-echo-smoke.mjs"), f"ws://{server.address}/"]
+        if os.path.isdir(os.path.join(ROOT, "examples/e2e/node_modules/ws")):
+            done = subprocess.run(done, capture_output=True, text=True, timeout=90)
+            assert done.returncode == 0, done.stdout + done.stderr
+        lines = "".join(f"line {n} {'x' * (n % 300)}\n" for n in range(2000))
+        client = [os.path.join(BIN, "ws-client"), f"ws://{server.address}/"]
+        done = subprocess.run(client, input=lines, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and done.stdout == lines, done.stderr
+
+
+def ws_limit():
+    from websockets.exceptions import ConnectionClosed
+
+    client = websockets_client()
+    if client is None:
+        return "python's websockets cannot be installed"
+    with Server("ws-echo", "--limit", "1000") as server:
+        for compression in ("deflate", None):
+            with client.connect(f"ws://{server.address}/", compression=compression) as ws:
+                ws.send("x" * 1000)
+                assert ws.recv(timeout=10) == "x" * 1000
+                ws.send("x" * 1001)
+                try:
+                    raise AssertionError(f"{len(ws.recv(timeout=10))} characters came back")
+                except ConnectionClosed as closed:
+                    assert closed.rcvd.code == 1009, closed
+    with Server("ws-echo", "--no-deflate") as server:
+        with client.connect(f"ws://{server.address}/", compression="deflate") as ws:
+            assert "Sec-WebSocket-Extensions" not in ws.response.headers
+
+
+def ws_client():
+    """Our client against a server of python's `websockets`."""
+    if websockets_client() is None:
+        return "python's websockets cannot be installed"
+    from websockets.sync.server import serve
+
+    seen = []
+
+    def talk(ws):
+        if ws.request.path == "/ask":
+            for message in ("one", b"two", "x" * 300_000):
+                ws.send(message)
+                seen.append(ws.recv(timeout=10) == message)
+        else:
+            for message in ws:
+                ws.send(message)
+
+    program = os.path.join(BIN, "ws-client")
+    for compression in ("deflate", None):
+        with serve(talk, "127.0.0.1", 0, compression=compression) as server:
+            url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+            thread = threading.Thread(target=server.serve_forever, daemon=True)
+            thread.start()
+            text = "one\n\u00fcml\u00e4ut\n\n" + "x" * 100_000 + "\n"
+            done = subprocess.run([program, url], input=text, capture_output=True, text=True, timeout=30)
+            assert done.returncode == 0 and done.stdout == text, done.stderr
+            done = subprocess.run([program, "--echo", url + "/ask"], capture_output=True, text=True, timeout=30)
+            assert done.returncode == 0, done.stderr
+            assert seen == [True] * 3, seen
+            seen.clear()
+            server.shutdown()
+            thread.join(10)
+    run = lambda *a: subprocess.run([program, *a], capture_output=True, text=True, input="", timeout=30)
+    for url, code in (("ws://127.0.0.1:1/", 1), ("http://127.0.0.1:1/", 2), ("wss://127.0.0.1:1/", 2)):
+        done = run(url)
+        assert done.returncode == code and done.stderr.startswith("error: "), (url, done.returncode, done.stderr)
+    with Server("echo") as server:
+        done = run(f"ws://{server.address}/")
+        assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
 def wrong_calls():
     run = lambda *a: subprocess.run([os.path.join(BIN, "echo"), *a], capture_output=True, text=True, timeout=20)
     assert run("--nonsense").returncode == 2
@@ -302,6 +414,7 @@ def wrong_calls():
 
 def main():
     cases = [(check, mode) for check in (echo, echo_frames, echo_client, http, http_requests, chat) for mode in MODES]
+    cases += [(ws_echo, mode) for mode in MODES] + [(ws_limit, []), (ws_client, [])]
     cases += [(echo_unix, mode) for mode in (POLLERS[0], MODES[-1])]
     cases += [(echo_udp, mode) for mode in POLLERS]
     cases += [(source_and_sink, mode) for mode in MODES]
