@@ -91,6 +91,7 @@ pub struct Scoreboard {
     detection: Detection,
     dup_thresh: u8,
     partial_ack_ends: bool,
+    forward: bool,
 }
 
 impl Scoreboard {
@@ -121,6 +122,7 @@ impl Scoreboard {
             detection: config.detection,
             dup_thresh: config.dup_thresh.max(1),
             partial_ack_ends: config.partial_ack_ends,
+            forward: config.forward,
         }
     }
 

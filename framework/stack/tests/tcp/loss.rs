@@ -222,6 +222,30 @@ fn a_spurious_recovery_is_taken_back_by_its_duplicate() {
     assert!(info.congestion_window >= window);
 }
 
+/// A time-out of a window that was only late: what the connection sends after the first and the
+/// second acknowledgement, and whether the time-out was taken back.
+fn late_acknowledgements(f_rto: bool) -> (Vec<u32>, u32) {
+    let mut config = plain();
+    config.f_rto = f_rto;
+    config.tail_loss_probe = false;
+    let mut rig = sack(config);
+    rig.write(20_000);
+    rig.poll();
+    rig.pass(rig.connection.next_deadline().unwrap() - rig.now);
+    sacks(&mut rig, at(1), &[]);
+    let sent = starts(&rig.poll());
+    sacks(&mut rig, at(2), &[]);
+    (sent, rig.connection.info().undone)
+}
+
+#[test]
+fn a_spurious_time_out_is_taken_back_by_what_follows() {
+    // F-RTO (RFC 5682): new data after the first acknowledgement, and the second acknowledges what
+    // was never sent again.
+    assert_eq!(late_acknowledgements(true), (vec![10, 11], 1));
+    assert_eq!(late_acknowledgements(false), (vec![1, 2], 0));
+}
+
 #[test]
 fn the_user_time_out_ends_what_waits_too_long() {
     let mut config = plain();

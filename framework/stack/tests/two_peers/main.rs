@@ -13,7 +13,6 @@
 
 mod attacker;
 mod end;
-mod goodput;
 mod link;
 mod rng;
 mod scenario;

@@ -55,8 +55,6 @@ pub struct World {
     count: u64,
     story: VecDeque<String>,
     pub tell: bool,
-    /// Whether what must hold is checked at every step, which costs more than the world itself.
-    pub checks: bool,
     /// How often somebody forges a packet when something arrives.
     pub attacks: f64,
     steps_now: u32,
@@ -75,7 +73,6 @@ impl World {
             count: 0,
             story: VecDeque::new(),
             tell: false,
-            checks: true,
             attacks: 0.0,
             steps_now: 0,
             steps: 0,
@@ -137,9 +134,7 @@ impl World {
             self.poll(at);
             self.ends[at].run(self.now, &mut self.rng);
             self.poll(at);
-            if self.checks {
-                self.ends[at].check(self.now);
-            }
+            self.ends[at].check(self.now);
         }
     }
 
@@ -174,9 +169,7 @@ impl World {
             }
             return;
         }
-        if self.checks {
-            end.arrives(segment, peer_iss);
-        }
+        end.arrives(segment, peer_iss);
         end.connection.on_segment(self.now, segment);
     }
 
@@ -188,9 +181,7 @@ impl World {
             let peer_iss = self.ends[1 - at].iss;
             for segment in sent.0 {
                 self.tell_of(at, ">", Some(&segment));
-                if self.checks {
-                    self.ends[at].leaves(&segment, peer_iss, self.mss_max);
-                }
+                self.ends[at].leaves(&segment, peer_iss, self.mss_max);
                 cut(&segment).into_iter().for_each(|piece| self.carry(at, piece));
             }
             if !more {

@@ -204,6 +204,7 @@ fn board_config(config: &Config, sack: bool, partial_ack_ends: bool) -> Scoreboa
         detection: detection(config, sack),
         entries_max: config.scoreboard_entries_max,
         partial_ack_ends,
+        forward: config.f_rto,
         ..ScoreboardConfig::default()
     }
 }

@@ -128,7 +128,8 @@ impl Scoreboard {
         if before.is_none() {
             self.undo = Some(Box::new(Undo::new(self.una)));
         }
-        let forward = if first && !reneging { Forward::First } else { Forward::Off };
+        let tries = self.forward && first && !reneging;
+        let forward = if tries { Forward::First } else { Forward::Off };
         self.begin(RecoveryKind::Timeout, forward);
         self.duplicates = 0;
         self.reno_sacked = 0;

@@ -34,6 +34,8 @@ pub struct ScoreboardConfig {
     pub ack_delay_max: Duration,
     /// The first ACK of new data ends a recovery (Reno).
     pub partial_ack_ends: bool,
+    /// The acknowledgements after a time-out tell whether it was spurious (F-RTO, RFC 5682).
+    pub forward: bool,
 }
 
 impl Default for ScoreboardConfig {
@@ -44,6 +46,7 @@ impl Default for ScoreboardConfig {
             entries_max: 16_384,
             ack_delay_max: Duration::from_millis(200),
             partial_ack_ends: false,
+            forward: true,
         }
     }
 }
