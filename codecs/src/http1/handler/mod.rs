@@ -13,6 +13,7 @@
 //! | [`StaticFiles`]: the files below a directory | `files` |
 
 mod aggregator;
+mod decoder;
 #[cfg(unix)]
 mod files;
 mod options;
@@ -21,10 +22,9 @@ mod service;
 mod watch;
 
 pub use aggregator::{HttpObjectAggregator, Request};
+pub use decoder::HttpRequestDecoder;
 #[cfg(unix)]
 pub use files::StaticFiles;
 pub use options::{ServerOptions, Timeouts};
-pub use server::{
-    HttpRequestDecoder, HttpResponseEncoder, REQUEST_STAGE, RESPONSE_STAGE, server, server_stages,
-};
+pub use server::{HttpResponseEncoder, REQUEST_STAGE, RESPONSE_STAGE, server, server_stages};
 pub use service::{HttpServerHandler, Reply, ServiceContext};

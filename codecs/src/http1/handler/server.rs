@@ -9,13 +9,12 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fyke_buffer::ByteBuf;
-use fyke_codec::Decoder;
 use fyke_core::{
     CloseReason, CodecError, DuplexContext, DuplexHandler, Error, ErrorKind, FileRegion, Outgoing,
     PipelineBuilder, Promise, Result,
 };
 
+use super::decoder::HttpRequestDecoder;
 use super::options::{ServerOptions, Timeouts};
 use super::watch::{Verdict, Watch};
 use crate::http1::{Gather, HttpError, RequestPart, Response, ResponsePart, ServerCodec, Status};
@@ -29,11 +28,7 @@ pub const RESPONSE_STAGE: &str = "http-responses";
 /// A longer body is sent from where it lies instead of being copied behind its head.
 const COPY_BYTES_MAX: usize = 2048;
 
-/// Bytes of further requests that may wait while no more requests are taken in. Reading is paused
-/// then, so that there are more only when something else has switched it on again.
-const WAITING_BYTES_MAX: usize = 256 * 1024;
-
-type Shared = Rc<RefCell<ServerCodec>>;
+pub(super) type Shared = Rc<RefCell<ServerCodec>>;
 
 /// Adds the stages of an HTTP/1.1 server to a pipeline: requests come out in parts, responses go in.
 ///
@@ -88,37 +83,7 @@ pub fn server_stages(
         ending: Ending::Open,
         watch: Watch::new(timeouts),
     };
-    (HttpRequestDecoder(codec), encoder)
-}
-
-/// Decodes requests. Belongs in front of its [`HttpResponseEncoder`], see [`server`].
-pub struct HttpRequestDecoder(Shared);
-
-impl Decoder for HttpRequestDecoder {
-    type Item = RequestPart;
-
-    #[inline]
-    fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
-        let mut codec = self.0.borrow_mut();
-        let decoded = codec.decode(src);
-        if matches!(decoded, Ok(None)) && src.readable() > WAITING_BYTES_MAX && codec.is_blocked() {
-            return Err(too_much_ahead(src.readable()));
-        }
-        decoded
-    }
-
-    fn decode_eof(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
-        self.0.borrow_mut().decode_eof(src)
-    }
-}
-
-#[cold]
-fn too_much_ahead(size: usize) -> CodecError {
-    CodecError::TooLarge {
-        what: "requests ahead of their answers",
-        size: size as u64,
-        limit: WAITING_BYTES_MAX as u64,
-    }
+    (HttpRequestDecoder::new(codec), encoder)
 }
 
 /// Encodes responses, and looks after the connection. See [`server`].
@@ -404,12 +369,6 @@ impl DuplexHandler for HttpResponseEncoder {
         };
         tracing::info!(%error, "the request cannot be served");
         self.follow(cx)
-    }
-}
-
-impl fmt::Debug for HttpRequestDecoder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("HttpRequestDecoder").field(&self.0).finish()
     }
 }
 
