@@ -46,6 +46,8 @@ pub mod cors;
 mod date;
 mod date_parse;
 mod decoder;
+#[cfg(feature = "pipeline")]
+mod draining;
 mod encoder;
 mod error;
 pub mod forms;
@@ -75,6 +77,8 @@ pub use conditional::{EntityTag, Precondition, Validators};
 pub use date::DateText;
 pub use date_parse::parse_date;
 pub use decoder::RequestDecoder;
+#[cfg(feature = "pipeline")]
+pub use draining::NoMoreRequests;
 pub use encoder::Gather;
 pub use error::HttpError;
 #[cfg(feature = "pipeline")]

@@ -125,6 +125,20 @@ fn the_end_of_the_connection_tells_the_sent_from_the_unsent() {
 }
 
 #[test]
+fn a_loop_that_shuts_down_lets_the_response_come_and_sends_no_more() {
+    let mut channel = channel(CallLimits::new());
+    let (mut first, mut second) = (call(&mut channel, "/1"), call(&mut channel, "/2"));
+    channel.event_loop().shutdown(Duration::from_secs(5), |_| {});
+    channel.run_pending();
+    assert!(matches!(second.try_outcome(), Some(Err(CallError::Unsent(_)))));
+    assert!(first.try_outcome().is_none());
+    channel.write_inbound(OK);
+    assert_eq!(body(&mut first), b"hi");
+    assert_eq!(targets(&mut channel), ["/1"]);
+    assert!(!channel.is_open());
+}
+
+#[test]
 fn a_malformed_response_fails_its_call_and_gives_the_reason() {
     let mut channel = channel(CallLimits::new());
     let mut first = call(&mut channel, "/1");

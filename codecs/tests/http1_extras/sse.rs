@@ -148,3 +148,14 @@ fn a_stream_that_nobody_reads_is_closed_and_grows_no_queue() {
     channel.advance(Duration::from_millis(1));
     assert!(!channel.is_open());
 }
+
+#[test]
+fn a_stream_ends_when_the_loop_shuts_down() {
+    let mut channel = channel();
+    write(&mut channel, event_stream());
+    let _ = sent(&mut channel);
+    channel.event_loop().shutdown(Duration::from_secs(5), |_| {});
+    channel.run_pending();
+    assert_eq!(sent(&mut channel), "0\r\n\r\n");
+    assert!(!channel.is_open());
+}

@@ -350,6 +350,7 @@ impl DuplexHandler for HttpResponseEncoder {
             cx.fire_shutting_down();
         } else {
             codec.close_after_next();
+            cx.fire_event(crate::http1::NoMoreRequests);
         }
         Ok(())
     }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use fyke_core::{CloseReason, DuplexContext, DuplexHandler, Promise, Result};
+use fyke_core::{CloseReason, DuplexContext, DuplexHandler, Event, EventFilter, Promise, Result};
 
 use crate::http1::request::find;
-use crate::http1::{RequestPart, ResponseHead, ResponsePart};
+use crate::http1::{NoMoreRequests, RequestPart, ResponseHead, ResponsePart};
 
 /// Looks after responses of the type `text/event-stream`; everything else passes.
 ///
@@ -14,6 +14,7 @@ use crate::http1::{RequestPart, ResponseHead, ResponsePart};
 ///   the connection for dead, and a client that is gone is noticed.
 /// * A stream whose channel stays above its high-water mark for too long is closed: its client does not
 ///   read, and what producers are held back for never comes.
+/// * A stream ends when the loop shuts down.
 pub struct SseKeepAlive {
     interval: Duration,
     stalled_max: Duration,
@@ -91,6 +92,21 @@ impl DuplexHandler for SseKeepAlive {
             _ => {}
         }
         cx.write_with(part, promise);
+        Ok(())
+    }
+
+    fn events(&self) -> EventFilter {
+        EventFilter::of::<NoMoreRequests>()
+    }
+
+    /// A stream has no end of its own: this is it.
+    fn event(&mut self, cx: &mut Cx<'_>, event: Event) -> Result<()> {
+        if self.streaming && event.is::<NoMoreRequests>() {
+            self.streaming = false;
+            cx.write(ResponsePart::End);
+            cx.close();
+        }
+        cx.pass_event(event);
         Ok(())
     }
 

@@ -5,10 +5,13 @@ use std::fmt;
 use std::time::Duration;
 
 use fyke_clock::TimerKey;
-use fyke_core::{CloseReason, DuplexContext, DuplexHandler, Error, Never, Promise, Result};
+use fyke_core::{
+    CloseReason, DuplexContext, DuplexHandler, Error, Event, EventFilter, Never, Promise, Result,
+};
 
 use super::aggregator::ClientResponse;
 use super::answer::{Answer, CallError, HttpCall};
+use crate::http1::NoMoreRequests;
 use crate::http1::client::{ClientRequest, ClientRequestPart};
 
 /// The limits of an [`HttpClientHandler`], each with a safe default.
@@ -200,6 +203,20 @@ impl DuplexHandler for HttpClientHandler {
         let reason = CloseReason::of(&error);
         self.fail_all(Some(CallError::Failed(error)));
         cx.close_with(reason);
+        Ok(())
+    }
+
+    fn events(&self) -> EventFilter {
+        EventFilter::of::<NoMoreRequests>()
+    }
+
+    /// What waits may be sent on another connection.
+    fn event(&mut self, cx: &mut Cx<'_>, event: Event) -> Result<()> {
+        if event.is::<NoMoreRequests>() {
+            self.ended = true;
+            self.waiting.clear();
+        }
+        cx.pass_event(event);
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use fyke_core::{
 };
 
 use crate::http1::client::{ClientCodec, ClientLimits, ClientRequestPart, ClientResponsePart};
-use crate::http1::{Gather, Status};
+use crate::http1::{Gather, NoMoreRequests, Status};
 use crate::payload::Payload;
 
 /// The name of the stage that [`client`] puts first: the [`HttpResponseDecoder`].
@@ -303,6 +303,7 @@ impl DuplexHandler for HttpRequestEncoder {
             cx.fire_shutting_down();
         } else {
             self.codec.borrow_mut().close_after_pending();
+            cx.fire_event(NoMoreRequests);
         }
         Ok(())
     }
