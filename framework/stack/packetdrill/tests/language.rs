@@ -131,6 +131,34 @@ fn icmp_quotes_a_packet() {
 }
 
 #[test]
+fn older_scripts_quote_first() {
+    let Action::Packet(packet) = one("1 < [1:3(2)] icmp unreachable frag_needed mtu 500").action
+    else {
+        panic!()
+    };
+    let Body::Icmp(icmp) = packet.body else { panic!() };
+    assert!(matches!(icmp.quoted, Some(Quoted::Tcp { seq, .. }) if seq.length == 2));
+    assert_eq!(icmp.mtu, Some(500));
+}
+
+#[test]
+fn other_protocols_are_stepped_over() {
+    let script = read(
+        "0 < sctp: INIT[flgs=0, tag=1, a_rwnd=1500,\n  os=1, is=1, tsn=1]\n+0 > sctp: ABORT[]\n\
+         * > . 1:1(0) ack 1\n0.5 < icmp unreachable [sctp(1)]\n",
+    );
+    assert_eq!(script.events.len(), 4);
+    let body = |at: usize| match &script.events[at].action {
+        Action::Packet(packet) => packet.body.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(body(0), Body::Other(_)));
+    assert!(matches!(body(2), Body::Tcp(_)));
+    let Body::Icmp(icmp) = body(3) else { panic!() };
+    assert_eq!(icmp.quoted, Some(Quoted::Other("sctp".into())));
+}
+
+#[test]
 fn calls_have_structures_strings_and_errors() {
     let call = |source: &str| match one(source).action {
         Action::Call(call) => call,

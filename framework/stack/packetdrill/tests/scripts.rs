@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fyke_packetdrill::run::{Cause, Options, Outcome, SkipReason, System, run};
+use fyke_packetdrill::run::{Cause, Options, Outcome, Relaxation, SkipReason, System, run};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts")
@@ -145,6 +145,22 @@ fn what_is_not_there_is_skipped_for_its_reason() {
     for (line, reason) in cases {
         assert_eq!(skip(line), Outcome::Skip(reason), "{line}");
     }
+}
+
+#[test]
+fn a_script_without_buffers_gets_those_its_window_scale_needs() {
+    let source = |shift: u8, before: &str| {
+        format!(
+            "{before}0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n\
+             +0 fcntl(3, F_SETFL, O_NONBLOCK) = 0\n\
+             +0 connect(3, ..., ...) = -1 EINPROGRESS (Operation now in progress)\n\
+             +0 > S 0:0(0) <mss 1460,sackOK,TS val 0 ecr 0,nop,wscale {shift}>\n"
+        )
+    };
+    let assumed = Outcome::PassRelaxed(vec![Relaxation::AssumedBuffer]);
+    assert_eq!(outcome(&source(5, "")), assumed);
+    assert_eq!(outcome(&source(7, "")), Outcome::PassExact);
+    assert!(outcome(&source(5, "`defaults.sh`\n")).is_fail());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::inbound::{self, pattern};
 use super::outcome::{Cause, Relaxation, SkipReason};
 use super::runner::{Runner, Stop};
 use crate::packet::{Packet, Payload, Segment, flag};
-use crate::script::{Body, IcmpSpec, OptionSpec, OptionsSpec, PacketSpec, TcpSpec};
+use crate::script::{Body, IcmpSpec, OptionSpec, OptionsSpec, PacketSpec, Quoted, TcpSpec};
 
 /// How long a packet with `*` for its time is waited for.
 const ANY_TIME_MAX: Duration = Duration::from_secs(3600);
@@ -273,6 +273,8 @@ fn fast_open(spec: &PacketSpec) -> Option<bool> {
 /// Packets that need what is not there.
 fn skip(spec: &PacketSpec) -> Result<(), Stop> {
     let reason = match &spec.body {
+        Body::Other(_) => Some(SkipReason::Protocol),
+        Body::Icmp(IcmpSpec { quoted: Some(Quoted::Other(_)), .. }) => Some(SkipReason::Protocol),
         _ if spec.outer.contains(&crate::script::OuterHeader::Psp) => Some(SkipReason::Psp),
         _ if !spec.outer.is_empty() => Some(SkipReason::Tunnel),
         Body::Tcp(TcpSpec { udp: Some(_), .. }) => Some(SkipReason::TcpOverUdp),

@@ -80,4 +80,5 @@ const V6: &[Kind] = &[
     ),
     ("echo_request", 128, &[]),
     ("echo_reply", 129, &[]),
+    ("router_advertisement", 134, &[]),
 ];

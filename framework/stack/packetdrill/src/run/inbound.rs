@@ -52,6 +52,8 @@ pub(crate) fn packet(
             Payload::Udp(Datagram { source_port, destination_port, data })
         }
         Body::Icmp(icmp) => Payload::Icmp(message(icmp, flow)?),
+        // Refused before it comes to this.
+        Body::Other(_) => Payload::Other(u8::MAX, Vec::new()),
     };
     Ok(Packet { ip, payload })
 }
@@ -136,7 +138,9 @@ fn quoted(spec: &Quoted, flow: &Flow) -> Vec<u8> {
             head.extend([0, 0]);
             (protocol::UDP, usize::from(*length) + 8, head)
         }
-        Quoted::Raw(length) => (255, usize::from(*length), vec![0; 8]),
+        Quoted::Raw(length) => (u8::MAX, usize::from(*length), vec![0; 8]),
+        // Refused before it comes to this.
+        Quoted::Other(_) => (u8::MAX, 8, vec![0; 8]),
     };
     let mut out = ip.to_bytes(number, length);
     out.extend(head);

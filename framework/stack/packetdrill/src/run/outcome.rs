@@ -68,6 +68,8 @@ pub enum Relaxation {
     Unread,
     /// The script has a word in it that means nothing.
     StrayWord,
+    /// The script says nothing of buffers: the size that its window scale belongs to was assumed.
+    AssumedBuffer,
     /// Settings were changed that the stack does not know and the script does not depend on.
     UnknownSetting,
 }
@@ -81,6 +83,7 @@ impl Relaxation {
             Self::Segmentation => "segmented differently",
             Self::Unread => "packets left unread",
             Self::StrayWord => "a stray word in the script",
+            Self::AssumedBuffer => "the buffer its window scale needs",
             Self::UnknownSetting => "a setting without a meaning here",
         }
     }

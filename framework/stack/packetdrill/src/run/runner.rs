@@ -17,7 +17,9 @@ use super::outcome::{Cause, Failure, Outcome, Relaxation, SkipReason};
 use super::settings::Settings;
 use super::system::System;
 use crate::python::Scope;
-use crate::script::{Action, Direction, Event, Script, When, parse};
+use crate::script::{
+    Action, Body, Direction, Event, OptionSpec, OptionsSpec, Script, TcpSpec, When, parse,
+};
 
 /// What is off by less happened when the script says.
 pub(super) const EXACT: Duration = Duration::from_millis(1);
@@ -130,6 +132,12 @@ impl Runner<'_> {
         }
         if let Some(command) = &script.init {
             self.command(command)?;
+        }
+        if let Some(shift) = own_window_scale(script)
+            && !says_buffers(script)
+            && self.kernel.settings.assume_window_scale(shift)
+        {
+            self.relaxations.insert(Relaxation::AssumedBuffer);
         }
         for event in &script.events {
             self.event(event)?;
@@ -268,4 +276,32 @@ impl Runner<'_> {
             self.relaxations.insert(Relaxation::Timing);
         }
     }
+}
+
+/// The window scale a script expects of the stack.
+fn own_window_scale(script: &Script) -> Option<u8> {
+    let mut packets = script.events.iter().filter_map(|event| match &event.action {
+        Action::Packet(packet) if packet.direction == Direction::Outbound => Some(packet),
+        _ => None,
+    });
+    packets.find_map(|packet| match &packet.body {
+        Body::Tcp(TcpSpec { options: OptionsSpec::Exact(options), .. }) => {
+            options.iter().find_map(|option| match option {
+                OptionSpec::WindowScale(shift) => Some(*shift),
+                _ => None,
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Whether a script sets the sizes that window scales follow from. One that does not was written for
+/// whatever its author's kernel had.
+fn says_buffers(script: &Script) -> bool {
+    let commands = script.events.iter().filter_map(|event| match &event.action {
+        Action::Command(command) => Some(command),
+        _ => None,
+    });
+    let names = ["defaults.sh", "tcp_rmem", "maxsockbuf", "recvspace", "recvbuf_max"];
+    commands.chain(&script.init).any(|command| names.iter().any(|name| command.contains(name)))
 }

@@ -67,6 +67,20 @@ impl Settings {
         self.fast_open = 0x7_0403;
     }
 
+    /// Makes the receive buffer the one that this window scale is chosen for; says whether it was
+    /// another.
+    pub(crate) fn assume_window_scale(&mut self, shift: u8) -> bool {
+        let largest = u32::from(u16::MAX) << shift.min(14);
+        let tcp = &mut self.stack.tcp;
+        let fits = |bytes: u32| bytes <= largest && (shift == 0 || bytes > largest / 2);
+        if fits(tcp.receive_buffer_bytes_max.max(tcp.receive_buffer_bytes)) {
+            return false;
+        }
+        tcp.receive_buffer_bytes_max = largest;
+        tcp.receive_buffer_bytes = tcp.receive_buffer_bytes.min(largest);
+        true
+    }
+
     /// Whether listeners grant fast open without being asked to (bits of `tcp_fastopen`).
     pub(crate) fn listeners_grant_fast_open(&self) -> bool {
         const SERVER: i64 = 0x2;
@@ -80,6 +94,8 @@ impl Settings {
             self.set_linux(name, value)
         } else if let Some(name) = name.strip_prefix("net.inet.tcp.") {
             self.set_freebsd(name, value)
+        } else if name.starts_with("net.inet.sctp.") || name.starts_with("net.inet.udplite.") {
+            return Effect::Skip(SkipReason::Protocol);
         } else if name == "kern.ipc.maxsockbuf" {
             value.parse().ok().map(|bytes| self.set_buffers_max(bytes))
         } else {

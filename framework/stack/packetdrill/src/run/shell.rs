@@ -110,7 +110,7 @@ fn command(
         "echo" if arguments.iter().any(|a| a.starts_with("/sys/module/")) => {
             return Err(Refusal::Skip(SkipReason::Device));
         }
-        "ip" | "grep" | "cat" => return Err(Refusal::Skip(SkipReason::Device)),
+        "ip" | "grep" | "cat" | "ss" | "netstat" => return Err(Refusal::Skip(SkipReason::Device)),
         "setkey" => return Err(Refusal::Skip(SkipReason::Md5)),
         "dd" | "rm" | "touch" => return Err(Refusal::Skip(SkipReason::Files)),
         _ => return Err(unknown()),

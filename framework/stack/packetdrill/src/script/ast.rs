@@ -156,6 +156,8 @@ pub enum Body {
     },
     /// An ICMP message.
     Icmp(IcmpSpec),
+    /// Another protocol, by its name; what the script says of it is not looked at.
+    Other(String),
 }
 
 /// A TCP segment.
@@ -277,6 +279,8 @@ pub enum Quoted {
     Udp(u16),
     /// So many bytes.
     Raw(u16),
+    /// Another protocol, by its name.
+    Other(String),
 }
 
 /// A system call.

@@ -20,6 +20,7 @@ pub(crate) fn packet(cursor: &mut Cursor<'_>) -> Result<PacketSpec, ScriptError>
     while let Some(header) = outer_header(cursor)? {
         outer.push(header);
     }
+    let quoted = quoted_first(cursor)?;
     let ip = ip_fields(cursor)?;
     if cursor.take_word("encap") {
         cursor.keyword("psp")?;
@@ -28,14 +29,34 @@ pub(crate) fn packet(cursor: &mut Cursor<'_>) -> Result<PacketSpec, ScriptError>
         outer.push(OuterHeader::Psp);
     }
     let body = if cursor.take_word("icmp") {
-        Body::Icmp(icmp(cursor)?)
+        let message = icmp(cursor)?;
+        Body::Icmp(IcmpSpec { quoted: message.quoted.or(quoted), ..message })
     } else if cursor.take_word("udp") {
         let ports = ports(cursor)?;
         Body::Udp { ports, length: parenthesised(cursor)? }
+    } else if cursor.is_word("sctp") || cursor.is_word("udplite") {
+        Body::Other(other_protocol(cursor))
     } else {
         Body::Tcp(tcp(cursor)?)
     };
     Ok(PacketSpec { direction, outer, ip, body })
+}
+
+/// Steps over a packet of a protocol that is not ours: up to a line that begins like an event.
+fn other_protocol(cursor: &mut Cursor<'_>) -> String {
+    let name = cursor.next().to_string();
+    let mut line = cursor.line();
+    loop {
+        let begins = matches!(
+            cursor.peek(),
+            Token::Symbol('+' | '*') | Token::Integer(_) | Token::Float(_) | Token::Shell(_)
+        );
+        if *cursor.peek() == Token::End || (begins && cursor.line() != line) {
+            return name;
+        }
+        line = cursor.line();
+        cursor.next();
+    }
 }
 
 fn outer_header(cursor: &mut Cursor<'_>) -> Result<Option<OuterHeader>, ScriptError> {
@@ -258,16 +279,40 @@ fn icmp(cursor: &mut Cursor<'_>) -> Result<IcmpSpec, ScriptError> {
     if cursor.take_word("id") {
         icmp.id = Some(cursor.integer("an identifier")?);
     }
-    if cursor.take_symbol('[') {
-        icmp.quoted = Some(if cursor.take_word("udp") {
-            Quoted::Udp(parenthesised(cursor)?)
-        } else if cursor.take_word("raw") {
-            Quoted::Raw(parenthesised(cursor)?)
-        } else {
-            let seq = seq(cursor)?;
-            Quoted::Tcp { seq, udp: udp_around(cursor)? }
-        });
-        cursor.symbol(']')?;
+    if cursor.is_symbol('[') {
+        icmp.quoted = Some(quoted(cursor)?);
     }
     Ok(icmp)
+}
+
+/// `[1:1461(1460)]`, `[udp (8)]`: the packet an ICMP message is about.
+fn quoted(cursor: &mut Cursor<'_>) -> Result<Quoted, ScriptError> {
+    cursor.symbol('[')?;
+    let quoted = if cursor.take_word("udp") {
+        Quoted::Udp(parenthesised(cursor)?)
+    } else if cursor.take_word("raw") {
+        Quoted::Raw(parenthesised(cursor)?)
+    } else if let Token::Word(name) = cursor.peek() {
+        let name = name.clone();
+        while !cursor.is_symbol(']') && *cursor.peek() != Token::End {
+            cursor.next();
+        }
+        Quoted::Other(name)
+    } else {
+        let seq = seq(cursor)?;
+        Quoted::Tcp { seq, udp: udp_around(cursor)? }
+    };
+    cursor.symbol(']')?;
+    Ok(quoted)
+}
+
+/// In older scripts what is quoted stands before the message.
+fn quoted_first(cursor: &mut Cursor<'_>) -> Result<Option<Quoted>, ScriptError> {
+    let protocol = |word: &str| matches!(word, "udp" | "raw" | "sctp" | "udplite");
+    let quotes = match cursor.peek_second() {
+        Token::Integer(_) => true,
+        Token::Word(word) => protocol(word),
+        _ => false,
+    };
+    if cursor.is_symbol('[') && quotes { quoted(cursor).map(Some) } else { Ok(None) }
 }
