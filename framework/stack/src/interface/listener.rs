@@ -18,7 +18,8 @@ use crate::tcp::{Config, Segment};
 pub struct ListenOptions {
     /// Established connections that wait to be accepted, at most; at least one.
     pub backlog: usize,
-    /// The habits of its connections; those of the stack when `None`.
+    /// The habits of its connections; those of the stack when `None`. When SYN-ACKs are sent again
+    /// is the SYN cache's matter, which all listeners share: the stack's configuration says it.
     pub config: Option<Arc<Config>>,
     /// The traffic class (DSCP) of its connections' packets.
     pub traffic_class: u8,

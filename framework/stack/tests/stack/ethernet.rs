@@ -89,6 +89,22 @@ fn three_packets_wait_and_one_request_a_second_goes_out() {
     assert!(world.client.stack.counters().drops[DropReason::NeighborUnreachable] >= 3);
 }
 
+#[test]
+fn who_sends_to_a_dead_neighbour_hears_of_it() {
+    for dead in ["10.0.0.200:9", "[2001:db8::200]:9"] {
+        let mut world = link();
+        let id = world.client.stack.udp_bind(addr("[::]:0"), UdpOptions::default()).unwrap();
+        let dead = addr(dead);
+        world.client.stack.udp_send(world.now, id, Some(dead), "x".into()).unwrap();
+        world.advance(Duration::from_secs(2));
+        assert_eq!(world.client.stack.udp_take_error(id), None);
+        world.advance(Duration::from_secs(2));
+        assert_eq!(world.client.take_events(), [Event::UdpReadable(id)]);
+        let error = world.client.stack.udp_take_error(id);
+        assert_eq!(error, Some((dead, StackError::Unreachable)));
+    }
+}
+
 /// smoltcp #1101: one dead host must not slow the living.
 #[test]
 fn a_dead_neighbour_slows_nobody_else() {

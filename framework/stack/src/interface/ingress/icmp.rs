@@ -9,6 +9,7 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 
 use super::Inbound;
+use crate::interface::egress::Waiting;
 use crate::interface::tcp_table::Place;
 use crate::interface::tuple::FourTuple;
 use crate::stack::Stack;
@@ -183,6 +184,23 @@ impl Stack {
         self.mark_dirty(index);
         self.settle(now, index);
         true
+    }
+
+    /// A packet of ours whose next hop did not answer: its sender hears what a router would have
+    /// said (RFC 1122, section 3.3.1.6; RFC 4861, section 7.2.2).
+    pub(super) fn undeliverable(&mut self, now: Instant, packet: &Waiting) {
+        self.net.drop_out(now, DropReason::NeighborUnreachable);
+        let network = packet.header.get(usize::from(packet.network_offset)..).unwrap_or_default();
+        let quoted = match network.first().map(|first| first >> 4) {
+            Some(4) => Quoted::parse_v4(network).ok(),
+            _ => Quoted::parse_v6(network).ok(),
+        };
+        let Some(quoted) = quoted.filter(|quoted| !quoted.is_later_fragment) else { return };
+        match (quoted.protocol, quoted.ports()) {
+            (IpProtocol::TCP, Some(ports)) => self.tcp_error(now, &quoted, ports, Report::Soft),
+            (IpProtocol::UDP, Some(ports)) => self.udp_error(&quoted, ports, Report::Soft),
+            _ => false,
+        };
     }
 
     /// An error about a SYN-ACK of the SYN cache. Who can quote its number has seen it: the slot is

@@ -174,8 +174,10 @@ impl Stack {
             }
             Timer::SynCache => self.syn_cache_timer(now),
             Timer::Neighbor { index, generation } => {
-                let effects = self.net.neighbors.on_timer(now, index, generation);
+                let mut effects = self.net.neighbors.on_timer(now, index, generation);
+                let lost = core::mem::take(&mut effects.lost);
                 self.net.apply(now, effects);
+                lost.iter().for_each(|packet| self.undeliverable(now, packet));
             }
             Timer::Reassembly => self.reassembly_timer(now),
             Timer::Autoconf => self.autoconf_timer(now),
