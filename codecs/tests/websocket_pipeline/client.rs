@@ -244,7 +244,7 @@ fn the_server_ends_the_connection_7_1_1() {
         let code = (CLOSE, close(1000, ""));
         if ours {
             channel.write_inbound(plain(TEXT, b"close"));
-            assert_eq!(unmasked(&channel.read_outbound()), [code.clone()]);
+            assert_eq!(unmasked(&channel.read_outbound()), std::slice::from_ref(&code));
             log.take();
         }
         channel.write_inbound(plain(CLOSE, &close(1000, "bye")));

@@ -59,7 +59,6 @@ const UPGRADE_STAGE: &str = "ws-upgrade";
 /// assert!(request.starts_with(b"GET / HTTP/1.1\r\nHost: localhost:9001\r\nUpgrade: websocket\r\n"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use]
 pub fn client(
     pipeline: PipelineBuilder,
     config: &WebSocketClientConfig,
