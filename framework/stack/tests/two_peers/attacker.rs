@@ -58,7 +58,7 @@ pub fn forge(rng: &mut Rng, info: &Info) -> Option<Forged> {
             return Some(Forged::Error(IcmpError { kind: rng.pick(&kinds), seq }));
         }
     };
-    let timestamp = info.timestamps.then(|| Timestamp { value: u32::MAX / 2, echo: 0 });
+    let timestamp = info.timestamps.then_some(Timestamp { value: u32::MAX / 2, echo: 0 });
     let ecn = Ecn::NotCapable;
     let options = Options { timestamp, ..Options::default() };
     Some(Forged::Segment(Segment { options, ecn, ..segment }))
