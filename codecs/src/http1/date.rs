@@ -1,5 +1,7 @@
 //! The text of a `Date` field (RFC 9110 section 5.6.7), kept for the second it is right.
 
+use std::cell::Cell;
+
 /// The current second as an IMF-fixdate, as in `Sun, 06 Nov 1994 08:49:37 GMT`.
 ///
 /// There is no clock in here: whoever knows the time calls [`update`](Self::update), which costs one
@@ -31,8 +33,22 @@ impl DateText {
     #[inline]
     pub fn update(&mut self, unix_seconds: u64) {
         if self.second != unix_seconds {
-            *self = Self::new(unix_seconds);
+            *self = Self::of_this_thread(unix_seconds);
         }
+    }
+
+    /// The text as it was rendered last on this thread, if that was for the same second: a loop is a
+    /// thread, so all its connections share the work.
+    pub(crate) fn of_this_thread(unix_seconds: u64) -> Self {
+        thread_local! {
+            static LAST: Cell<Option<DateText>> = const { Cell::new(None) };
+        }
+        LAST.with(|last| {
+            let date = last.get().filter(|date| date.second == unix_seconds);
+            let date = date.unwrap_or_else(|| Self::new(unix_seconds));
+            last.set(Some(date));
+            date
+        })
     }
 
     /// The text.
@@ -100,6 +116,13 @@ mod tests {
         for second in seconds {
             let expected = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second));
             assert_eq!(DateText::new(second).as_bytes(), expected.as_bytes(), "{second}");
+        }
+    }
+
+    #[test]
+    fn what_a_thread_shares_is_right_for_each_second() {
+        for second in [7, 7, 8, 7, 0, 784_111_777, 8] {
+            assert_eq!(DateText::of_this_thread(second), DateText::new(second), "{second}");
         }
     }
 

@@ -93,7 +93,7 @@ impl ResponseEncoder {
     pub(crate) fn set_unix_time(&mut self, seconds: u64) {
         match &mut self.date {
             Some(date) => date.update(seconds),
-            None => self.date = Some(DateText::new(seconds)),
+            None => self.date = Some(DateText::of_this_thread(seconds)),
         }
     }
 
