@@ -44,7 +44,7 @@ impl Ranges {
     ///
     /// A field of another unit, a malformed one, several of them, and one of more than `ranges_max`
     /// ranges is ignored, which RFC 9110 section 14.2 permits: whoever asks for so many pieces wants
-    /// to make work. Pieces that overlap or nearly touch become one (section 15.3.7.2).
+    /// to make work. Pieces that overlap or touch become one (section 15.3.7.2).
     #[must_use]
     pub fn of(head: &RequestHead, total: u64, ranges_max: usize) -> Self {
         let mut fields = head.header_all("range");
