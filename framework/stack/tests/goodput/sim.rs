@@ -17,8 +17,11 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 use fyke_stack::tcp::{Config, Connection, Flags, Initial, Payload, Segment, SegmentSink, SeqNum};
 
-/// Ethernet, IPv4 and TCP with timestamps: what a segment takes on the wire beside its payload.
-const HEADER_BYTES: u64 = 14 + 20 + 32;
+/// Ethernet, IPv4 and TCP: what a segment takes on the wire beside its payload and options.
+const HEADER_BYTES: u64 = 14 + 20 + 20;
+
+/// Timestamps, padded.
+const TIMESTAMP_BYTES: u64 = 12;
 
 /// One write of the application.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -76,14 +79,16 @@ impl SegmentSink for Sent {
     }
 }
 
+/// By time and order: the flow, whether to its receiver, the segment's place.
+type Arrival = (Instant, u64, usize, bool, usize);
+
 pub struct Sim {
     path: Path,
     config: Arc<Config>,
     random: Random,
     pub now: Instant,
     flows: Vec<Flow>,
-    /// By time and order: the flow, whether to its receiver, the segment's place.
-    arrivals: BinaryHeap<Reverse<(Instant, u64, usize, bool, usize)>>,
+    arrivals: BinaryHeap<Reverse<Arrival>>,
     segments: Vec<Option<Segment>>,
     vacant: Vec<usize>,
     order: u64,
@@ -231,7 +236,8 @@ impl Sim {
     fn carry(&mut self, flow: usize, to_receiver: bool, segment: Segment) {
         let mut leaves = self.now;
         if to_receiver {
-            let bytes = HEADER_BYTES + segment.payload.len() as u64;
+            let options = segment.options.timestamp.map_or(0, |_| TIMESTAMP_BYTES);
+            let bytes = HEADER_BYTES + options + segment.payload.len() as u64;
             self.free_at = self.free_at.max(self.now);
             let waits = (self.free_at - self.now).as_nanos() as u64;
             let queued = waits * self.path.rate / 1_000_000_000;
