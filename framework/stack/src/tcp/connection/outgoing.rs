@@ -28,6 +28,9 @@ pub(super) struct Outgoing {
     pub(super) restarted: Instant,
     /// The congestion window was full when SND.NXT was here.
     pub(super) limited_until: SeqNum,
+    /// The most that was in flight in the current window of data, and where that window ends.
+    pub(super) flight_max: u32,
+    pub(super) flight_max_until: SeqNum,
     /// When to look for losses again.
     pub(super) reorder: Option<Instant>,
 }
@@ -82,6 +85,8 @@ impl Connection {
                 force: false,
                 restarted: Instant::ZERO,
                 limited_until: start,
+                flight_max: 0,
+                flight_max_until: start,
                 reorder: None,
             })
         })
@@ -183,6 +188,11 @@ impl Connection {
         }
         if was_quiet {
             outgoing.restarted = now;
+        }
+        let flight = outgoing.board.outstanding();
+        if flight > outgoing.flight_max || self.send.una.is_at_least(outgoing.flight_max_until) {
+            outgoing.flight_max = flight;
+            outgoing.flight_max_until = nxt;
         }
         if outgoing.congestion.is_limiting(outgoing.board.pipe()) {
             outgoing.limited_until = nxt;

@@ -45,7 +45,10 @@ impl Connection {
         let echo = self.echoed_at(now, segment);
         let duplicate = self.is_duplicate(segment, same_window);
         let Some(outgoing) = &mut self.send.outgoing else { return };
-        let limited = limited_by.is_before(outgoing.limited_until);
+        // Slow start doubles what was in flight, and not more, however often it is acknowledged.
+        let doubled = outgoing.congestion.phase() == Phase::SlowStart
+            && outgoing.congestion.window() >= outgoing.flight_max.saturating_mul(2);
+        let limited = limited_by.is_before(outgoing.limited_until) && !doubled;
         let acked = outgoing.board.on_ack(&Ack {
             now,
             ack: segment.ack,
