@@ -66,6 +66,19 @@ fn long_payloads_are_sent_from_where_they_lie() {
 }
 
 #[test]
+fn the_answers_of_a_turn_leave_in_one_write_of_the_transport() {
+    let mut channel = opened(config().copy_bytes_max(3), &Log::default());
+    let before = channel.write_calls();
+    let said: Vec<u8> = (0..20_u8)
+        .flat_map(|n| [frame(TEXT, b"a longer text"), frame(TEXT, b"abc"), frame(PING, &[n])])
+        .flatten()
+        .collect();
+    channel.write_inbound(said);
+    assert_eq!(channel.write_calls() - before, 1);
+    assert_eq!(channel.read_outbound().len(), 20 * (15 + 5 + 3));
+}
+
+#[test]
 fn what_cannot_be_sent_fails_its_promise_and_nothing_else() {
     let mut channel = opened(config(), &Log::default());
     let too_long = [
