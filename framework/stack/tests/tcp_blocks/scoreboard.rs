@@ -325,6 +325,34 @@ fn a_time_out_gives_up_what_had_its_time() {
     assert_eq!(rig.lost(), [1, 2, 3]);
 }
 
+/// Ranges of segments of several sizes join when they are SACKed, and are cut again anywhere.
+#[test]
+fn joined_ranges_of_several_sizes_are_cut() {
+    for cut in [1, 49, 50, 51, 400, 999, 1000, 1001, 1300, 1499] {
+        let mut rig = Rig::new(Detection::Rack);
+        rig.send(0, 1);
+        rig.board.on_sent(at_ms(1), 1000, 1);
+        rig.board.on_sent(at_ms(2), 500, 10);
+        rig.send(3, 1);
+        let (left, right) = (rig.at(1), rig.at(2) + 500);
+        let mut ack = |una, blocks: &[_]| {
+            let acked = rig.board.on_ack(&Ack {
+                now: at_ms(100),
+                ack: una,
+                blocks,
+                duplicate: false,
+                echo: None,
+                min_rtt: None,
+            });
+            assert!(rig.board.check(), "cut at {cut}");
+            acked
+        };
+        assert_eq!(ack(rig.start, &[(left, right)]).sacked, 1500);
+        assert_eq!(ack(left + cut, &[]).advanced, 1000 + cut);
+        assert_eq!(ack(right, &[]).delivered, 0);
+    }
+}
+
 /// With too many entries, what is sent joins the last: nothing is lost but knowledge.
 #[test]
 fn a_full_list_joins_what_is_sent() {
