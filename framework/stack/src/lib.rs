@@ -6,7 +6,9 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`Stack`] | the host: addresses, routes, listeners, connections, and the calls about them |
+//! | [`Stack`] | the host: addresses, routes, sockets, and the calls about them |
+//! | [`TxSink`], [`Segmenter`] | where frames go, and what a device without offload needs before it |
+//! | [`Capture`], [`PcapngCapture`] | every frame, with remarks on what was dropped and why |
 //! | [`wire`] | how every protocol looks on the wire: views over bytes, values to emit, checksums |
 //! | [`tcp`] | TCP as a pure state machine: segments in, segments out, no addresses, no bytes |
 //!
