@@ -32,7 +32,8 @@ impl Connection {
             None
         };
         match probe {
-            Some(at) if at < time_out => self.arm(Purpose::TailLoss, at),
+            // A probe is never later than the time-out: it takes its place (RFC 8985, section 7.2).
+            Some(at) => self.arm(Purpose::TailLoss, at.min(time_out)),
             _ => self.arm(Purpose::Retransmit, time_out),
         }
     }
