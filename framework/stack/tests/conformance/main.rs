@@ -1,4 +1,4 @@
-//! RFC 9293 requirement by requirement: `table` names a test for each row of its appendix B, the
+//! RFC 9293 requirement by requirement: `table.txt` names a test for each row of its appendix B, the
 //! other files are the tests that no other place had a reason to have.
 //!
 //! `framework/stack/CONFORMANCE.md` is made from the table. After a change of the table:

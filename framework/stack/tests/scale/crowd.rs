@@ -133,6 +133,20 @@ impl Crowd {
         }
     }
 
+    /// Lets the stack send all it has to one peer, which hears the last of it.
+    pub fn hear(&mut self) {
+        self.stack.poll_transmit(self.now, &mut self.heard, usize::MAX);
+        if let Some((peer, ack, _)) = self.heard.last.take() {
+            self.peers[peer as usize].ack = ack;
+        }
+    }
+
+    /// What peer `n` sends next, and what it expects.
+    pub fn numbers(&self, n: u32) -> (u32, u32) {
+        let Peer { seq, ack } = self.peers[n as usize];
+        (seq, ack)
+    }
+
     /// A SYN of the next peer.
     pub fn knock(&mut self) -> u32 {
         let n = self.peers.len() as u32;

@@ -8,6 +8,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test")]
 
 mod counting;
+#[allow(dead_code, reason = "the bench `stack` uses more of it")]
 mod crowd;
 mod flood;
 mod idle;
