@@ -8,7 +8,7 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 use fyke_stack::tcp::Flags;
 use fyke_stack::wire::tcp::{Header, Options, TcpOption};
-use fyke_stack::wire::{Emit, IpProtocol, ipv4};
+use fyke_stack::wire::{ChecksumIntent, Emit, IpProtocol, PseudoHeader, ipv4};
 use fyke_stack::{
     ListenOptions, ListenerId, Medium, RxChecksum, RxMeta, Seed, Stack, StackConfig, TcpId,
     TxFrame, TxSink,
@@ -104,6 +104,8 @@ impl Crowd {
         let mut bytes = Vec::with_capacity(20 + len);
         ip.append(&mut bytes);
         header.append(&mut bytes);
+        let pseudo = PseudoHeader::V4 { source: from, destination: SERVER };
+        Header::fill_checksum(&mut bytes[20..], &pseudo, &[payload], ChecksumIntent::Full);
         bytes.extend_from_slice(payload);
         bytes.into()
     }
