@@ -139,7 +139,11 @@ impl Crowd {
     pub fn hear(&mut self) {
         self.stack.poll_transmit(self.now, &mut self.heard, usize::MAX);
         if let Some((peer, ack, _)) = self.heard.last.take() {
-            self.peers[peer as usize].ack = ack;
+            // What is sent again moves nothing.
+            let known = &mut self.peers[peer as usize].ack;
+            if ack.wrapping_sub(*known).cast_signed() > 0 {
+                *known = ack;
+            }
         }
     }
 
