@@ -84,7 +84,10 @@ fn multipart(boundary: &[u8], body: &[u8]) -> Result<String, Box<dyn std::error:
 static LISTENERS: Mutex<Vec<Sender<ResponsePart>>> = Mutex::new(Vec::new());
 
 /// A stream of events: the time since the program began, each second.
-fn events(cx: &mut ServiceContext<'_>, _: &Request, _: &Params<'_>) -> Reply {
+fn events(cx: &mut ServiceContext<'_>, request: &Request, _: &Params<'_>) -> Reply {
+    if request.head.method() == Method::Head {
+        return Reply::Parts(vec![event_stream().into(), ResponsePart::End]);
+    }
     match cx.sender::<ResponsePart>() {
         Ok(listener) => {
             LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).push(listener);

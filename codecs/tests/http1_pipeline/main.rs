@@ -8,6 +8,7 @@ mod ranges;
 mod refusals;
 mod service;
 mod splits;
+mod streams;
 mod support;
 #[path = "../http1/table/mod.rs"]
 mod table;

@@ -38,8 +38,8 @@ pub(super) type Shared = Rc<RefCell<ServerCodec>>;
 ///   it, and the connection is closed;
 /// * the connection is closed behind its last answer, and not before a peer that has sent its end
 ///   has got all answers;
-/// * reading is paused while too many answers are due, and while it is open whether an upgrade takes
-///   place;
+/// * reading is paused while too many answers are due, while an answer sent in parts has no end yet,
+///   and while it is open whether an upgrade takes place;
 /// * who takes too long is answered 408 or left, by the [`Timeouts`] of the options.
 ///
 /// ```
@@ -123,7 +123,7 @@ impl HttpResponseEncoder {
             cx.close();
             return Ok(());
         }
-        if self.paused && !codec.is_blocked() {
+        if self.paused && !must_wait(&codec) {
             self.paused = false;
             cx.set_auto_read(true);
         }
@@ -153,7 +153,7 @@ impl HttpResponseEncoder {
     }
 
     /// Requests wait for an answer: so many that no more are taken in, or the last one of them
-    /// offers to go on in another protocol.
+    /// offers to go on in another protocol, or is being answered piece by piece.
     #[cold]
     fn pause(&mut self, cx: &mut Cx<'_>) {
         // Who reads by hand is not interfered with.
@@ -180,6 +180,13 @@ impl HttpResponseEncoder {
         promise.fail(error.into());
         Ok(())
     }
+}
+
+/// Whether the next request has to wait: it cannot be taken in, or an answer has begun that is not
+/// complete, which the next one would have to be sent behind (RFC 9112 section 9.3.2).
+#[inline]
+fn must_wait(codec: &ServerCodec) -> bool {
+    codec.is_blocked() || (codec.in_response() && codec.decoder().in_head())
 }
 
 /// Why a connection ends on which this was answered.
@@ -256,7 +263,7 @@ impl DuplexHandler for HttpResponseEncoder {
             RequestPart::Body(_) | RequestPart::Trailers(_) => {}
             RequestPart::End => {
                 self.receiving = false;
-                if self.codec.borrow().is_blocked() {
+                if must_wait(&self.codec.borrow()) {
                     self.pause(cx);
                 }
             }
@@ -269,13 +276,17 @@ impl DuplexHandler for HttpResponseEncoder {
     fn write(&mut self, cx: &mut Cx<'_>, part: ResponsePart, promise: Promise) -> Result<()> {
         let mut codec = self.codec.borrow_mut();
         let sent = send(&mut codec, cx, part);
-        let finished = codec.is_finished();
+        let (finished, waits) = (codec.is_finished(), must_wait(&codec));
         drop(codec);
         self.watch.written(cx.env().now());
         if let Err(error) = sent {
             return self.unsendable(cx, error, promise);
         }
         cx.promise_behind(promise);
+        // While a request is still coming in, its end is soon enough.
+        if waits && !self.paused && !self.receiving {
+            self.pause(cx);
+        }
         if finished || self.paused || !matches!(self.ending, Ending::Open) {
             return self.follow(cx);
         }

@@ -6,7 +6,7 @@ use fyke_core::{Context, Ctx, FileRegion, InboundHandler, Never, Offloaded, Resu
 
 use super::aggregator::Request;
 use super::server::internal_error;
-use crate::http1::{Response, ResponseHead, ResponsePart};
+use crate::http1::{Method, Response, ResponseHead, ResponsePart};
 
 /// What a service's function is given besides the request: time, randomness, the channel.
 pub type ServiceContext<'a> = Ctx<'a, Never, ResponsePart>;
@@ -19,7 +19,8 @@ pub enum Reply {
     /// A head, and a piece of a file as the content.
     File(ResponseHead, FileRegion),
     /// A response in parts, its head and its end included: regions of files with bytes between them,
-    /// say.
+    /// say. Without an end it goes on with what else is written, and the connection's next requests
+    /// wait for that end; the answer to HEAD has no content and ends with its head.
     Parts(Vec<ResponsePart>),
     /// Work that blocks, done on another thread. The connection's next requests wait for it.
     Offload(Box<dyn FnOnce() -> Self + Send>),
@@ -46,6 +47,8 @@ impl From<Response> for Reply {
 /// connection.
 pub struct HttpServerHandler<F> {
     service: F,
+    /// The request that is being answered is a HEAD.
+    is_head: bool,
 }
 
 impl<F, R> HttpServerHandler<F>
@@ -56,11 +59,11 @@ where
     /// A server of this function.
     #[must_use]
     pub fn new(service: F) -> Self {
-        Self { service }
+        Self { service, is_head: false }
     }
 }
 
-fn send(cx: &mut ServiceContext<'_>, reply: Reply) {
+fn send(cx: &mut ServiceContext<'_>, reply: Reply, is_head: bool) {
     match reply {
         Reply::Full(response) => cx.write(response.into()),
         Reply::File(head, region) => {
@@ -68,7 +71,14 @@ fn send(cx: &mut ServiceContext<'_>, reply: Reply) {
             cx.write(ResponsePart::File(region));
             cx.write(ResponsePart::End);
         }
-        Reply::Parts(parts) => parts.into_iter().for_each(|part| cx.write(part)),
+        Reply::Parts(parts) => {
+            // RFC 9110 section 9.3.2: there is nothing to come that the end would have to wait for.
+            let ends = is_head && !matches!(parts.last(), None | Some(ResponsePart::End));
+            parts.into_iter().for_each(|part| cx.write(part));
+            if ends {
+                cx.write(ResponsePart::End);
+            }
+        }
         Reply::Offload(work) => cx.offload(work),
     }
 }
@@ -84,8 +94,9 @@ where
 
     #[inline]
     fn read(&mut self, cx: &mut Context<'_, Self>, request: Request) -> Result<()> {
+        self.is_head = request.head.method() == Method::Head;
         let reply = (self.service)(cx, request).into();
-        send(cx, reply);
+        send(cx, reply, self.is_head);
         Ok(())
     }
 
@@ -94,7 +105,7 @@ where
             tracing::error!(%error, "offloaded work for a request failed");
             internal_error().into()
         });
-        send(cx, reply);
+        send(cx, reply, self.is_head);
         Ok(())
     }
 }
