@@ -86,6 +86,9 @@ impl Chunked {
                         return Ok(None);
                     };
                     let size = chunk_size(&src[..len])?;
+                    if size > limits.declared_bytes_max {
+                        return Err(HttpError::bad("absurd chunk size"));
+                    }
                     self.count(len, size)?;
                     skip(src, len + 2);
                     self.at = if size == 0 { At::Trailer } else { At::Data(size) };

@@ -63,7 +63,7 @@ impl HeadParser {
             if self.searched == self.line_start
                 && let Some(line) = self.clean_lines(bytes, limits)?
             {
-                return self.finish(line).map(Some);
+                return self.finish(line, limits.declared_bytes_max).map(Some);
             }
             let max = self.bytes_max(limits);
             let window = &bytes[..bytes.len().min(max)];
@@ -75,7 +75,7 @@ impl HeadParser {
             if line_len == CRLF.len()
                 && let Some(line) = self.line
             {
-                return self.finish(line).map(Some);
+                return self.finish(line, limits.declared_bytes_max).map(Some);
             }
         }
     }
@@ -270,7 +270,7 @@ impl HeadParser {
 
     /// The checks that need the whole head (RFC 9112 sections 3.2, 6.1 and 6.3).
     #[inline]
-    fn finish(&mut self, line: RequestLine) -> Result<Parsed, HttpError> {
+    fn finish(&mut self, line: RequestLine, declared_bytes_max: u64) -> Result<Parsed, HttpError> {
         let mut flags = self.flags;
         let chunked = flags.has(Flags::CHUNKED);
         if line.version == Version::Http10 {
@@ -290,6 +290,9 @@ impl HeadParser {
             (false, None | Some(0)) => {
                 flags.unset(Flags::EXPECT);
                 BodyLength::Empty
+            }
+            (false, Some(n)) if n > declared_bytes_max => {
+                return Err(HttpError::bad("absurd Content-Length"));
             }
             (false, Some(n)) => BodyLength::Exact(n),
         };

@@ -11,6 +11,7 @@ pub struct Limits {
     pub(crate) trailer_bytes_max: u32,
     pub(crate) chunk_line_bytes_max: u32,
     pub(crate) body_bytes_max: u64,
+    pub(crate) declared_bytes_max: u64,
 }
 
 /// RFC 9112 section 3 asks every server for at least 8000 octets of request line.
@@ -27,6 +28,7 @@ impl Limits {
             trailer_bytes_max: 8 * 1024,
             chunk_line_bytes_max: 1024,
             body_bytes_max: 16 * 1024 * 1024,
+            declared_bytes_max: 16 << 40,
         }
     }
 
@@ -67,9 +69,17 @@ impl Limits {
         self
     }
 
-    /// Largest body, counted as it arrives and never from a declared length; 413 beyond. 16 MiB.
+    /// Largest body, counted as it arrives and not by a declared length; 413 beyond. 16 MiB.
     pub const fn body_bytes_max(mut self, bytes: u64) -> Self {
         self.body_bytes_max = bytes;
+        self
+    }
+
+    /// Longest body or chunk that may be declared; 400 beyond, at once: nobody means that, and waiting
+    /// for it would hold the connection. What is declared below it may come as far as
+    /// [`body_bytes_max`](Self::body_bytes_max). A client looks at chunks alone. 16 TiB.
+    pub const fn declared_bytes_max(mut self, bytes: u64) -> Self {
+        self.declared_bytes_max = bytes;
         self
     }
 }

@@ -3,6 +3,7 @@
 use super::chars::prefix_len;
 use super::{HttpError, Method};
 use core::net::Ipv6Addr;
+use memchr::memchr_iter;
 
 /// What may stand in a target: visible ASCII but what no client may send unescaped.
 ///
@@ -97,11 +98,21 @@ pub(crate) fn check_authority(authority: &[u8]) -> Result<(), HttpError> {
     if name_len == 0 {
         return Err(HttpError::bad("empty or malformed host"));
     }
+    if !are_escapes_whole(&authority[..name_len]) {
+        return Err(HttpError::bad("broken escape in the host"));
+    }
     match &authority[name_len..] {
         [] => Ok(()),
         [b':', port @ ..] if is_port(port) => Ok(()),
         _ => Err(HttpError::bad("malformed host")),
     }
+}
+
+/// Whether each `%` is followed by two hexadecimal digits (RFC 3986 section 2.1).
+fn are_escapes_whole(name: &[u8]) -> bool {
+    memchr_iter(b'%', name).all(|at| {
+        name.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 /// Whether this is a port number; an empty one means the default (RFC 3986 section 3.2.3).
@@ -117,7 +128,9 @@ mod tests {
 
     #[test]
     fn authorities() {
-        for good in ["a", "a:80", "A-b.c_d:", "127.0.0.1:8080", "[::1]", "[::1]:9", "a%20b"] {
+        for good in
+            ["a", "a:80", "A-b.c_d:", "127.0.0.1:8080", "[::1]", "[::1]:9", "a%20b", "%c3%A4:1"]
+        {
             assert_eq!(check_authority(good.as_bytes()), Ok(()), "{good}");
         }
         for bad in [
@@ -140,6 +153,11 @@ mod tests {
             "h#f",
             "::1",
             "h\\x",
+            "a%zz",
+            "a%",
+            "a%4",
+            "a%4:80",
+            "%%41",
         ] {
             assert!(check_authority(bad.as_bytes()).is_err(), "{bad}");
         }

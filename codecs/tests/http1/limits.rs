@@ -61,7 +61,7 @@ fn body_of_known_length_counts_what_arrives() {
     let at = decode_with(limits, format!("{POST}Content-Length: 4\r\n\r\nabcd").as_bytes());
     assert_eq!((at.error, at.requests[0].ended), (None, true));
     // A large declaration alone is not refused; the byte beyond the limit is.
-    let huge = format!("{POST}Content-Length: 9223372036854775807\r\n\r\n");
+    let huge = format!("{POST}Content-Length: 17592186044416\r\n\r\n");
     assert_eq!(decode_with(limits, format!("{huge}abcd").as_bytes()).status(), None);
     let over = decode_with(limits, format!("{huge}abcde").as_bytes());
     assert_eq!((over.status(), &over.requests[0].body[..]), (Some(413), &b"abcd"[..]));
@@ -78,6 +78,28 @@ fn body_in_chunks_counts_what_arrives() {
     let none = Limits::new().body_bytes_max(0);
     assert_eq!(decode_with(none, format!("{chunked}0\r\n\r\n").as_bytes()).status(), None);
     assert_eq!(decode_with(none, format!("{chunked}1\r\nx").as_bytes()).status(), Some(413));
+}
+
+#[test]
+fn declared_lengths_that_nobody_means_9110_8_6() {
+    let chunked = format!("{POST}Transfer-Encoding: chunked\r\n\r\n");
+    for (limits, max) in
+        [(Limits::new(), 16 << 40), (Limits::new().declared_bytes_max(1000), 1000_u64)]
+    {
+        // Refused by the head alone, and by the line before the chunk alone.
+        let sized = |n: u64| format!("{POST}Content-Length: {n}\r\n\r\n");
+        let chunk = |n: u64| format!("{chunked}{n:x}\r\n");
+        for input in [sized(max), chunk(max)] {
+            assert_eq!(decode_with(limits, input.as_bytes()).status(), None, "{input}");
+        }
+        for input in [sized(max + 1), chunk(max + 1), sized(i64::MAX as u64)] {
+            assert_eq!(decode_with(limits, input.as_bytes()).status(), Some(400), "{input}");
+        }
+    }
+    let none = Limits::new().declared_bytes_max(0);
+    let empty = format!("{POST}Content-Length: 0\r\n\r\n");
+    assert_eq!(decode_with(none, empty.as_bytes()).status(), None);
+    assert_eq!(decode_with(none, format!("{chunked}0\r\n\r\n").as_bytes()).status(), None);
 }
 
 #[test]

@@ -55,4 +55,6 @@ pub(crate) const CHUNKS: &[Refusal] = &[
     ("9112-7.1.2 bare CR in a trailer", "0\r\nX: a\rb\r\n\r\n", 400, "control character in a header field's value"),
     ("9112-7.1.2 NUL in a trailer's name", "0\r\nX\u{0}: y\r\n\r\n", 400, "forbidden character in a header field's name"),
     ("9112-7.1.2 two CR at the end", "0\r\n\r\r\n", 400, "forbidden character in a header field's name"),
+    ("9112-7.1 one byte over 16 TiB", "100000000001\r\nhello", 400, "absurd chunk size"),
+    ("9112-7.1 the most that fits 63 bits", "5\r\nhello\r\n7fffffffffffffff\r\nhello", 400, "absurd chunk size"),
 ];

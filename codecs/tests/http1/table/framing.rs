@@ -68,4 +68,7 @@ pub(crate) const FRAMING: &[Refusal] = &[
     ("9110-10.1.1 empty expectation", "*Expect:\r\nContent-Length: 1\r\n\r\n", 417, "unknown expectation"),
     ("9110-10.1.1 unknown expectation of a GET", "+Expect: x\r\n\r\n", 417, "unknown expectation"),
     ("9110-10.1.1 a parameter", "*Expect: 100-continue;a=b\r\nContent-Length: 1\r\n\r\n", 417, "unknown expectation"),
+    ("9110-8.6 one byte over 16 TiB", "*Content-Length: 17592186044417\r\n\r\n", 400, "absurd Content-Length"),
+    ("9110-8.6 the most that fits 63 bits", "*Content-Length: 9223372036854775807\r\n\r\n", 400, "absurd Content-Length"),
+    ("9110-8.6 too much, and a wait for 100", "*Expect: 100-continue\r\nContent-Length: 9223372036854775807\r\n\r\n", 400, "absurd Content-Length"),
 ];

@@ -124,4 +124,8 @@ pub(crate) const LINE: &[Refusal] = &[
     ("9110-7.2 Host beyond ASCII", "GET / HTTP/1.1\r\nHost: \u{e4}\r\n\r\n", 400, "empty or malformed host"),
     ("9110-7.2 Host with an IPv6 address without brackets", "GET / HTTP/1.1\r\nHost: ::1\r\n\r\n", 400, "empty or malformed host"),
     ("9110-7.2 Host with a broken IPv6 address", "GET / HTTP/1.1\r\nHost: [:::1]\r\n\r\n", 400, "malformed IPv6 address as host"),
+    ("3986-2.1 Host with a broken escape", "GET / HTTP/1.1\r\nHost: a%zz\r\n\r\n", 400, "broken escape in the host"),
+    ("3986-2.1 Host that ends in a percent sign", "GET / HTTP/1.1\r\nHost: a%\r\n\r\n", 400, "broken escape in the host"),
+    ("3986-2.1 Host with half an escape before the port", "GET / HTTP/1.1\r\nHost: a%4:80\r\n\r\n", 400, "broken escape in the host"),
+    ("3986-2.1 a broken escape in the host of the target", "GET http://a%4g/ HTTP/1.1\r\nHost: a\r\n\r\n", 400, "broken escape in the host"),
 ];
