@@ -26,7 +26,10 @@ fn every_test_that_is_named_is_there() {
     let mut count = 0;
     for name in text.lines().filter(|line| line.starts_with('|')).flat_map(quoted) {
         let parts: Vec<_> = name.split("::").collect();
-        let [target @ ("http1" | "http1_pipeline"), module, test] = parts[..] else { continue };
+        let [target @ ("http1" | "http1_coding" | "http1_pipeline"), module, test] = parts[..]
+        else {
+            continue;
+        };
         let source = read(&format!("tests/{target}/{module}.rs"));
         assert!(source.contains(&format!("fn {test}(")), "{name} is not there");
         count += 1;

@@ -17,8 +17,9 @@ use crate::payload::Payload;
 
 /// Compresses responses whose requests ask for it (RFC 9110 section 12.5.3).
 ///
-/// Left as they are: short ones, media types that are compressed already, answers to HEAD, ranges,
-/// what has a `Content-Encoding`, and what `Cache-Control: no-transform` protects. A response that
+/// Left as they are: short ones, media types that are compressed already, ranges, what has a
+/// `Content-Encoding`, and what `Cache-Control: no-transform` protects. The answer to HEAD has the head
+/// of the compressed response, without its length, which nobody knows. A response that
 /// would be compressed for another client says `Vary: Accept-Encoding`. A compressed one has a weak
 /// `ETag`, and goes out in chunks when it is sent in parts.
 ///
@@ -80,11 +81,16 @@ impl HttpContentCompressor {
 
     fn full(&mut self, cx: &mut Cx<'_>, response: Response, promise: Promise) {
         let Response { head, body } = response;
-        let (decision, forced) = self.decide(&head, Some(body.len() as u64));
+        let length = head.declared_length().unwrap_or(body.len() as u64);
+        let (decision, forced) = self.decide(&head, Some(length));
         match decision {
             Decision::Pass => cx.write_with(Response { head, body }.into(), promise),
             Decision::Vary => {
                 cx.write_with(Response { head: vary(head), body }.into(), promise);
+            }
+            Decision::Announce(coding) => {
+                let response = Response { head: recoded(&head, coding), body: Payload::new() };
+                cx.write_with(response.into(), promise);
             }
             Decision::Compress(coding) if body.len() > self.config.inline_bytes_max => {
                 let level = self.config.level;
@@ -107,6 +113,7 @@ impl HttpContentCompressor {
         let head = match decision {
             Decision::Pass => head,
             Decision::Vary => vary(head),
+            Decision::Announce(coding) => recoded(&head, coding),
             Decision::Compress(coding) => match ContentEncoder::new(coding, self.config.level) {
                 Err(_) => vary(head),
                 Ok(encoder) => {

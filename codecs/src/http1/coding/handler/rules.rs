@@ -31,6 +31,8 @@ pub(super) enum Decision {
     /// Its coding depends on the request, but this one gets it as it is.
     Vary,
     Compress(ContentCoding),
+    /// To HEAD: the head says what that of GET would have said.
+    Announce(ContentCoding),
 }
 
 /// Decides about a final response; `length` is that of its content, if it is known.
@@ -65,8 +67,10 @@ pub(super) fn decide(
         return Decision::Pass;
     }
     match asked.accept.choose(&config.codings) {
-        Some(coding) if !asked.is_head => Decision::Compress(coding),
-        _ => Decision::Vary,
+        // RFC 9110 sections 8.6 and 9.3.2: not the length and the tag of another representation.
+        Some(coding) if asked.is_head => Decision::Announce(coding),
+        Some(coding) => Decision::Compress(coding),
+        None => Decision::Vary,
     }
 }
 
