@@ -73,7 +73,10 @@ const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(1);
 type Outcome = std::result::Result<(), String>;
 
 /// To the session: nothing more will be sent.
-struct EndOfInput;
+struct EndOfInput {
+    /// Why, when the end of the input is not the reason.
+    failure: Option<String>,
+}
 
 /// Prints messages, or sends them back, and tells how it ended.
 struct Session {
@@ -84,11 +87,16 @@ struct Session {
     /// The server's close frame, once it has come.
     closed: Option<Option<CloseFrame>>,
     failure: Option<String>,
+    /// What was to be sent could not be read to its end.
+    input_failure: Option<String>,
     report: mpsc::Sender<Outcome>,
 }
 
 impl Session {
     fn outcome(&mut self) -> Outcome {
+        if let Some(failure) = self.input_failure.take() {
+            return Err(failure);
+        }
         match self.closed.take() {
             None => Err(self
                 .failure
@@ -128,7 +136,10 @@ impl InboundHandler for Session {
         EventFilter::of::<EndOfInput>()
     }
 
-    fn event(&mut self, cx: &mut Context<'_, Self>, _: Event) -> Result<()> {
+    fn event(&mut self, cx: &mut Context<'_, Self>, event: Event) -> Result<()> {
+        if let Ok(end) = event.take::<EndOfInput>() {
+            self.input_failure = end.failure;
+        }
         self.silence = Some(cx.schedule(self.linger, 0));
         Ok(())
     }
@@ -225,8 +236,8 @@ fn connect(
         .options(ChannelOptions::default().outbound_bytes_max(outbound_bytes_max))
         .handler(move |ch| {
             let report = report.clone();
-            let (silence, closed, failure) = (None, None, None);
-            let session = Session { echo, linger, silence, closed, failure, report };
+            let (silence, closed, failure, input_failure) = (None, None, None, None);
+            let session = Session { echo, linger, silence, closed, failure, input_failure, report };
             websocket::client(ch.pipeline(), &config).inbound("session", session)
         });
     let (host, port) = (flags.url.host(), flags.url.port());
@@ -244,11 +255,12 @@ fn connect(
 
 /// Sends line by line, each when the one before has been taken.
 fn send_lines(sender: &Sender<Message>) {
+    let mut failure = None;
     for line in io::stdin().lock().lines() {
         let line = match line {
             Ok(line) => line,
             Err(error) => {
-                eprintln!("error: cannot read standard input: {error}");
+                failure = Some(format!("cannot read standard input: {error}"));
                 break;
             }
         };
@@ -259,5 +271,5 @@ fn send_lines(sender: &Sender<Message>) {
         }
     }
     // A connection that has ended is not told.
-    let _ = sender.channel().fire_event(EndOfInput);
+    let _ = sender.channel().fire_event(EndOfInput { failure });
 }
