@@ -89,9 +89,9 @@ impl ServerCodec {
     /// Nothing further is decoded. One answer may still be encoded, after the earlier ones, 408 for
     /// instance, unless a final response to this very request is already out.
     pub fn give_up(&mut self) {
-        let in_head = self.decoder.in_head();
+        let (in_head, is_head) = (self.decoder.in_head(), self.decoder.in_head_of_head());
         self.decoder.close();
-        self.fail(in_head);
+        self.fail(in_head, is_head);
     }
 
     /// Whether the last response has been encoded whole: flush and close.
@@ -273,12 +273,13 @@ impl ServerCodec {
         self.pending.pop();
     }
 
-    /// Leaves room for one answer to what could not be read, and makes it the last.
+    /// Leaves room for one answer to what could not be read, and makes it the last. To a HEAD, as far
+    /// as that is known, it has no content (RFC 9110 section 9.3.2).
     #[cold]
-    fn fail(&mut self, in_head: bool) {
+    fn fail(&mut self, in_head: bool, is_head: bool) {
         if in_head {
             if !self.pending.is_full() {
-                self.pending.push(Facts::default());
+                self.pending.push(Facts::of_unread(is_head));
             }
         } else if let Some(facts) = self.pending.back() {
             facts.unset(Facts::KEEP_ALIVE);
@@ -300,7 +301,7 @@ impl Decoder for ServerCodec {
         match &decoded {
             Ok(Some(RequestPart::Head(head))) => self.pending.push(Facts::of(head)),
             Ok(_) => {}
-            Err(_) => self.fail(in_head),
+            Err(_) => self.fail(in_head, src.starts_with(b"HEAD ")),
         }
         decoded
     }

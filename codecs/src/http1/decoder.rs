@@ -114,6 +114,12 @@ impl RequestDecoder {
         self.received
     }
 
+    /// Whether a request has begun to arrive that is known to be a HEAD.
+    #[cold]
+    pub(crate) fn in_head_of_head(&self) -> bool {
+        self.in_head() && self.head.is_of_head()
+    }
+
     /// The offered upgrade was refused: requests go on.
     #[inline]
     pub fn resume(&mut self) {

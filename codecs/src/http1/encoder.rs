@@ -36,6 +36,11 @@ impl Facts {
         )
     }
 
+    /// Those of a request that could not be read.
+    pub(crate) const fn of_unread(is_head: bool) -> Self {
+        Self(if is_head { Self::HEAD } else { 0 })
+    }
+
     #[inline]
     pub(crate) const fn has(self, bit: u8) -> bool {
         self.0 & bit != 0

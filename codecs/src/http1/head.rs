@@ -13,7 +13,7 @@ use super::chars::{
 use super::marks::{Flags, Names};
 use super::request_line::{RequestLine, RequestLineSplit};
 use super::target::check_authority;
-use super::{BodyLength, HttpError, Limits, Status, Version};
+use super::{BodyLength, HttpError, Limits, Method, Status, Version};
 use memchr::memchr;
 
 pub(crate) const CRLF: &[u8] = b"\r\n";
@@ -48,6 +48,12 @@ impl HeadParser {
     #[inline]
     pub(crate) const fn is_fresh(&self) -> bool {
         self.searched == 0
+    }
+
+    /// Whether the request line has been read, and asks for no content in the answer.
+    #[cold]
+    pub(crate) fn is_of_head(&self) -> bool {
+        self.line.is_some_and(|line| line.method == Method::Head)
     }
 
     /// Looks at what arrived; `bytes` begins with the head each time.

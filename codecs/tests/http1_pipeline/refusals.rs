@@ -58,3 +58,33 @@ fn what_is_wrong_with_a_body() {
         check(&case, 7);
     }
 }
+
+#[test]
+fn what_is_wrong_with_the_head_of_a_head_9110_9_3_2() {
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(17_000));
+    let (clause, reason) = ("9110-15.5.15", "request line over the limit");
+    let cases = table::heads().into_iter();
+    let mut count = 0;
+    for case in cases.chain([Case { clause, input: long, status: 414, reason }]) {
+        // With any other method before the first space it is no HEAD, or not known to be one.
+        let Some(rest) =
+            ["GET ", "POST "].iter().find_map(|method| case.input.strip_prefix(method))
+        else {
+            continue;
+        };
+        count += 1;
+        for chunk in [usize::MAX, 7] {
+            let mut channel = mirror();
+            for piece in format!("{GET}HEAD {rest}{GET}").as_bytes().chunks(chunk) {
+                channel.write_inbound(piece);
+            }
+            let text = sent(&mut channel);
+            let head = answer(&case);
+            let head = head.strip_suffix(case.reason).expect("the reason is the content");
+            assert_eq!(statuses(&text), [200, case.status], "{}: {text}", case.clause);
+            assert!(text.ends_with(head), "{}: {text}", case.clause);
+            assert!(!channel.is_open() && channel.output_ended(), "{}", case.clause);
+        }
+    }
+    assert!(count >= 150, "only {count}");
+}

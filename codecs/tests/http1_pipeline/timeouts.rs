@@ -57,6 +57,15 @@ fn a_head_that_trickles_in_is_given_up() {
     assert_timed_out(&mut channel, "the head takes too long");
 }
 
+// RFC 9110 section 9.3.2.
+#[test]
+fn a_head_request_that_trickles_in_is_told_without_content() {
+    let mut channel = quick(timeouts());
+    channel.write_inbound("HEAD / HTTP/1.1\r\nHost: a\r\n");
+    channel.advance(SECOND * 10);
+    assert_timed_out(&mut channel, "Connection: close\r\n\r\n");
+}
+
 #[test]
 fn each_head_has_its_own_time() {
     let mut channel = quick(timeouts());
