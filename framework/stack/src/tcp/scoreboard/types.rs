@@ -108,7 +108,7 @@ pub struct Acked {
 pub struct Losses {
     /// Bytes newly marked lost.
     pub bytes: u32,
-    /// When to call [`Scoreboard::detect_losses`] again, if no ACK comes before (the reordering
+    /// When to call [`Scoreboard::detect_losses`](super::Scoreboard::detect_losses) again, if no ACK comes before (the reordering
     /// timer).
     pub timer: Option<Instant>,
 }
