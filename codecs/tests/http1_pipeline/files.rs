@@ -120,6 +120,67 @@ fn a_file_is_sent_with_its_length_and_type() {
 }
 
 #[test]
+fn a_directory_without_a_slash_is_found_behind_one_9110_15_4_2() {
+    let directory = Directory::new();
+    directory.write("root/sub/index.html", b"<p>");
+    fs::create_dir_all(directory.0.join("root/sub/a b/index.html")).expect("it can be made");
+    directory.link("sub", "link");
+    directory.link(".", "root");
+    let mut channel = directory.serve();
+    for (path, location) in [
+        ("sub", "/files/sub/"),
+        ("%73ub", "/files/%73ub/"),
+        ("sub?a=b&c=%20?", "/files/sub/?a=b&c=%20?"),
+        ("sub?", "/files/sub/?"),
+        ("sub?/", "/files/sub/?/"),
+        ("sub/a%20b", "/files/sub/a%20b/"),
+        ("link", "/files/link/"),
+        ("root", "/files/root/"),
+    ] {
+        let text = get(&mut channel, path);
+        assert_eq!(statuses(&text), [301], "{path}: {text}");
+        assert!(text.contains(&format!("\r\nLocation: {location}\r\n")), "{path}: {text}");
+        let head = ask(&mut channel, "HEAD", path);
+        assert!(head.ends_with("\r\n\r\n") && text.starts_with(&head), "{path}: {head}");
+    }
+    // The absolute form of the target leads to the path alone.
+    channel.write_inbound("GET http://b/files/sub?q HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(sent(&mut channel).contains("\r\nLocation: /files/sub/?q\r\n"));
+    assert!(get(&mut channel, "sub/").ends_with("<p>"));
+    // No page there, and a page that is a directory.
+    assert_eq!(statuses(&get(&mut channel, "")), [404]);
+    assert_eq!(statuses(&get(&mut channel, "sub/a%20b/")), [404]);
+    assert!(channel.is_open());
+}
+
+#[test]
+fn no_redirect_leads_to_another_host() {
+    let directory = Directory::new();
+    let files =
+        StaticFiles::new(directory.0.join("root"), |file| Arc::new(Source(file)), BLOCK.clone())
+            .expect("the root is a directory");
+    let mut channel = EmbeddedChannel::new(move |ch| {
+        let files = files.clone();
+        server(ch.pipeline(), Limits::new())
+            .inbound("aggregator", HttpObjectAggregator::new(1000))
+            .inbound(
+                "app",
+                HttpServerHandler::new(move |cx, request: Request| {
+                    // Whoever takes slashes away in front asks for trouble.
+                    let path = request.head.path().trim_start_matches('/');
+                    files.reply(cx, &request.head, path)
+                }),
+            )
+    });
+    for (path, status) in [("/sub", 301), ("//sub", 404), ("///sub", 404)] {
+        channel.write_inbound(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_str());
+        let text = sent(&mut channel);
+        assert_eq!(statuses(&text), [status], "{path}: {text}");
+        assert_eq!(text.contains("Location: /sub/\r\n"), status == 301, "{path}: {text}");
+    }
+}
+
+#[test]
 fn a_large_file_comes_whole_and_in_order_with_what_is_around_it() {
     let directory = Directory::new();
     let content: String = (0..100_000).map(|n| format!("{n} ")).collect();
@@ -172,7 +233,6 @@ fn nothing_outside_the_root_is_served() {
         "missing",
         "file.txt/",
         "file.txt/x",
-        "sub",
         "",
         "sub//a",
         "./file.txt",

@@ -38,6 +38,19 @@ impl Asked {
         self.now
     }
 
+    /// The way to a directory's page (RFC 9110 section 15.4.2): the same path with a `/` behind it.
+    /// `None` for one that has it already, and for what would lead to another host (RFC 3986 section
+    /// 4.2).
+    pub(super) fn redirect(&self, block: &HeaderBlock) -> Option<Response> {
+        let path = self.head.path();
+        if path.ends_with('/') || path.starts_with("//") {
+            return None;
+        }
+        let query = self.head.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let response = text(Status::MOVED_PERMANENTLY, "moved permanently", block);
+        Some(response.header("Location", format!("{path}/{query}")))
+    }
+
     /// The answer; `block` is part of it.
     pub(super) fn answer(&self, found: Found, block: &HeaderBlock) -> Reply {
         let head = |status| found.validators.apply(ResponseHead::new(status).block(block));

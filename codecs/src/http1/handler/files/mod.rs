@@ -30,8 +30,8 @@ type MakeSource = dyn Fn(File) -> Arc<dyn RegionSource> + Send + Sync;
 /// Serves the files below a directory, to `GET` and `HEAD`.
 ///
 /// Files are opened on another thread and sent as regions, by the kernel where the transport can. A
-/// path that ends in `/` means the `index.html` there; directories are not listed. Conditional
-/// requests (RFC 9110 section 13) and ranges (section 14), one or several, are understood.
+/// path that ends in `/` means the `index.html` there; that of a directory without it is sent there
+/// (301), so that relative links in that page work. Directories are not listed. Conditional requests (RFC 9110 section 13) and ranges (section 14), one or several, are understood.
 #[derive(Clone)]
 pub struct StaticFiles {
     root: Arc<Root>,
@@ -43,6 +43,14 @@ struct Root {
     directory: OwnedFd,
     source: Box<MakeSource>,
     block: HeaderBlock,
+}
+
+/// What a path leads to.
+enum Place {
+    File(File, Metadata),
+    Directory,
+    /// Nothing that may be served.
+    Nothing,
 }
 
 impl StaticFiles {
@@ -99,7 +107,7 @@ impl Root {
     /// Opens a file; blocks.
     fn open(&self, path: &Path, asked: &Asked) -> Reply {
         match self.find(path) {
-            Ok(Some((file, metadata))) => {
+            Ok(Place::File(file, metadata)) => {
                 let found = Found {
                     source: (self.source)(file),
                     len: metadata.len(),
@@ -108,7 +116,10 @@ impl Root {
                 };
                 asked.answer(found, &self.block)
             }
-            Ok(None) => self.not_found().into(),
+            Ok(Place::Directory) => {
+                asked.redirect(&self.block).unwrap_or_else(|| self.not_found()).into()
+            }
+            Ok(Place::Nothing) => self.not_found().into(),
             Err(error) => match Errno::from_io_error(&error) {
                 Some(
                     Errno::NOENT
@@ -127,10 +138,10 @@ impl Root {
         }
     }
 
-    /// The file and what is known of it; `None` when there is none that may be served.
-    fn find(&self, path: &Path) -> io::Result<Option<(File, Metadata)>> {
+    /// The file and what is known of it, or what else is there.
+    fn find(&self, path: &Path) -> io::Result<Place> {
         let real = self.path.join(path).canonicalize()?;
-        let Ok(below) = real.strip_prefix(&self.path) else { return Ok(None) };
+        let Ok(below) = real.strip_prefix(&self.path) else { return Ok(Place::Nothing) };
         let mut names = below.iter().peekable();
         let mut directory: Option<OwnedFd> = None;
         while let Some(name) = names.next() {
@@ -141,9 +152,14 @@ impl Root {
             }
             let file = File::from(openat(at, name, FILE, Mode::empty())?);
             let metadata = file.metadata()?;
-            return Ok(metadata.is_file().then_some((file, metadata)));
+            return Ok(match metadata.file_type() {
+                kind if kind.is_file() => Place::File(file, metadata),
+                kind if kind.is_dir() => Place::Directory,
+                _ => Place::Nothing,
+            });
         }
-        Ok(None)
+        // A link to the root itself.
+        Ok(Place::Directory)
     }
 }
 
