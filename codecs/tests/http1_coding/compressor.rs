@@ -26,7 +26,7 @@ fn config() -> CompressionConfig {
 }
 
 /// A server that answers with what `service` makes of the request.
-fn serve(service: fn(Request) -> Reply) -> EmbeddedChannel {
+pub(crate) fn serve(service: fn(Request) -> Reply) -> EmbeddedChannel {
     EmbeddedChannel::new(move |ch| {
         server(ch.pipeline(), Limits::new())
             .duplex("compressor", HttpContentCompressor::new(config()))
@@ -47,7 +47,7 @@ fn write(channel: &mut EmbeddedChannel, part: impl Into<ResponsePart>) {
     drop(channel.write_outbound::<ResponsePart>(part.into()).expect("it takes responses"));
 }
 
-fn get(fields: &str) -> String {
+pub(crate) fn get(fields: &str) -> String {
     format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n")
 }
 
@@ -69,12 +69,13 @@ fn answer(bytes: &[u8]) -> (String, Vec<u8>) {
     (head, body)
 }
 
-fn ask(channel: &mut EmbeddedChannel, request: &str) -> (String, Vec<u8>) {
+pub(crate) fn ask(channel: &mut EmbeddedChannel, request: &str) -> (String, Vec<u8>) {
     channel.write_inbound(request);
     answer(&channel.read_outbound())
 }
 
-static TEXT: HeaderBlock = HeaderBlock::from_static("Content-Type: text/plain; charset=utf-8\r\n");
+pub(crate) static TEXT: HeaderBlock =
+    HeaderBlock::from_static("Content-Type: text/plain; charset=utf-8\r\n");
 
 fn page(_: Request) -> Reply {
     Response::new(Status::OK).block(&TEXT).header("ETag", "\"abc\"").body(text(5000)).into()
@@ -104,61 +105,6 @@ fn a_page_is_compressed_for_those_who_ask() {
     let (head, body) = ask(&mut channel, &get("Accept-Encoding: deflate\r\n"));
     assert!(head.contains("Content-Encoding: deflate\r\n"));
     assert!(unpack(ContentCoding::Deflate, &body).unwrap() == text(5000));
-}
-
-/// The fields that have to be the same for GET and HEAD.
-fn representation(head: &str) -> Vec<&str> {
-    let names = ["HTTP/1.1 ", "Content-Encoding: ", "Content-Type: ", "ETag: ", "Vary: "];
-    head.lines().filter(|line| names.iter().any(|name| line.starts_with(name))).collect()
-}
-
-#[test]
-fn the_answer_to_head_says_what_get_would_say_9110_8_6() {
-    let whole = |_| page_of(5000).into();
-    let tiny = |_| page_of(20).into();
-    let large = |_| page_of(50_000).into();
-    let picture = |_| {
-        let response = Response::new(Status::OK).header("Content-Type", "image/png");
-        response.header("ETag", "\"abc\"").body(text(5000)).into()
-    };
-    let parts = |_| {
-        let head = ResponseHead::new(Status::OK).block(&TEXT).header("ETag", "\"abc\"");
-        let body = ResponsePart::Body(text(5000).into());
-        Reply::Parts(vec![head.content_length(5000).into(), body, ResponsePart::End])
-    };
-    let services: [(&str, fn(Request) -> Reply); 5] = [
-        ("whole", whole),
-        ("tiny", tiny),
-        ("large", large),
-        ("picture", picture),
-        ("parts", parts),
-    ];
-    for (what, service) in services {
-        for (fields, codes) in [
-            ("Accept-Encoding: gzip\r\n", true),
-            ("Accept-Encoding: br, deflate\r\n", true),
-            ("", false),
-            ("Accept-Encoding: identity\r\n", false),
-        ] {
-            let codes = codes && !matches!(what, "tiny" | "picture");
-            let mut channel = serve(service);
-            let (of_get, _) = ask(&mut channel, &get(fields));
-            let (head, body) = ask(&mut channel, &get(fields).replace("GET", "HEAD"));
-            let case = format!("{what}, {fields:?}: {head}");
-            assert_eq!(representation(&head), representation(&of_get), "{case}");
-            assert_eq!(head.contains("Content-Encoding: "), codes, "{case}");
-            assert_eq!(head.contains("ETag: W/\"abc\"\r\n"), codes, "{case}");
-            assert_eq!(head.contains("Content-Length: "), !codes, "{case}");
-            assert!(body.is_empty() && channel.is_open(), "{case}");
-            // And the next answer is found where it begins.
-            let (again, _) = ask(&mut channel, &get(fields));
-            assert_eq!(representation(&again), representation(&of_get), "{case}");
-        }
-    }
-}
-
-fn page_of(len: usize) -> Response {
-    Response::new(Status::OK).block(&TEXT).header("ETag", "\"abc\"").body(text(len))
 }
 
 fn check_passes(what: &str, service: fn(Request) -> Reply, varies: bool) {

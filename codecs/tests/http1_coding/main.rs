@@ -9,4 +9,6 @@ mod decoder;
 #[cfg(feature = "pipeline")]
 mod decompressors;
 mod encoder;
+#[cfg(feature = "pipeline")]
+mod head;
 mod support;
