@@ -10,3 +10,4 @@ mod opening;
 mod rig;
 mod security;
 mod states;
+mod wrap;

@@ -171,6 +171,10 @@ impl Controller {
 
     /// Takes in one ACK.
     pub fn on_ack(&mut self, ack: &AckSample) {
+        // Half the circle later it would seem to lie ahead again.
+        if self.reduced_until.is_some_and(|until| ack.una.is_at_least(until)) {
+            self.reduced_until = None;
+        }
         if let Some(hystart) = &mut self.hystart
             && hystart.on_ack(ack.una, ack.nxt, ack.rtt)
         {

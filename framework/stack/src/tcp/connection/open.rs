@@ -48,7 +48,6 @@ impl Connection {
         let mut new = Self::new(config, initial, State::SynReceived, now);
         new.agree(handshake, now);
         // When the SYN-ACK went out is unknown; an echoed timestamp tells the round trip.
-        new.send.nxt = handshake.iss + 1;
         new.send.syn_resent = true;
         new.receive.edge = new.receive.assembler.next() + u32::from(first_window(&new.config));
         new.receive.acked = new.receive.assembler.next();

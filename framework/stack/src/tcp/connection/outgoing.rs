@@ -35,12 +35,22 @@ pub(super) struct Outgoing {
     pub(super) reorder: Option<Instant>,
 }
 
+impl Outgoing {
+    /// SND.UNA is `una` now. What was noted of numbers before it is of the past, and must not come
+    /// back as the future when it is half the circle behind.
+    pub(super) fn pass(&mut self, una: SeqNum) {
+        self.small = self.small.max(una);
+        self.limited_until = self.limited_until.max(una);
+        self.flight_max_until = self.flight_max_until.max(una);
+    }
+}
+
 impl Send {
     /// The number after the last byte that was written.
     pub(super) fn data_end(&self) -> SeqNum {
         match &self.outgoing {
             Some(outgoing) => outgoing.buffer.end(),
-            None => self.nxt.max(self.iss + 1),
+            None => self.nxt,
         }
     }
 
@@ -69,7 +79,7 @@ impl Send {
 impl Connection {
     /// The sending half, made when the first byte (or the FIN) comes.
     pub(super) fn outgoing(&mut self) -> &mut Outgoing {
-        let start = self.send.nxt.max(self.send.iss + 1);
+        let start = self.send.nxt;
         let capacity = self.send.capacity as usize;
         let (config, mss, sack) = (&self.config, self.plain_mss(), self.agreed.sack);
         let rest = &self.rest;

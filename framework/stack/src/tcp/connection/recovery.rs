@@ -115,6 +115,7 @@ impl Connection {
         self.soft_error = false;
         if let Some(outgoing) = &mut self.send.outgoing {
             outgoing.buffer.advance(segment.ack);
+            outgoing.pass(segment.ack);
             outgoing.restarted = now;
             outgoing.force = false;
         }

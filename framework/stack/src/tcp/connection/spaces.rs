@@ -86,7 +86,9 @@ impl Send {
         Self {
             iss: initial.iss,
             una: initial.iss,
-            nxt: initial.iss,
+            // The SYN has its number from the beginning: SND.NXT never needs to be told from ISS,
+            // which is nothing to compare with once two gibibytes were sent.
+            nxt: initial.iss + 1,
             wl1: SeqNum::default(),
             wl2: SeqNum::default(),
             wnd: 0,

@@ -81,7 +81,6 @@ impl Connection {
             if !self.send.syn_resent {
                 self.send.progress = now;
             }
-            self.send.nxt = self.send.iss + 1;
             if self.state == State::SynReceived {
                 self.acknowledged();
             }
