@@ -62,8 +62,10 @@ struct End {
     goal: u64,
     /// How long the first write is.
     first_write: usize,
-    /// Each piece waits until the one before it is acknowledged.
-    stop_and_go: bool,
+    /// How long the others are.
+    piece: usize,
+    /// With more than this on its way the application waits.
+    patience: u32,
     coming: Vec<(Instant, Segment)>,
 }
 
@@ -76,27 +78,29 @@ impl End {
             read: 0,
             goal: 0,
             first_write: PIECE,
-            stop_and_go: false,
+            piece: PIECE,
+            patience: u32::MAX,
             coming: Vec::new(),
         }
     }
 
     fn write(&mut self, now: Instant) {
-        while self.written < self.goal && !(self.stop_and_go && self.is_waiting()) {
+        while self.written < self.goal && self.waiting() <= self.patience {
             let at = (self.written % PIECE as u64) as usize;
-            let most = if self.written == 0 { self.first_write } else { PIECE };
+            let most = if self.written == 0 { self.first_write } else { self.piece };
             let len = most.min(usize::try_from(self.goal - self.written).unwrap());
             let taken = self.connection.write(pattern().slice(at..at + len), now);
             self.written += taken as u64;
-            if taken < len {
+            if taken < len || self.patience < u32::MAX {
                 return;
             }
         }
     }
 
-    fn is_waiting(&self) -> bool {
+    /// What was written and is not acknowledged.
+    fn waiting(&self) -> u32 {
         let info = self.connection.info();
-        info.unsent > 0 || info.unacknowledged > 0
+        info.unsent + info.unacknowledged
     }
 
     fn read(&mut self, now: Instant) {
@@ -171,7 +175,7 @@ impl Pair {
             self.turn(0);
             self.turn(1);
             let [one, other] = &self.ends;
-            if other.read == one.goal && one.read == other.goal && !one.is_waiting() {
+            if other.read == one.goal && one.read == other.goal && one.waiting() == 0 {
                 return;
             }
             let next = one.next().into_iter().chain(other.next()).min();
@@ -210,7 +214,7 @@ impl Pair {
 fn a_connection_that_rests_after_each_piece_outlives_the_circle() {
     for start in STARTS {
         let mut pair = Pair::new(start, |_| {});
-        pair.ends[0].stop_and_go = true;
+        pair.ends[0].patience = 0;
         let info = pair.send(5 * GIB + 77);
         assert_eq!((info.bytes_sent, info.bytes_sent_again), (5 * GIB + 77, 0));
         assert_eq!((info.timeouts, info.probes_sent), (0, 0));
@@ -299,7 +303,7 @@ fn a_mark_is_answered_however_long_the_last_one_is_ago() {
         let mut pair = Pair::new(start, |_| {});
         pair.path = |pair, segment| {
             let sent = pair.ends[0].connection.info().bytes_sent;
-            let due = sent > GIB / 4 + u64::from(pair.mischief) * 5 / 2 * GIB;
+            let due = sent > GIB / 4 + u64::from(pair.mischief) * (5 * GIB / 2);
             if due && pair.mischief < 2 {
                 segment.ecn = Ecn::Congestion;
                 pair.mischief += 1;
@@ -329,4 +333,18 @@ fn a_small_segment_of_long_ago_holds_none_back() {
         pair.send(3 * GIB + 100);
         assert_eq!(pair.mischief, 1, "the end was seen");
     }
+}
+
+/// An application that fills no window grows none (RFC 7661), whenever it filled one last.
+#[test]
+fn a_full_window_of_long_ago_grows_none() {
+    let mut pair = Pair::new(STARTS[0], |_| {});
+    pair.send(GIB / 16);
+    pair.path = lose_one;
+    pair.send(GIB / 16);
+    (pair.ends[0].piece, pair.ends[0].patience) = (PIECE / 4, PIECE as u32 / 4);
+    let before = pair.send(GIB / 16);
+    let info = pair.send(3 * GIB);
+    assert!(info.congestion_window > PIECE as u32 / 4 * 3, "more than is in flight: {info:?}");
+    assert_eq!(info.congestion_window, before.congestion_window);
 }
