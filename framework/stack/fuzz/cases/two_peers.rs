@@ -356,8 +356,6 @@ impl World {
         }
         for _ in 0..END_STEPS_MAX {
             let mut moved = false;
-            // No link is so good that an answer comes in no time.
-            self.pass(Duration::from_millis(1));
             for at in 0..2 {
                 if let Some(connection) = &mut self.ends[at].connection {
                     connection.shutdown();

@@ -86,6 +86,35 @@ fn sacked_segments_are_not_sent_again() {
     assert_eq!((info.lost, info.resent, info.sacked), (0, 3 * MSS, 7 * MSS));
 }
 
+/// The peer keeps few ranges and drops the farthest, which it had SACKed (RFC 2018, section 8), and
+/// the link takes no time: what it drops again and again is not sent with every duplicate.
+#[test]
+fn a_dropped_far_range_is_not_sent_for_every_duplicate() {
+    let mut rig = sack(plain());
+    rig.write(10_000);
+    rig.poll();
+    sacks(&mut rig, at(0), &[(at(9), at(10))]);
+    sacks(&mut rig, at(0), &[(at(4), at(6)), (at(9), at(10))]);
+    sacks(&mut rig, at(0), &[(at(2), at(3)), (at(4), at(6))]);
+    let mut again = starts(&rig.poll());
+    assert_eq!(again.first(), Some(&0), "the first hole first");
+    for _ in 0..50 {
+        sacks(&mut rig, at(0), &[(at(2), at(3)), (at(4), at(6))]);
+        again.extend(starts(&rig.poll()));
+    }
+    assert_eq!(again, [0, 1, 3, 6], "each once, and the window has no room for more");
+    sacks(&mut rig, at(7), &[]);
+    assert_eq!(starts(&rig.poll()), [7, 8]);
+    // All but the dropped range has arrived: the time-out forgets that it was SACKed.
+    rig.ack(at(9));
+    assert_eq!(starts(&rig.poll()), []);
+    let wait = rig.connection.next_deadline().unwrap() - rig.now;
+    assert_eq!(starts(&rig.pass(wait)), [9]);
+    rig.ack(at(10));
+    assert_eq!(rig.connection.info().timeouts, 1);
+    assert_eq!(starts(&rig.pass(ms(60_000))), []);
+}
+
 #[test]
 fn the_window_is_halved_once_a_recovery() {
     let mut config = plain();

@@ -136,6 +136,30 @@ fn finds_lost_retransmissions() {
     assert_eq!(rig.ack(510, 8, &[]).recovered, Some(RecoveryKind::Fast));
 }
 
+/// Without any delay all times are one, and numbers do not tell that a retransmission left before
+/// what has arrived: ACKs of the instant in which it left do not condemn it, however many there are.
+#[test]
+fn a_retransmission_is_not_lost_in_its_own_instant() {
+    let mut rig = Rig::new(Detection::Rack);
+    rig.send(200, 6);
+    rig.ack(200, 0, &[(3, 6)]);
+    assert_eq!(rig.detect(200).bytes, 3 * MSS, "what was sent once is in order");
+    assert_eq!(rig.resend(200, 9), [0, 1, 2]);
+    for _ in 0..5 {
+        rig.ack(200, 0, &[(3, 6)]);
+        let found = rig.detect(200);
+        assert_eq!((found.bytes, found.timer), (0, Some(at_ms(200))));
+    }
+    // A round trip of nothing is over as soon as there is any time; what arrived is older then.
+    assert_eq!(rig.detect(201).bytes, 3 * MSS);
+    assert_eq!(rig.resend(201, 9), [0, 1, 2]);
+    for now in [201, 201, 300, 900] {
+        rig.ack(now, 0, &[(3, 6)]);
+        let found = rig.detect(now);
+        assert_eq!((found.bytes, found.timer), (0, None), "at {now}");
+    }
+}
+
 /// Section 6.2, step 2: an ACK faster than any round trip is for the first transmission, and
 /// a timestamp says so too.
 #[test]

@@ -181,7 +181,10 @@ impl Scoreboard {
                     if !sent_after(latest, (sent, entry.end)) {
                         return;
                     }
-                    alive = due > now;
+                    // When all of a round trip is one instant, the numbers do not tell which of
+                    // two was sent first: new data may have left before this. An ACK of the
+                    // instant in which it left cannot be for want of it.
+                    alive = due > now || sent >= now;
                     if alive {
                         break;
                     }
