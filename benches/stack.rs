@@ -172,7 +172,7 @@ fn resident() -> u64 {
 /// One peer in the middle of a hash's distance from the last.
 fn random(step: &mut u32, among: u32) -> u32 {
     *step = step.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-    (u64::from(*step) * u64::from(among) >> 32) as u32
+    ((u64::from(*step) * u64::from(among)) >> 32) as u32
 }
 
 /// Nanoseconds of an exchange: the best of some rounds, because the machine has other work.
