@@ -53,13 +53,11 @@ pub(super) fn deliver_write<H: Runs>(
         }
         return;
     }
-    ch.core.depth += u16::from(H::READS);
     if !H::ENCODES {
         write::<H>(ch, lp, slot, msg, promise);
     } else if promise.is_observed() || !encode_directly::<H>(ch, lp, slot, msg) {
         write_the_long_way::<H>(ch, lp, slot, msg, promise);
     }
-    ch.core.depth -= u16::from(H::READS);
 }
 
 #[inline(always)]
@@ -70,10 +68,12 @@ fn write<H: Runs>(
     msg: &mut Option<H::WriteIn>,
     promise: Promise,
 ) {
+    ch.core.depth += u16::from(H::READS);
     run::<H>(ch, lp, slot, true, |stage, cx| match msg.take() {
         Some(msg) => stage.write(cx, msg, promise),
         None => Ok(()),
     });
+    ch.core.depth -= u16::from(H::READS);
 }
 
 /// An encoder whose message has a promise, or that is not next to the transport.
@@ -119,7 +119,9 @@ fn encode_directly<H: Runs>(
 #[cold]
 #[inline(never)]
 fn failed<H: Runs>(ch: &mut LocalChannel, lp: &mut LoopState, slot: u16, error: Error) {
+    ch.core.depth += u16::from(H::READS);
     settle::<H>(ch, lp, slot, Left { fired: Fired::nothing(), result: Err(error) });
+    ch.core.depth -= u16::from(H::READS);
 }
 
 pub(super) fn deliver_notice<H: Runs>(
