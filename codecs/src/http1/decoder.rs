@@ -1,16 +1,16 @@
 //! Bytes in, parts of requests out.
 //!
 //! ```text
-//!         +--------------------------------------------------------------+
-//!         v                                                              |
-//!       Head --> Sized | Chunked --> End --> persistent? --> Hold (upgrade offered) --> Raw
-//!         |                                      |
-//!         +-------------> (no body) ---> End     +--> Closed: what follows is dropped
+//!         +--------------------+
+//!         v                    |
+//!       Head --> Body --> persistent? --> Hold (upgrade offered) --> Raw
+//!                              |
+//!                              +--> Closed: what follows is dropped
 //! ```
 
-use super::chunked::{Chunked, Piece};
+use super::body::{Body, BodyPart};
 use super::head::HeadParser;
-use super::{BodyLength, HttpError, Limits, RequestHead, RequestPart, Status};
+use super::{BodyLength, HttpError, Limits, RequestHead, RequestPart};
 use fyke_buffer::ByteBuf;
 use fyke_codec::{CodecError, Decoder};
 
@@ -21,11 +21,8 @@ const EMPTY_LINES_MAX: u8 = 4;
 #[derive(Debug)]
 enum State {
     Head,
-    /// In a body of known length, with this much to come, never 0.
-    Sized(u64),
-    Chunked(Chunked),
-    /// Everything has been seen, the `End` is due.
-    End,
+    /// Behind a head: content, or the `End` that is due.
+    Body(Body),
     /// An upgrade was offered: what follows belongs to the one protocol or the other.
     Hold,
     /// Another protocol took over.
@@ -90,7 +87,7 @@ impl RequestDecoder {
     #[inline]
     #[must_use]
     pub fn in_body(&self) -> bool {
-        matches!(self.state, State::Sized(_) | State::Chunked(_))
+        matches!(&self.state, State::Body(body) if !body.is_whole())
     }
 
     /// Whether the decoder waits for the answer to an offered upgrade.
@@ -173,50 +170,28 @@ impl RequestDecoder {
         } else {
             Next::Request
         };
-        self.state = match parsed.body {
-            BodyLength::Empty => State::End,
-            BodyLength::Exact(n) => State::Sized(n),
-            BodyLength::Chunked => State::Chunked(Chunked::new()),
-        };
+        self.state = State::Body(match parsed.body {
+            BodyLength::Empty => Body::Whole,
+            BodyLength::Exact(n) => Body::sized(n),
+            BodyLength::Chunked => Body::chunked(),
+        });
         Ok(Some(RequestPart::Head(head)))
     }
 
-    fn decode_body(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, HttpError> {
+    #[inline]
+    fn decode_body(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
+        let State::Body(body) = &mut self.state else { return Ok(None) };
         let room = self.limits.body_bytes_max - self.received;
-        let piece = match &mut self.state {
-            State::Sized(_) if src.is_empty() => return Ok(None),
-            State::Sized(_) if room == 0 => return Err(too_large()),
-            State::Sized(left) => {
-                let take = (*left).min(room).min(src.readable() as u64);
-                *left -= take;
-                let finished = *left == 0;
-                let piece = src.split_to(take as usize);
-                if finished {
-                    self.state = State::End;
-                }
-                piece
+        Ok(match body.next(src, room, &self.limits) {
+            Ok(Some(BodyPart::End)) => Some(self.end()),
+            Ok(Some(BodyPart::Data(piece))) => {
+                self.received += piece.readable() as u64;
+                Some(RequestPart::Body(piece))
             }
-            State::Chunked(chunked) => {
-                // With no room left only the frame around the content may still come.
-                match chunked.next(src, room, &self.limits)? {
-                    Some(Piece::Data(piece)) => piece,
-                    Some(Piece::End) => {
-                        let Some(trailers) = chunked.take_trailers() else {
-                            return Ok(Some(self.end()));
-                        };
-                        self.state = State::End;
-                        return Ok(Some(RequestPart::Trailers(trailers)));
-                    }
-                    None if room == 0 && chunked.in_data() && !src.is_empty() => {
-                        return Err(too_large());
-                    }
-                    None => return Ok(None),
-                }
-            }
-            _ => return Ok(None),
-        };
-        self.received += piece.readable() as u64;
-        Ok(Some(RequestPart::Body(piece)))
+            Ok(Some(BodyPart::Trailers(trailers))) => Some(RequestPart::Trailers(trailers)),
+            Ok(None) => None,
+            Err(error) => return Err(self.fail(error)),
+        })
     }
 
     #[cold]
@@ -236,11 +211,6 @@ impl RequestDecoder {
     }
 }
 
-#[cold]
-fn too_large() -> HttpError {
-    HttpError::new(Status::CONTENT_TOO_LARGE, "body over the limit")
-}
-
 impl Default for RequestDecoder {
     fn default() -> Self {
         Self::new(Limits::new())
@@ -255,10 +225,7 @@ impl Decoder for RequestDecoder {
         match self.state {
             State::Head if src.is_empty() => Ok(None),
             State::Head => self.decode_head(src),
-            State::End => Ok(Some(self.end())),
-            State::Sized(_) | State::Chunked(_) => {
-                self.decode_body(src).map_err(|error| self.fail(error))
-            }
+            State::Body(_) => self.decode_body(src),
             State::Hold | State::Raw => Ok(None),
             State::Closed => {
                 src.clear();
@@ -273,7 +240,7 @@ impl Decoder for RequestDecoder {
         }
         match self.state {
             State::Head if src.is_empty() => Ok(None),
-            State::Head | State::Sized(_) | State::Chunked(_) => {
+            State::Head | State::Body(_) => {
                 self.state = State::Closed;
                 Err(CodecError::Truncated { left: src.readable() })
             }

@@ -35,6 +35,7 @@
 //! ```
 
 pub mod access_log;
+mod body;
 mod chars;
 mod chunked;
 pub mod client;

@@ -1,7 +1,7 @@
 //! Bytes in, parts of responses out.
 //!
 //! ```text
-//!   Head --> (1xx: Head again) --> Sized | Chunked | UntilClose --> End --> Head | Closed | Raw
+//!   Head --> (1xx: Head again) --> Body --> End --> Head | Closed | Raw
 //! ```
 
 use std::collections::VecDeque;
@@ -14,18 +14,14 @@ use super::head::{Asked, HeadParser};
 use super::limits::ClientLimits;
 use super::response::{ClientResponseHead, ClientResponsePart, ResponseLength};
 use crate::http1::Method;
-use crate::http1::chunked::{Chunked, Piece};
+use crate::http1::body::{Body, BodyPart};
 
 /// What the decoder is in the middle of.
 #[derive(Debug)]
 enum State {
     Head,
-    /// In a body of known length, with this much to come, never 0.
-    Sized(u64),
-    Chunked(Chunked),
-    UntilClose,
-    /// Everything has been seen, the `End` is due.
-    End,
+    /// Behind a head: content, or the `End` that is due.
+    Body(Body),
     /// Another protocol took over.
     Raw,
     /// No further response will be read.
@@ -131,52 +127,28 @@ impl ResponseDecoder {
             _ if asked.close || !head.keep_alive() => Next::Closed,
             _ => Next::Response,
         };
-        self.state = match parsed.body {
-            ResponseLength::Empty | ResponseLength::Tunnel => State::End,
-            ResponseLength::Exact(n) => State::Sized(n),
-            ResponseLength::Chunked => State::Chunked(Chunked::new()),
-            ResponseLength::UntilClose => State::UntilClose,
-        };
+        self.state = State::Body(match parsed.body {
+            ResponseLength::Empty | ResponseLength::Tunnel => Body::Whole,
+            ResponseLength::Exact(n) => Body::sized(n),
+            ResponseLength::Chunked => Body::chunked(),
+            ResponseLength::UntilClose => Body::UntilClose,
+        });
         Ok(Some(ClientResponsePart::Head(head)))
     }
 
-    fn decode_body(
-        &mut self,
-        src: &mut ByteBuf,
-    ) -> Result<Option<ClientResponsePart>, ResponseError> {
+    fn decode_body(&mut self, src: &mut ByteBuf) -> Result<Option<ClientResponsePart>, CodecError> {
+        let State::Body(body) = &mut self.state else { return Ok(None) };
         let room = self.limits.message.body_bytes_max - self.received;
-        let piece = match &mut self.state {
-            State::Sized(_) | State::UntilClose if src.is_empty() => return Ok(None),
-            State::Sized(_) | State::UntilClose if room == 0 => return Err(too_large()),
-            State::UntilClose => src.split_to(room.min(src.readable() as u64) as usize),
-            State::Sized(left) => {
-                let take = (*left).min(room).min(src.readable() as u64);
-                *left -= take;
-                let finished = *left == 0;
-                let piece = src.split_to(take as usize);
-                if finished {
-                    self.state = State::End;
-                }
-                piece
+        Ok(match body.next(src, room, &self.limits.message) {
+            Ok(Some(BodyPart::End)) => Some(self.end()),
+            Ok(Some(BodyPart::Data(piece))) => {
+                self.received += piece.readable() as u64;
+                Some(ClientResponsePart::Body(piece))
             }
-            State::Chunked(chunked) => match chunked.next(src, room, &self.limits.message)? {
-                Some(Piece::Data(piece)) => piece,
-                Some(Piece::End) => {
-                    let Some(trailers) = chunked.take_trailers() else {
-                        return Ok(Some(self.end()));
-                    };
-                    self.state = State::End;
-                    return Ok(Some(ClientResponsePart::Trailers(trailers)));
-                }
-                None if room == 0 && chunked.in_data() && !src.is_empty() => {
-                    return Err(too_large());
-                }
-                None => return Ok(None),
-            },
-            _ => return Ok(None),
-        };
-        self.received += piece.readable() as u64;
-        Ok(Some(ClientResponsePart::Body(piece)))
+            Ok(Some(BodyPart::Trailers(trailers))) => Some(ClientResponsePart::Trailers(trailers)),
+            Ok(None) => None,
+            Err(error) => return Err(self.fail(error.into())),
+        })
     }
 
     fn end(&mut self) -> ClientResponsePart {
@@ -196,11 +168,6 @@ impl ResponseDecoder {
     }
 }
 
-#[cold]
-const fn too_large() -> ResponseError {
-    ResponseError::too_large("body over the limit")
-}
-
 impl Default for ResponseDecoder {
     fn default() -> Self {
         Self::new(ClientLimits::new())
@@ -214,10 +181,7 @@ impl Decoder for ResponseDecoder {
         match self.state {
             State::Head if src.is_empty() => Ok(None),
             State::Head => self.decode_head(src),
-            State::End => Ok(Some(self.end())),
-            State::Sized(_) | State::Chunked(_) | State::UntilClose => {
-                self.decode_body(src).map_err(|error| self.fail(error))
-            }
+            State::Body(_) => self.decode_body(src),
             State::Raw => Ok(None),
             State::Closed => {
                 src.clear();
@@ -231,9 +195,9 @@ impl Decoder for ResponseDecoder {
             return Ok(Some(part));
         }
         match self.state {
-            State::UntilClose => Ok(Some(self.end())),
+            State::Body(Body::UntilClose) => Ok(Some(self.end())),
             State::Head if src.is_empty() && self.asked.is_empty() => Ok(None),
-            State::Head | State::Sized(_) | State::Chunked(_) => {
+            State::Head | State::Body(_) => {
                 self.state = State::Closed;
                 Err(CodecError::Truncated { left: src.readable() })
             }
