@@ -112,6 +112,17 @@ impl fmt::Debug for Payload {
     }
 }
 
+#[cfg(feature = "pipeline")]
+impl From<Payload> for fyke_core::Outgoing {
+    #[inline]
+    fn from(payload: Payload) -> Self {
+        match payload {
+            Payload::Buf(buf) => Self::Buf(buf),
+            Payload::Bytes(bytes) => Self::Bytes(bytes),
+        }
+    }
+}
+
 impl From<ByteBuf> for Payload {
     fn from(buf: ByteBuf) -> Self {
         Self::Buf(buf)

@@ -53,6 +53,8 @@ mod encoder;
 mod error;
 pub mod forms;
 #[cfg(feature = "pipeline")]
+mod gathered;
+#[cfg(feature = "pipeline")]
 mod handler;
 mod head;
 #[cfg(feature = "http-types")]

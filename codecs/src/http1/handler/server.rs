@@ -17,8 +17,8 @@ use fyke_core::{
 use super::decoder::HttpRequestDecoder;
 use super::options::{ServerOptions, Timeouts};
 use super::watch::{Verdict, Watch};
-use crate::http1::{Gather, HttpError, RequestPart, Response, ResponsePart, ServerCodec, Status};
-use crate::payload::Payload;
+use crate::http1::gathered::write_gathered;
+use crate::http1::{HttpError, RequestPart, Response, ResponsePart, ServerCodec, Status};
 
 /// The name of the stage that [`server`] puts first: the [`HttpRequestDecoder`].
 pub const REQUEST_STAGE: &str = "http";
@@ -211,21 +211,7 @@ fn send(codec: &mut ServerCodec, cx: &mut Cx<'_>, part: ResponsePart) -> Result<
         return send_file(codec, cx, region);
     }
     codec.set_unix_time(cx.env().unix_time().as_secs());
-    let mut rest = None;
-    cx.encode(|dst| -> Result<(), CodecError> {
-        rest = codec.encode_gather(part, dst, COPY_BYTES_MAX)?;
-        Ok(())
-    })?;
-    if let Some(Gather { body, behind }) = rest {
-        cx.write(match body {
-            Payload::Buf(buf) => Outgoing::Buf(buf),
-            Payload::Bytes(bytes) => Outgoing::Bytes(bytes),
-        });
-        if !behind.is_empty() {
-            cx.write(behind.into());
-        }
-    }
-    Ok(())
+    write_gathered(cx, |dst| codec.encode_gather(part, dst, COPY_BYTES_MAX))
 }
 
 fn send_file(

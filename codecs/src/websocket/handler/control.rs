@@ -126,8 +126,7 @@ impl WebSocketHandler {
         });
         match (encoded, payload) {
             (Ok(()), None) => cx.promise_behind(promise),
-            (Ok(()), Some(Payload::Buf(buf))) => cx.write_with(Outgoing::Buf(buf), promise),
-            (Ok(()), Some(Payload::Bytes(bytes))) => cx.write_with(bytes.into(), promise),
+            (Ok(()), Some(payload)) => cx.write_with(payload.into(), promise),
             (Err(error), _) if promise.is_observed() => promise.fail(error.into()),
             (Err(error), _) => return Err(error.into()),
         }

@@ -15,7 +15,8 @@ use fyke_core::{
 };
 
 use crate::http1::client::{ClientCodec, ClientLimits, ClientRequestPart, ClientResponsePart};
-use crate::http1::{Gather, NoMoreRequests, Status};
+use crate::http1::gathered::write_gathered;
+use crate::http1::{NoMoreRequests, Status};
 use crate::payload::Payload;
 
 /// The name of the stage that [`client`] puts first: the [`HttpResponseDecoder`].
@@ -218,21 +219,7 @@ fn encode(
     cx: &mut Cx<'_>,
     part: ClientRequestPart,
 ) -> Result<(), CodecError> {
-    let mut rest = None;
-    cx.encode(|dst| -> Result<(), CodecError> {
-        rest = codec.encode_gather(part, dst, COPY_BYTES_MAX)?;
-        Ok(())
-    })?;
-    if let Some(Gather { body, behind }) = rest {
-        cx.write(match body {
-            Payload::Buf(buf) => Outgoing::Buf(buf),
-            Payload::Bytes(bytes) => Outgoing::Bytes(bytes),
-        });
-        if !behind.is_empty() {
-            cx.write(behind.into());
-        }
-    }
-    Ok(())
+    write_gathered(cx, |dst| codec.encode_gather(part, dst, COPY_BYTES_MAX))
 }
 
 impl DuplexHandler for HttpRequestEncoder {
