@@ -175,8 +175,7 @@ impl Plan {
         let workers = make_transports(self.workers.loops(), &self.transport)?;
         let mut listeners: Vec<Listener> = Vec::new();
         let mut address = address.clone();
-        let count = if self.every_loop { self.acceptors.loops().len() } else { 1 };
-        for acceptor in &self.acceptors.loops()[..count] {
+        for acceptor in self.accepting_loops() {
             match self.listen_on(acceptor, &address, &workers) {
                 Ok((key, bound)) => {
                     // A port that was left to the system is the same one on the other loops.
@@ -190,6 +189,21 @@ impl Plan {
             }
         }
         Ok(self.server(address, Listeners::Loops(listeners)))
+    }
+
+    /// Whether a connection stays on the loop that accepts it.
+    fn stays(&self) -> bool {
+        self.every_loop || self.transport.listens_on_every_loop()
+    }
+
+    fn accepting_loops(&self) -> &[LoopHandle] {
+        if self.transport.listens_on_every_loop() {
+            self.workers.loops()
+        } else if self.every_loop {
+            self.acceptors.loops()
+        } else {
+            &self.acceptors.loops()[..1]
+        }
     }
 
     fn server(&self, address: Address, listeners: Listeners) -> Server {
@@ -210,9 +224,9 @@ impl Plan {
         workers: &[(LoopHandle, TransportId)],
     ) -> io::Result<(ChannelKey, Address)> {
         let own = workers.iter().position(|(worker, _)| worker.is_same(acceptor));
-        // With a listener a loop, the kernel has chosen already.
+        // With a listener a loop, the kernel or the stack has chosen already.
         let workers = match own {
-            Some(own) if self.every_loop => vec![workers[own].clone()],
+            Some(own) if self.stays() => vec![workers[own].clone()],
             _ => workers.to_vec(),
         };
         let (factory, address, spec) =

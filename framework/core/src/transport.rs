@@ -250,6 +250,15 @@ pub trait Transport: Any {
     fn poll(&mut self, now: Instant, events: &mut Vec<TransportEvent>) {
         let _ = (now, events);
     }
+
+    /// Called once a turn, when every channel has done its work: what was written in the turn may
+    /// leave now, all together. `now` is the turn's beginning, as in [`poll`](Self::poll).
+    ///
+    /// A transport that has something to report after it answers so by
+    /// [`next_deadline`](Self::next_deadline).
+    fn turn_ended(&mut self, now: Instant) {
+        let _ = now;
+    }
 }
 
 impl fmt::Debug for dyn Transport {
@@ -279,11 +288,17 @@ impl fmt::Debug for TransportSeat<'_> {
 /// A factory crosses threads; what it makes need not.
 pub trait TransportFactory: Send + Sync + 'static {
     /// Two factories of the same key share one transport on a loop.
-    fn key(&self) -> &'static str;
+    fn key(&self) -> &str;
 
     /// Whether its channels share loops, or have a thread each.
     fn threading(&self) -> Threading {
         Threading::Loops
+    }
+
+    /// Whether a connection can live only on the loop that accepts it, as it does when each loop
+    /// has a network stack of its own. Then a server listens on each of its workers' loops.
+    fn listens_on_every_loop(&self) -> bool {
+        false
     }
 
     /// Makes it.

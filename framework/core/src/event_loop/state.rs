@@ -23,7 +23,7 @@ pub(crate) struct LoopState {
     pub(crate) pool: Pool,
     pub(crate) handle: LoopHandle,
     pub(crate) timers: TimerWheel<Timer>,
-    transports: Vec<(&'static str, Box<dyn Transport>)>,
+    transports: Vec<(Box<str>, Box<dyn Transport>)>,
     /// Channels that have more to do than one turn allows.
     pub(crate) ready: VecDeque<ChannelKey>,
     /// Channels that have ended and leave after their turn.
@@ -82,15 +82,15 @@ impl LoopState {
     }
 
     pub(crate) fn transport_by_key(&self, key: &str) -> Option<TransportId> {
-        self.transports.iter().position(|(k, _)| *k == key).map(|at| TransportId(at as u8))
+        self.transports.iter().position(|(k, _)| **k == *key).map(|at| TransportId(at as u8))
     }
 
     pub(crate) fn next_transport_id(&self) -> TransportId {
         TransportId(u8::try_from(self.transports.len()).unwrap_or(u8::MAX))
     }
 
-    pub(crate) fn add_transport(&mut self, key: &'static str, transport: Box<dyn Transport>) {
-        self.transports.push((key, transport));
+    pub(crate) fn add_transport(&mut self, key: &str, transport: Box<dyn Transport>) {
+        self.transports.push((key.into(), transport));
     }
 
     pub(crate) fn transports_mut(&mut self) -> impl Iterator<Item = &mut Box<dyn Transport>> {

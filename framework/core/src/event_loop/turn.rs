@@ -61,6 +61,9 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
         self.make_transports();
         self.core.bury();
         self.core.progress_shutdown();
+        for transport in self.core.state.transports_mut() {
+            transport.turn_ended(began);
+        }
         self.account(began);
         Ok(())
     }
@@ -72,12 +75,24 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
         !due && state.ready.is_empty() && self.inbox.is_empty() && !state.handle.has_work()
     }
 
-    /// How long the driver may wait.
-    fn timeout(&self, limit: Option<Duration>) -> Option<Duration> {
-        let state = &self.core.state;
-        if !state.ready.is_empty() || !self.inbox.is_empty() {
-            return Some(Duration::ZERO);
+    /// When the next [`turn`](Self::turn) has something to do even if nothing becomes ready: now,
+    /// when work is left, a time to come, or `None` when it waits for the world alone. For whoever
+    /// turns loops by hand, as a simulation does.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.has_work_left() || self.core.state.handle.has_work() {
+            return Some(self.clock.now());
         }
+        self.earliest_deadline()
+    }
+
+    fn has_work_left(&self) -> bool {
+        !self.core.state.ready.is_empty() || !self.inbox.is_empty()
+    }
+
+    /// The first deadline of the timers and the transports.
+    fn earliest_deadline(&self) -> Option<Instant> {
+        let state = &self.core.state;
         let mut deadline = state.timers.next_deadline();
         for id in 0..state.next_transport_id().0 {
             let next = state.transport(crate::driver::TransportId(id));
@@ -85,6 +100,15 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
                 deadline = Some(deadline.map_or(next, |d| d.min(next)));
             }
         }
+        deadline
+    }
+
+    /// How long the driver may wait.
+    fn timeout(&self, limit: Option<Duration>) -> Option<Duration> {
+        if self.has_work_left() {
+            return Some(Duration::ZERO);
+        }
+        let deadline = self.earliest_deadline();
         let until = deadline.map(|d| d.saturating_duration_since(self.clock.now()));
         match (until, limit) {
             (Some(until), Some(limit)) => Some(until.min(limit)),

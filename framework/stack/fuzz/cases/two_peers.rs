@@ -346,6 +346,28 @@ impl World {
         }
     }
 
+    /// An end in FIN-WAIT-2 whose peer is gone, and whose peer's reset was lost, hears nothing any
+    /// more, and has no timer as long as somebody may want to read (RFC 9293, section 3.9.1.4). Its
+    /// application gives up: the connection must end by that.
+    fn close_half_closed(&mut self) -> bool {
+        let mut closed = false;
+        for at in 0..2 {
+            let peer_failed =
+                self.ends[1 - at].closed.is_some_and(|reason| reason != CloseReason::Finished);
+            let end = &mut self.ends[at];
+            if let Some(connection) = &mut end.connection
+                && connection.state() == State::FinWait2
+                && peer_failed
+                && !end.left
+            {
+                end.left = true;
+                connection.close(self.now);
+                closed = true;
+            }
+        }
+        closed
+    }
+
     /// A good link, and applications that want to end.
     fn finish(&mut self) {
         self.queue = usize::MAX;
@@ -368,7 +390,7 @@ impl World {
                 }
                 self.settle();
             }
-            if !moved && !self.pass_until_deadline() {
+            if !moved && !self.pass_until_deadline() && !self.close_half_closed() {
                 break;
             }
             self.settle();
