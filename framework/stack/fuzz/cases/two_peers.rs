@@ -281,7 +281,7 @@ impl World {
     fn end_of(&mut self, at: usize, how: u8) {
         let end = &mut self.ends[at];
         let Some(connection) = &mut end.connection else { return };
-        end.left |= how >= 4;
+        end.left |= matches!(how, 4..=6);
         match how {
             0..=3 => connection.shutdown(),
             4 | 5 => connection.close(self.now),

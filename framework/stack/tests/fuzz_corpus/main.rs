@@ -1,15 +1,19 @@
-//! Replays what the fuzz targets `ingress` and `two_peers` have collected, and lets a small generator
-//! of its own make more, so that the cases are run where there is no fuzzer.
+//! Replays what the fuzz targets have collected, and lets a small generator of its own make more, so
+//! that the cases are run where there is no fuzzer. See `fuzz/README.md`.
 //!
 //! ```text
 //! FYKE_SECONDS=600 cargo test --release -p fyke-stack --test fuzz_corpus ingress
 //! ```
 #![allow(missing_docs, reason = "a test")]
 
+#[path = "../../fuzz/cases/host.rs"]
+mod host;
 #[path = "../../fuzz/cases/ingress.rs"]
 mod ingress;
 #[path = "../../fuzz/cases/two_peers.rs"]
 mod two_peers;
+#[path = "../../fuzz/cases/wire.rs"]
+mod wire;
 
 use std::fs;
 use std::path::Path;
@@ -115,4 +119,14 @@ fn ingress_mutations() {
 #[test]
 fn two_peers_mutations() {
     mutations("two_peers", 300, two_peers::check);
+}
+
+#[test]
+fn wire_mutations() {
+    mutations("wire", 2000, wire::check);
+}
+
+#[test]
+fn host_mutations() {
+    mutations("host", 300, host::check);
 }
