@@ -124,12 +124,16 @@ trait Factory: TransportFactory + Debug {}
 impl<T: TransportFactory + Debug> Factory for T {}
 
 impl TransportFactory for AnyTransport {
-    fn key(&self) -> &'static str {
+    fn key(&self) -> &str {
         self.0.key()
     }
 
     fn threading(&self) -> Threading {
         self.0.threading()
+    }
+
+    fn listens_on_every_loop(&self) -> bool {
+        self.0.listens_on_every_loop()
     }
 
     fn create(&self, seat: TransportSeat<'_>) -> std::io::Result<Box<dyn Transport>> {
