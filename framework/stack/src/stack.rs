@@ -156,6 +156,28 @@ impl Stack {
         }
     }
 
+    /// Whether [`poll_event`](Self::poll_event) may have something to tell. O(1).
+    ///
+    /// `false` is certain. After `true` the call may still find nothing: what was to be told went
+    /// with a socket that was closed meanwhile.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// When whoever drives the stack is to call it again if nothing arrives and nobody calls
+    /// meanwhile: `now` while there are events to take or frames to send, else
+    /// [`poll_timeout`](Self::poll_timeout). O(1).
+    ///
+    /// A device without room is the caller's to wait for: what waits for it answers `now`, too.
+    #[must_use]
+    pub fn next_call(&self, now: Instant) -> Option<Instant> {
+        if self.has_events() || self.wants_transmit() {
+            return Some(now);
+        }
+        self.poll_timeout().map(|at| at.max(now))
+    }
+
     /// What happened; `None` when everything was told.
     pub fn poll_event(&mut self) -> Option<Event> {
         loop {

@@ -111,6 +111,10 @@ impl EventQueue {
         self.queue.push_front(source);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Source> {
         let source = self.queue.pop_front()?;
         if matches!(source, Source::Once(_)) {

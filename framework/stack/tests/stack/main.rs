@@ -8,6 +8,7 @@ mod connections;
 mod corpus;
 mod determinism;
 mod devices;
+mod driving;
 mod discovery;
 mod ethernet;
 mod flood;
