@@ -14,6 +14,10 @@ mod options;
 pub(crate) mod readiness;
 pub(crate) mod signal;
 mod stream;
+#[cfg(target_os = "linux")]
+mod tap;
+#[cfg(target_os = "linux")]
+mod tap_interface;
 
 pub use accept::{PeerAddress, accept, accept_blocking};
 pub use datagram::{recv_from, send_to};
@@ -23,3 +27,10 @@ pub use options::{
     set_ip_bind_address_no_port, set_tcp_defer_accept, set_tcp_fast_open, set_tcp_fast_open_connect,
 };
 pub use stream::{recv, recv_vectored, send, send_vectored, shutdown};
+#[cfg(target_os = "linux")]
+pub use tap::{
+    FRAME_SLICES_MAX, INTERFACE_NAME_BYTES_MAX, TapMode, TapOffload, open_tap, read_frame,
+    set_tap_header_len, set_tap_offload, write_frame,
+};
+#[cfg(target_os = "linux")]
+pub use tap_interface::Interface;
