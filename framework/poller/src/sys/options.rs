@@ -47,7 +47,7 @@ pub fn set_ip_bind_address_no_port(socket: impl AsFd, on: bool) -> io::Result<()
     set_int(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, on.into())
 }
 
-fn set_int(
+pub(super) fn set_int(
     socket: impl AsFd,
     level: libc::c_int,
     name: libc::c_int,
