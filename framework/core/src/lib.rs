@@ -24,6 +24,7 @@ pub mod transport;
 
 pub use address::{Address, ParseAddressError};
 pub use channel::outbound::{Front, Gather};
+pub use channel::progress::WriteProgress;
 pub use channel::{Channel, ChannelId, ChannelKey, Permit, SendError, SendFailure, Sender};
 pub use env::{Entropy, Env, Job, Offload, OffloadInline};
 pub use error::{CloseReason, CodecError, Error, ErrorKind, Fault, LinkError, Result};

@@ -102,7 +102,8 @@ pub enum TransportEvent {
     PeerClosed(ChannelKey),
     /// A write in flight is done: so many bytes were taken.
     Written(ChannelKey, usize),
-    /// So many bytes were acknowledged by the peer (transports that know).
+    /// So many bytes were acknowledged by the peer (transports that
+    /// [know](Transport::reports_acks)).
     Acked(ChannelKey, usize),
     /// A connect is done, or has failed.
     Connected(ChannelKey, io::Result<()>),
@@ -236,6 +237,12 @@ pub trait Transport: Any {
     fn membership(&mut self, endpoint: Handle, membership: Membership) -> io::Result<()> {
         let _ = (endpoint, membership);
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Whether it reports what peers have acknowledged ([`TransportEvent::Acked`], all of it).
+    /// Handlers then judge a peer by that, and not by what this transport has buffered.
+    fn reports_acks(&self) -> bool {
+        false
     }
 
     /// When [`poll`](Self::poll) wants to be called next even if nothing is ready.

@@ -16,6 +16,7 @@ use crate::channel::attributes::LocalAttributes;
 use crate::channel::handle::Channel;
 use crate::channel::mailbox::ChannelShared;
 use crate::channel::outbound::Outbound;
+use crate::channel::progress::Progress;
 use crate::driver::TransportId;
 use crate::error::{CloseReason, Error, LinkError};
 use crate::event_loop::state::LoopState;
@@ -82,6 +83,7 @@ pub(crate) struct ChannelCore {
     pub(crate) on_connect: Option<OnConnect>,
 
     pub(crate) outbound: Outbound,
+    pub(crate) progress: Progress,
     pub(crate) datagrams: VecDeque<Datagram>,
     pub(super) datagram_promises: VecDeque<Promise>,
     pub(super) datagram_bytes: u64,
@@ -171,6 +173,7 @@ impl ChannelCore {
             timers: Vec::new(),
             on_connect: None,
             outbound: Outbound::default(),
+            progress: Progress::default(),
             datagrams: VecDeque::new(),
             datagram_promises: VecDeque::new(),
             datagram_bytes: 0,

@@ -9,6 +9,7 @@
 //! | `write` | what is taken to be sent: limits, water marks |
 //! | `close` | how a channel ends |
 //! | `outbound` | what waits to be sent, and promises |
+//! | `progress` | whether what was written still moves |
 //! | `mailbox`, `sender`, `handle` | the channel seen from other threads |
 //! | `group` | many channels at once |
 
@@ -20,6 +21,7 @@ pub(crate) mod handle;
 pub(crate) mod mailbox;
 mod offload;
 pub mod outbound;
+pub(crate) mod progress;
 mod read;
 pub(crate) mod sender;
 pub(crate) mod turn;

@@ -165,7 +165,8 @@ impl LocalChannel {
             TransportEvent::Connected(_, Ok(())) => self.connected(state),
             TransportEvent::Connected(_, Err(error)) => self.connect_failed(state, error.into()),
             TransportEvent::Failed(_, error) => self.broken(state, error.into()),
-            TransportEvent::Acked(..) | TransportEvent::Acceptable(_) => {}
+            TransportEvent::Acked(_, n) => self.core.progress.acked(state.env.now(), n as u64),
+            TransportEvent::Acceptable(_) => {}
         }
     }
 }

@@ -193,6 +193,9 @@ impl LocalChannel {
             && let Some(handle) = self.core.handle
         {
             self.core.reading = wants;
+            if wants {
+                self.core.progress.reading_since = state.env.now();
+            }
             if let Some(transport) = state.transport_mut(self.core.transport) {
                 transport.set_reading(handle, wants);
             }
@@ -330,12 +333,17 @@ impl LocalChannel {
                 }
             }
         }
+        if self.has_output() && matches!(self.core.state, State::Open | State::Closing) {
+            self.core.progress.blocked(state.env.now());
+        }
     }
 
     /// The transport has taken `n` bytes.
     pub(crate) fn taken(&mut self, state: &mut LoopState, n: usize) {
         state.stats.bytes_out += n as u64;
         self.core.outbound.advance(n);
+        let empty = self.core.outbound.is_empty();
+        self.core.progress.taken(state.env.now(), n as u64, empty);
         self.core.drained_some();
     }
 
@@ -348,7 +356,9 @@ impl LocalChannel {
             match result {
                 Ok(sent) => {
                     self.core.write_blocked = sent < n;
-                    self.core.sent(sent);
+                    let bytes = self.core.sent(sent);
+                    let empty = self.core.datagrams.is_empty();
+                    self.core.progress.taken(state.env.now(), bytes, empty);
                 }
                 Err(error) => self.core.send_failed(error),
             }
@@ -356,6 +366,8 @@ impl LocalChannel {
         }
         if self.core.datagrams.is_empty() {
             self.core.flush_requested = false;
+        } else if matches!(self.core.state, State::Open | State::Closing) {
+            self.core.progress.blocked(state.env.now());
         }
     }
 }

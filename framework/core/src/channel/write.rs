@@ -78,11 +78,14 @@ impl ChannelCore {
         self.written();
     }
 
-    /// `n` datagrams were sent.
-    pub(crate) fn sent(&mut self, n: usize) {
+    /// `n` datagrams were sent; answers how many bytes that were, of an empty one one.
+    pub(crate) fn sent(&mut self, n: usize) -> u64 {
+        let payloads = self.datagrams.iter().take(n).map(|d| d.payload.readable().max(1) as u64);
+        let bytes = payloads.sum();
         for _ in 0..n {
             self.next_datagram_done(Ok(()));
         }
+        bytes
     }
 
     /// The first datagram could not be sent.

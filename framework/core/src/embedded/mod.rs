@@ -4,6 +4,7 @@
 //! are others. Nothing happens by itself: bytes arrive when they are written, time passes when it
 //! is advanced.
 
+mod acks;
 mod feed;
 mod wire;
 

@@ -21,7 +21,7 @@ use crate::options::ChannelOptions;
 use crate::pipeline::edit::relink;
 use crate::pipeline::link::Head;
 use crate::pipeline::{IntoStages, Stages};
-use crate::transport::{CloseMode, Incoming, TransportFactory};
+use crate::transport::{CloseMode, Incoming, Transport, TransportFactory};
 
 /// The part of a loop that does not know its driver and clock: channels, listeners, timers, tasks.
 pub struct LoopCore {
@@ -273,6 +273,9 @@ impl LoopCore {
             return Err(copy);
         }
         let key = channel.core.key;
+        if self.state.transport(channel.core.transport).is_some_and(<dyn Transport>::reports_acks) {
+            channel.core.progress.expect_acks();
+        }
         channel.core.span = tracing::debug_span!(
             "channel",
             id = key.index,

@@ -17,7 +17,7 @@
 //! | `run`     | how a stage runs: call, return, let leave |
 //! | `pull`    | how messages are pulled out of a decoder |
 //! | `inbox`   | what waits for a busy stage |
-//! | `context`, `signals` | what a handler can do |
+//! | `context`, `signals`, `progress` | what a handler can do |
 //! | `edit`    | transactions of changes |
 //! | `slot`    | the order of stages |
 
@@ -29,6 +29,7 @@ mod deliver;
 pub(crate) mod edit;
 mod inbox;
 pub(crate) mod link;
+mod progress;
 mod pull;
 mod run;
 pub(crate) mod shape;

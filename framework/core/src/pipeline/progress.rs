@@ -1,0 +1,31 @@
+//! What handlers learn of the progress of reading and writing.
+
+use fyke_clock::Instant;
+
+use crate::channel::core::State;
+use crate::channel::progress::WriteProgress;
+use crate::pipeline::context::Ctx;
+
+impl<O, W> Ctx<'_, O, W> {
+    /// Whether the channel is connected and not about to close.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.core.state == State::Open
+    }
+
+    /// What became of the bytes that were written so far: a write that makes slow progress is told
+    /// from one that is stuck by this. Costs nothing per message; made to be asked by timers.
+    #[must_use]
+    pub fn write_progress(&self) -> WriteProgress {
+        self.core.progress.get()
+    }
+
+    /// Since when this channel has been reading without a pause (the loop's start for one that
+    /// never paused); `None` while [`is_reading`](Self::is_reading) says no. Silence that was heard
+    /// by nobody is none: count it from here at the earliest.
+    #[must_use]
+    pub fn reading_since(&self) -> Option<Instant> {
+        let reads = self.core.may_pull() && self.core.reading;
+        reads.then_some(self.core.progress.reading_since)
+    }
+}
