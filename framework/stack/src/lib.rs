@@ -25,17 +25,20 @@ pub mod wire;
 
 pub use interface::addresses::{AddressState, OwnAddress};
 pub use interface::cidr::{Cidr, ParseCidrError};
+pub use interface::icmp_table::{
+    EchoRequest, IcmpContent, IcmpFailure, IcmpOptions, IcmpReport, QuotedFlow,
+};
 pub use interface::listener::{ForwardDecision, ForwardRequest, ListenOptions};
 pub use interface::neighbor::{Neighbor, NeighborState};
 pub use interface::routes::Route;
-pub use interface::udp_table::{UdpDatagram, UdpOptions};
+pub use interface::udp_table::{UdpDatagram, UdpOptions, UdpSendOptions};
 pub use stack::capture::{Capture, Direction};
 pub use stack::config::{Limits, Medium, Personality, StackConfig};
 pub use stack::counters::{Counters, DropReason, Drops, Work};
 pub use stack::error::StackError;
 pub use stack::event::Event;
 pub use stack::frame::{Gso, GsoKind, Offload, RxChecksum, RxMeta, TxChecksum, TxFrame, TxSink};
-pub use stack::ids::{ListenerId, TcpId, UdpId};
+pub use stack::ids::{IcmpId, ListenerId, TcpId, UdpId};
 pub use stack::introspection::{Line, UdpLine, Usage};
 pub use stack::pcapng::PcapngCapture;
 pub use stack::secrets::Seed;

@@ -9,6 +9,7 @@ pub(crate) mod error;
 pub(crate) mod event;
 mod forward_calls;
 pub(crate) mod frame;
+mod icmp_calls;
 pub(crate) mod ids;
 pub(crate) mod introspection;
 mod link_calls;
@@ -26,6 +27,7 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 
 use crate::interface::egress::Dirty;
+use crate::interface::icmp_table::IcmpTable;
 use crate::interface::net::Net;
 use crate::interface::tcp_table::TcpTable;
 use crate::interface::udp_table::UdpTable;
@@ -88,6 +90,7 @@ pub struct Stack {
     pub(crate) net: Net,
     pub(crate) tcp: TcpTable,
     pub(crate) udp: UdpTable,
+    pub(crate) icmp: IcmpTable,
     /// Sockets that may have something to send, each at most once.
     pub(crate) dirty: VecDeque<Dirty>,
     pub(crate) events: EventQueue,
@@ -102,6 +105,10 @@ impl Stack {
         let mut stack = Self {
             tcp: TcpTable::new(&config, &secrets),
             udp: UdpTable::new(secrets.table),
+            icmp: IcmpTable::new((
+                config.limits.icmp_receive_reports_max,
+                config.limits.icmp_receive_bytes_max,
+            )),
             net: Net::new(config, secrets, now),
             dirty: VecDeque::new(),
             events: EventQueue::default(),
@@ -226,6 +233,11 @@ impl Stack {
                     return Some(Event::UdpReadable(id));
                 }
                 core::mem::take(&mut socket.writable).then_some(Event::UdpWritable(id))
+            }
+            Source::Icmp(id) => {
+                let endpoint = self.icmp.get_mut(id)?;
+                endpoint.queued = false;
+                endpoint.has_reports().then_some(Event::IcmpReadable(id))
             }
             Source::Once(event) => Some(event),
         }

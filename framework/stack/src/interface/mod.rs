@@ -11,6 +11,7 @@ pub(crate) mod egress;
 pub(crate) mod groups;
 pub(crate) mod hashed;
 pub(crate) mod icmp_limit;
+pub(crate) mod icmp_table;
 pub(crate) mod ingress;
 pub(crate) mod isn;
 pub(crate) mod listener;

@@ -49,6 +49,17 @@ impl Default for UdpOptions {
     }
 }
 
+/// What one datagram has that its socket's others do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct UdpSendOptions {
+    /// Its TTL or hop limit, for hosts and for groups; that of the socket when `None`.
+    pub hop_limit: Option<u8>,
+    /// From which address of ours it comes; as the socket is bound, or by route, when `None`. A
+    /// server bound to any address answers from the one it was asked at.
+    pub source: Option<IpAddr>,
+}
+
 /// A datagram that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -70,6 +81,8 @@ pub struct UdpDatagram {
 pub(crate) struct UdpOut {
     pub(crate) source: IpAddr,
     pub(crate) destination: SocketAddr,
+    /// Instead of the socket's.
+    pub(crate) hop_limit: Option<u8>,
     pub(crate) payload: Bytes,
 }
 

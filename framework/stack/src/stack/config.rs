@@ -80,6 +80,12 @@ pub struct Limits {
     pub icmp_errors_per_second: u32,
     /// ICMP errors in a second to one destination.
     pub icmp_errors_per_second_each: u32,
+    /// ICMP endpoints.
+    pub icmp_endpoints_max: usize,
+    /// Answers and errors that wait in the receive queue of an ICMP endpoint.
+    pub icmp_receive_reports_max: usize,
+    /// Bytes of the payloads in it.
+    pub icmp_receive_bytes_max: usize,
     /// Paths whose MTU is remembered.
     pub path_mtus_max: usize,
     /// How long a path's MTU is remembered (RFC 8201, section 4).
@@ -115,6 +121,9 @@ impl Default for Limits {
             extension_headers_max: 8,
             icmp_errors_per_second: 1000,
             icmp_errors_per_second_each: 6,
+            icmp_endpoints_max: 64,
+            icmp_receive_reports_max: 256,
+            icmp_receive_bytes_max: 256 << 10,
             path_mtus_max: 4096,
             path_mtu_timeout: Duration::from_secs(600),
             forward_requests_max: 256,

@@ -84,6 +84,8 @@ reasons! {
     IcmpNoSocket => "ICMP error about nothing of ours",
     /// An ICMP message that means nothing to us.
     IcmpIgnored => "ICMP ignored",
+    /// The ICMP endpoint's receive queue is full.
+    IcmpQueueFull => "ICMP receive queue full",
     /// An ICMP error was not sent: the token bucket is empty.
     IcmpRateLimited => "ICMP rate limited",
     /// A message of neighbour discovery that does not follow RFC 4861.
@@ -180,6 +182,10 @@ pub struct Counters {
     pub icmp_in: u64,
     /// ICMP messages out.
     pub icmp_out: u64,
+    /// Echo requests sent for ICMP endpoints; fragments of one count once.
+    pub echo_requests_out: u64,
+    /// Answers to them that an endpoint took.
+    pub echo_replies_in: u64,
     /// SYN cookies sent.
     pub cookies_out: u64,
     /// Connections made from a cookie.

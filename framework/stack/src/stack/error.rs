@@ -23,7 +23,7 @@ pub enum StackError {
     NoPorts,
     /// A limit of the configuration was reached.
     LimitReached,
-    /// There is no room now; an event tells when there is.
+    /// There is nothing or no room now; an event, or the call's own words, tell when there is.
     WouldBlock,
     /// The connection is not established, or not yet.
     NotConnected,

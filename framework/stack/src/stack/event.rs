@@ -6,7 +6,7 @@
 use alloc::collections::VecDeque;
 use core::net::IpAddr;
 
-use super::ids::{ListenerId, TcpId, UdpId};
+use super::ids::{IcmpId, ListenerId, TcpId, UdpId};
 use crate::tcp::CloseReason;
 
 /// What a call of [`Stack::poll_event`](crate::Stack::poll_event) reports.
@@ -31,6 +31,8 @@ pub enum Event {
     UdpReadable(UdpId),
     /// A send that had no room would have some now.
     UdpWritable(UdpId),
+    /// Answers or errors are there for [`icmp_receive`](crate::Stack::icmp_receive).
+    IcmpReadable(IcmpId),
     /// An address passed duplicate address detection and may be used.
     AddressReady(IpAddr),
     /// Another host uses this address of ours.
@@ -76,6 +78,7 @@ pub(crate) enum Source {
     /// A forwarder with requests.
     Forward(ListenerId),
     Udp(UdpId),
+    Icmp(IcmpId),
     /// An event that is about no socket; there are few, and their senders bound them.
     Once(Event),
 }

@@ -46,6 +46,10 @@ id! {
     ListenerId, "listener#"
 }
 id! {
+    /// An ICMP endpoint of one [`Stack`](crate::Stack).
+    IcmpId, "icmp#"
+}
+id! {
     /// A UDP socket of one [`Stack`](crate::Stack).
     UdpId, "udp#"
 }

@@ -10,7 +10,7 @@ use super::error::StackError;
 use super::ids::UdpId;
 use crate::interface::egress::Dirty;
 use crate::interface::tuple::FourTuple;
-use crate::interface::udp_table::{UdpDatagram, UdpOptions, UdpOut, UdpSocket};
+use crate::interface::udp_table::{UdpDatagram, UdpOptions, UdpOut, UdpSendOptions, UdpSocket};
 
 /// The longest payload of a datagram over IPv4 and over IPv6 without jumbograms.
 const PAYLOAD_MAX_V4: usize = 65_507;
@@ -83,6 +83,25 @@ impl Stack {
         to: Option<SocketAddr>,
         payload: Bytes,
     ) -> Result<(), StackError> {
+        self.udp_send_with(now, id, to, payload, UdpSendOptions::default())
+    }
+
+    /// Queues a datagram that differs from the socket's others: what `traceroute` does for each
+    /// probe, and a server with several addresses for each answer.
+    ///
+    /// # Errors
+    /// Those of [`udp_send`](Self::udp_send); a hop limit of 0, and a source that is none of ours.
+    pub fn udp_send_with(
+        &mut self,
+        now: Instant,
+        id: UdpId,
+        to: Option<SocketAddr>,
+        payload: Bytes,
+        with: UdpSendOptions,
+    ) -> Result<(), StackError> {
+        if with.hop_limit == Some(0) {
+            return Err(StackError::InvalidOption);
+        }
         let most = self.net.config.limits.udp_send_datagrams_max;
         let socket = self.udp_socket(id)?;
         if socket.peer.is_some()
@@ -92,7 +111,16 @@ impl Stack {
         }
         let to = to.or(socket.peer).ok_or(StackError::NotConnected)?;
         let (local, options) = (socket.local, socket.options.clone());
-        let source = self.udp_source(local, to, &options)?;
+        let usual = self.udp_source(local, to, &options)?;
+        let source = match with.source.filter(|source| !source.is_unspecified()) {
+            Some(source) if source.is_ipv4() != to.is_ipv4() => {
+                return Err(StackError::InvalidAddress);
+            }
+            Some(source) if !self.net.accepts(source) => {
+                return Err(StackError::AddressNotAvailable);
+            }
+            asked => asked.unwrap_or(usual),
+        };
         let longest = if to.is_ipv4() { PAYLOAD_MAX_V4 } else { PAYLOAD_MAX_V6 };
         let headers = if to.is_ipv4() { 28 } else { 48 };
         let path = usize::from(self.net.path_mtu(to.ip())).saturating_sub(headers);
@@ -105,7 +133,12 @@ impl Stack {
             socket.blocked = true;
             return Err(StackError::WouldBlock);
         }
-        socket.to_send.push_back(UdpOut { source, destination: to, payload });
+        socket.to_send.push_back(UdpOut {
+            source,
+            destination: to,
+            hop_limit: with.hop_limit,
+            payload,
+        });
         if !core::mem::replace(&mut socket.dirty, true) {
             self.dirty.push_back(Dirty::Udp(id.index));
         }

@@ -42,7 +42,9 @@ impl Net {
         let ipv4 = packet.destination.is_ipv4();
         let extension = if ipv4 { 0 } else { FRAGMENT_HEADER_LEN };
         let room = usize::from(longest).saturating_sub(packet.header_len() + extension) & !7;
-        if room == 0 || whole.len() > usize::from(u16::MAX) - packet.header_len() {
+        // IPv4 counts its header in the length, IPv6 does not.
+        let most = usize::from(u16::MAX) - if ipv4 { packet.header_len() } else { 0 };
+        if room == 0 || whole.len() > most {
             return self.drop_out(now, DropReason::TooLong);
         }
         let identification = self.identification(packet);

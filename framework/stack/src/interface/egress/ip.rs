@@ -138,7 +138,8 @@ impl Net {
             _ if packet.dont_fragment => self.config.mtu,
             _ => self.path_mtu(packet.destination),
         };
-        if transport.gso.is_none() && header_len + transport.len() > usize::from(longest) {
+        let cut = transport.gso.is_none() && path != Path::Loopback;
+        if cut && header_len + transport.len() > usize::from(longest) {
             return self.send_in_fragments(now, path, packet, transport, longest);
         }
         let link_len = if path == Path::Loopback { 0 } else { self.link_len() };

@@ -39,8 +39,8 @@ impl Net {
         if let Some(pseudo) = PseudoHeader::new(source, destination) {
             Header::fill_checksum(&mut bytes, &pseudo, &[&datagram.payload], intent);
         }
-        let hop_limit = match options.hop_limit {
-            _ if group => options.multicast_hop_limit,
+        let hop_limit = match datagram.hop_limit.or(options.hop_limit) {
+            _ if group && datagram.hop_limit.is_none() => options.multicast_hop_limit,
             Some(limit) => limit,
             None => self.config.hop_limit,
         };

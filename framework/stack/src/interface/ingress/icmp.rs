@@ -1,8 +1,10 @@
 //! ICMP in: echo requests are answered, errors are led to whom they are about (RFC 792, RFC 4443).
+//! What endpoints hear is in `reports`.
 //!
 //! Anybody can send an error, so it counts only when what it quotes is ours: for TCP a segment in
 //! flight (RFC 5927), for UDP a datagram of a socket that talks to that peer.
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use bytes::Bytes;
@@ -22,7 +24,7 @@ use crate::wire::{IpProtocol, PseudoHeader, Quoted, icmpv4, icmpv6, ipv4};
 
 /// What an error says, without regard to the family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Report {
+pub(super) enum Report {
     /// It may pass.
     Soft,
     /// Nobody listens there.
@@ -31,6 +33,8 @@ enum Report {
     Prohibited,
     /// The hop limit came to zero on the way.
     TooFar,
+    /// Fragments were missing for too long.
+    TooSlow,
     /// The path carries so much.
     TooBig(u16),
 }
@@ -52,6 +56,10 @@ impl Stack {
                 let data = inbound.payload.slice_ref(packet.payload());
                 return self.echo(now, inbound, identifier, sequence, &data);
             }
+            icmpv4::Message::EchoReply { identifier, sequence } => {
+                let data = inbound.payload.slice_ref(packet.payload());
+                return self.echo_reply(now, inbound, (identifier, sequence), data);
+            }
             icmpv4::Message::Unreachable { code } => report_v4(code),
             icmpv4::Message::FragmentationNeeded { mtu } => {
                 Report::TooBig(told_mtu(mtu, packet.payload()))
@@ -59,7 +67,7 @@ impl Stack {
             icmpv4::Message::TimeExceeded { code: icmpv4::time_exceeded::TRANSIT } => {
                 Report::TooFar
             }
-            icmpv4::Message::TimeExceeded { .. } => Report::Soft,
+            icmpv4::Message::TimeExceeded { .. } => Report::TooSlow,
             _ => return self.net.drop_in(now, DropReason::IcmpIgnored),
         };
         let quoted = Quoted::parse_v4(packet.payload()).ok();
@@ -80,6 +88,10 @@ impl Stack {
                 let data = inbound.payload.slice_ref(packet.payload());
                 return self.echo(now, inbound, identifier, sequence, &data);
             }
+            icmpv6::Message::EchoReply { identifier, sequence } => {
+                let data = inbound.payload.slice_ref(packet.payload());
+                return self.echo_reply(now, inbound, (identifier, sequence), data);
+            }
             icmpv6::Message::Unreachable { code } => report_v6(code),
             icmpv6::Message::PacketTooBig { mtu } => {
                 Report::TooBig(u16::try_from(mtu).unwrap_or(u16::MAX))
@@ -87,7 +99,7 @@ impl Stack {
             icmpv6::Message::TimeExceeded { code: icmpv6::time_exceeded::TRANSIT } => {
                 Report::TooFar
             }
-            icmpv6::Message::TimeExceeded { .. } => Report::Soft,
+            icmpv6::Message::TimeExceeded { .. } => Report::TooSlow,
             icmpv6::Message::ParameterProblem {
                 code: icmpv6::parameter_problem::NEXT_HEADER,
                 ..
@@ -131,10 +143,13 @@ impl Stack {
         let known = quoted.filter(|quoted| {
             self.net.accepts(quoted.source) && !inbound.to_group && !quoted.is_later_fragment
         });
-        let found = known.is_some_and(|quoted| match (quoted.protocol, quoted.ports()) {
-            (IpProtocol::TCP, Some(ports)) => self.tcp_error(now, &quoted, ports, report),
-            (IpProtocol::UDP, Some(ports)) => self.udp_error(&quoted, ports, report),
-            _ => false,
+        let found = known.is_some_and(|quoted| {
+            let taken = match (quoted.protocol, quoted.ports()) {
+                (IpProtocol::TCP, Some(ports)) => self.tcp_error(now, &quoted, ports, report),
+                (IpProtocol::UDP, Some(ports)) => self.udp_error(&quoted, ports, report),
+                _ => false,
+            };
+            self.report_error(now, inbound, &quoted, report) || taken
         });
         if !found {
             self.net.drop_in(now, DropReason::IcmpNoSocket);
@@ -168,7 +183,7 @@ impl Stack {
             // refusal, and a path that is too long for one that leads nowhere.
             Report::Prohibited if freebsd => IcmpKind::PortUnreachable,
             Report::TooFar if freebsd => IcmpKind::Prohibited,
-            Report::Soft | Report::TooFar => IcmpKind::Unreachable,
+            Report::Soft | Report::TooFar | Report::TooSlow => IcmpKind::Unreachable,
             Report::Refused => IcmpKind::PortUnreachable,
             Report::Prohibited => IcmpKind::Prohibited,
             Report::TooBig(mtu) => {
@@ -190,10 +205,14 @@ impl Stack {
     /// said (RFC 1122, section 3.3.1.6; RFC 4861, section 7.2.2).
     pub(super) fn undeliverable(&mut self, now: Instant, packet: &Waiting) {
         self.net.drop_out(now, DropReason::NeighborUnreachable);
-        let network = packet.header.get(usize::from(packet.network_offset)..).unwrap_or_default();
+        let headers = packet.header.get(usize::from(packet.network_offset)..).unwrap_or_default();
+        // The headers may end with the IP header: an echo's own is in front of the payload.
+        let mut network = Vec::with_capacity(headers.len() + icmpv4::HEADER_LEN);
+        network.extend_from_slice(headers);
+        network.extend_from_slice(&packet.payload[..packet.payload.len().min(icmpv4::HEADER_LEN)]);
         let quoted = match network.first().map(|first| first >> 4) {
-            Some(4) => Quoted::parse_v4(network).ok(),
-            _ => Quoted::parse_v6(network).ok(),
+            Some(4) => Quoted::parse_v4(&network).ok(),
+            _ => Quoted::parse_v6(&network).ok(),
         };
         let Some(quoted) = quoted.filter(|quoted| !quoted.is_later_fragment) else { return };
         match (quoted.protocol, quoted.ports()) {
@@ -201,6 +220,7 @@ impl Stack {
             (IpProtocol::UDP, Some(ports)) => self.udp_error(&quoted, ports, Report::Soft),
             _ => false,
         };
+        self.report_unreachable(now, &quoted);
     }
 
     /// An error about a SYN-ACK of the SYN cache. Who can quote its number has seen it: the slot is
@@ -233,7 +253,9 @@ impl Stack {
         };
         let error = match report {
             Report::Refused => StackError::ConnectionRefused,
-            Report::Soft | Report::TooFar | Report::Prohibited => StackError::Unreachable,
+            Report::Soft | Report::TooFar | Report::TooSlow | Report::Prohibited => {
+                StackError::Unreachable
+            }
             Report::TooBig(mtu) => {
                 self.net.lower_path_mtu(quoted.destination, mtu);
                 StackError::MessageTooLong

@@ -18,6 +18,7 @@ mod ipv6;
 mod martian;
 mod ndp;
 mod passive;
+mod reports;
 mod segment;
 mod tcp;
 mod udp;

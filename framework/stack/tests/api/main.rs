@@ -1,0 +1,11 @@
+//! What transports and tools ask of a stack beyond streams and datagrams.
+#![forbid(unsafe_code)]
+#![allow(missing_docs, reason = "a test")]
+
+mod echo;
+#[allow(dead_code, reason = "shared with the tests of the whole stack")]
+#[path = "../stack/frames.rs"]
+mod frames;
+#[allow(dead_code, reason = "shared with the tests of the whole stack")]
+#[path = "../stack/world.rs"]
+mod world;
