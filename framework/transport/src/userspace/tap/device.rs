@@ -1,0 +1,259 @@
+//! One queue of a TAP device as the [`Device`] of a stack.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use fyke_core::driver::{Readiness, Token};
+use fyke_core::transport::TransportSeat;
+use fyke_poller::Interest;
+use fyke_poller::sys::read_frame;
+use fyke_stack::Offload;
+use fyke_stack::wire::virtio_net;
+
+use super::blocks::Blocks;
+use super::counters::TapCounters;
+use super::header::Span;
+use super::queue::TapQueue;
+use crate::driver::PollerRegistry;
+use crate::userspace::device::{Device, Frame};
+
+/// The longest TCP payload that is given to the kernel in one frame: what an IP packet of 65,535
+/// bytes has room for behind the longest headers of IPv6 and TCP.
+const GSO_BYTES_MAX: u32 = 65_535 - 40 - 60;
+
+/// Room for one frame that may stand for many: the longest IP packet, its link header with tags, and
+/// what tells a frame that fits from one that was cut.
+const SUPER_FRAME_ROOM: usize = 66 * 1024;
+/// Two of these.
+const SUPER_BLOCK_BYTES: usize = 2 * SUPER_FRAME_ROOM + 4096;
+
+/// Ethernet's header with two VLAN tags, and one byte more than a frame needs.
+const LINK_ROOM: usize = 14 + 8 + 1;
+/// A block of plain frames: about forty of the usual length.
+const PLAIN_BLOCK_BYTES: usize = 64 * 1024;
+
+/// A queue of a TAP device, on its loop.
+///
+/// Frames that the kernel has no room for wait here, and [`ready`](TxSink::ready) says no until it has.
+/// Those sent while the interface is down are lost, as on a wire without the other end; what the kernel
+/// refuses is counted and dropped, except a super-segment: that is cut here, and so are all after it.
+pub struct Tap {
+    pub(super) queue: TapQueue,
+    pub(super) watch: Option<(PollerRegistry, Token)>,
+    blocks: Blocks,
+    frame_room: usize,
+    /// Where the frames of the batch being read are in its block.
+    spans: Vec<Span>,
+    /// Frames that the kernel had no room for, with their virtio headers.
+    pub(super) waiting: VecDeque<Vec<u8>>,
+    /// The driver was asked when there is room again.
+    pub(super) asked_for_room: bool,
+    /// The kernel cuts super-segments.
+    pub(super) gso: bool,
+    gone: bool,
+    /// The last frame was lost because the interface is down.
+    pub(super) down: bool,
+    pub(super) counters: TapCounters,
+}
+
+impl Tap {
+    pub(super) fn new(queue: TapQueue) -> Self {
+        let (frame_room, block) = if queue.vnet_hdr {
+            (SUPER_FRAME_ROOM, SUPER_BLOCK_BYTES)
+        } else {
+            let room = queue.mtu as usize + LINK_ROOM;
+            (room, PLAIN_BLOCK_BYTES.max(room))
+        };
+        Self {
+            watch: None,
+            blocks: Blocks::new(block),
+            frame_room,
+            spans: Vec::new(),
+            waiting: VecDeque::new(),
+            asked_for_room: false,
+            gso: queue.offload,
+            gone: false,
+            down: false,
+            counters: TapCounters::default(),
+            queue,
+        }
+    }
+
+    /// What went through it, and what did not.
+    #[must_use]
+    pub fn counters(&self) -> TapCounters {
+        self.counters
+    }
+
+    /// The longest packet that fits into a frame: what the stack's MTU should be.
+    #[must_use]
+    pub fn mtu(&self) -> u32 {
+        self.queue.mtu
+    }
+
+    /// Reads until the kernel has no more, the budget is used or the block is full.
+    fn fill(&mut self, block: &mut Vec<u8>, budget: usize) -> bool {
+        while self.spans.len() < budget {
+            let room = block.capacity() - block.len();
+            if room < self.frame_room {
+                return true;
+            }
+            let start = block.len();
+            match read_frame(&self.queue.descriptor, block) {
+                // The other end of a pair of sockets was closed.
+                Ok(0) => self.lose(None),
+                Ok(len) => self.note_frame(block, start, len == room),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(error) => self.lose(Some(&error)),
+            }
+            if self.gone {
+                return true;
+            }
+        }
+        true
+    }
+
+    /// Looks at the header of the frame from `start` to the end of `block`; it leaves the block again
+    /// when it cannot be used.
+    fn note_frame(&mut self, block: &mut Vec<u8>, start: usize, cut_off: bool) {
+        let end = block.len();
+        let parsed = if self.queue.vnet_hdr {
+            virtio_net::Header::parse(&block[start..], false).ok()
+        } else {
+            Some((virtio_net::Header::default(), &block[start..]))
+        };
+        match parsed {
+            Some((header, frame)) if !cut_off && !frame.is_empty() => {
+                let start = end - frame.len();
+                self.counters.frames_received += 1;
+                self.counters.bytes_received += frame.len() as u64;
+                self.spans.push(Span { start, end, header });
+            }
+            _ => {
+                self.counters.frames_unusable += 1;
+                block.truncate(start);
+            }
+        }
+    }
+
+    /// Hands the batch over.
+    fn deliver(&mut self, block: Vec<u8>, frames: &mut Vec<Frame>) {
+        if self.spans.is_empty() {
+            return self.blocks.put_back(block);
+        }
+        let block = self.blocks.lend(block);
+        for span in self.spans.drain(..) {
+            match span.meta() {
+                Some(meta) => {
+                    frames.push(Frame { bytes: block.slice(span.start..span.end), meta });
+                }
+                None if span.cut_datagrams(&block, frames) => {}
+                None => self.counters.frames_unusable += 1,
+            }
+        }
+    }
+
+    /// The device is gone for good.
+    pub(super) fn lose(&mut self, error: Option<&io::Error>) {
+        if self.gone {
+            return;
+        }
+        self.gone = true;
+        self.waiting.clear();
+        let error = error.map_or_else(|| "its other end was closed".into(), io::Error::to_string);
+        tracing::error!(device = %self.queue.name, error, "the device is gone");
+        self.detach();
+    }
+
+    /// A descriptor that is over is reported for ever.
+    fn detach(&mut self) {
+        if let Some((registry, _)) = self.watch.take() {
+            // What is not watched any more need not be taken back.
+            let _ = registry.deregister(self.queue.as_fd());
+        }
+    }
+
+    fn check_alive(&self) -> io::Result<()> {
+        if self.gone {
+            let text = format!("the TAP device {} is gone", self.queue.name);
+            return Err(io::Error::new(io::ErrorKind::NetworkDown, text));
+        }
+        Ok(())
+    }
+}
+
+impl Device for Tap {
+    fn name(&self) -> &str {
+        &self.queue.name
+    }
+
+    fn attach(&mut self, seat: &TransportSeat<'_>, key: u64) -> io::Result<()> {
+        let Some(registry) = seat.driver.registry().downcast_ref::<PollerRegistry>() else {
+            let text = "a TAP device needs a loop that waits with a poller";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        };
+        let token = Token::new(seat.id, key);
+        registry.register(self.queue.as_fd(), token, Interest::READ)?;
+        self.watch = Some((registry.clone(), token));
+        if !self.waiting.is_empty() {
+            self.ask_for_room(true);
+        }
+        Ok(())
+    }
+
+    fn offload(&self) -> Offload {
+        Offload {
+            checksum: self.queue.vnet_hdr && self.queue.offload,
+            gso_bytes_max: if self.gso { GSO_BYTES_MAX } else { 0 },
+        }
+    }
+
+    fn ready(&mut self, readiness: Readiness) {
+        if readiness.writable || readiness.hangup {
+            self.send_waiting();
+        }
+    }
+
+    fn receive(&mut self, frames: &mut Vec<Frame>, budget: usize) -> io::Result<bool> {
+        self.check_alive()?;
+        let mut block = self.blocks.take();
+        let more = self.fill(&mut block, budget);
+        let some = !self.spans.is_empty();
+        self.deliver(block, frames);
+        // What came before the end is handed over first.
+        if !some {
+            self.check_alive()?;
+        }
+        Ok(more)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.check_alive()
+    }
+}
+
+impl AsFd for Tap {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.queue.as_fd()
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.detach();
+    }
+}
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tap")
+            .field("queue", &self.queue)
+            .field("waiting", &self.waiting.len())
+            .field("gso", &self.gso)
+            .field("gone", &self.gone)
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}
