@@ -112,6 +112,8 @@ pub(crate) struct ChannelCore {
     was_active: bool,
 
     auto_read: bool,
+    /// A stage has to hear from the peer before what is written can leave.
+    pub(crate) reads_while_unwritable: bool,
     demand: u32,
     /// Pieces of offloaded work that stages wait for.
     pub(super) offloads: u32,
@@ -191,6 +193,7 @@ impl ChannelCore {
             close_asked: false,
             was_active: false,
             auto_read,
+            reads_while_unwritable: false,
             demand: 0,
             offloads: 0,
             read_ready: false,
@@ -261,7 +264,9 @@ impl ChannelCore {
         self.state == State::Open
             && !self.abort_requested
             && (self.auto_read || self.demand > 0)
-            && !(self.unwritable && self.options.pause_when_unwritable)
+            && (!self.unwritable
+                || !self.options.pause_when_unwritable
+                || self.reads_while_unwritable)
             && self.offloads == 0
     }
 

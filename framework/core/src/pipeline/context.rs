@@ -75,7 +75,7 @@ impl<'a, O, W> Ctx<'a, O, W> {
     #[cold]
     #[inline(never)]
     #[allow(improper_ctypes_definitions, reason = "it is called from Rust only")]
-    extern "C" fn make_room(&mut self) {
+    pub(super) extern "C" fn make_room(&mut self) {
         if let Some(op) = self.fired.take() {
             self.spill.get_or_insert_default().push_back(op);
         }

@@ -18,6 +18,7 @@
 //! | `pull`    | how messages are pulled out of a decoder |
 //! | `inbox`   | what waits for a busy stage |
 //! | `context`, `signals`, `progress` | what a handler can do |
+//! | `handshake` | for stages that agree on something with the peer first |
 //! | `edit`    | transactions of changes |
 //! | `slot`    | the order of stages |
 
@@ -27,6 +28,7 @@ pub(crate) mod codec;
 pub mod context;
 mod deliver;
 pub(crate) mod edit;
+mod handshake;
 mod inbox;
 pub(crate) mod link;
 mod progress;
