@@ -143,13 +143,33 @@ impl Stack {
             self.touch(now, id);
             return Ok(Some(bytes));
         }
-        match socket.closed {
-            Some(CloseReason::Finished) => Ok(None),
-            Some(reason) => Err(StackError::Closed(reason)),
-            None if socket.connection.is_at_end() => Ok(None),
-            None if max == 0 => Ok(Some(Bytes::new())),
-            None => Err(StackError::WouldBlock),
+        let nothing = nothing_to_read(socket, max)?;
+        Ok(nothing.map(|()| Bytes::new()))
+    }
+
+    /// Copies the next bytes received in order into `to`, out of as many segments as they came in;
+    /// says how many. `None` when the peer has sent its last byte and it was read.
+    ///
+    /// [`read`](Self::read) shares the frame instead of copying, piece by piece. Copying is what a
+    /// caller wants who needs its own memory anyway, or one piece: the window is looked at once, and
+    /// the frames are free again.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](StackError::WouldBlock) when there are none now, and why the connection ended
+    /// when it did not end in order.
+    pub fn read_into(
+        &mut self,
+        now: Instant,
+        id: TcpId,
+        to: &mut [u8],
+    ) -> Result<Option<usize>, StackError> {
+        let socket = self.connection(id)?;
+        let count = socket.connection.read_into(to, now);
+        if count > 0 {
+            self.touch(now, id);
+            return Ok(Some(count));
         }
+        Ok(nothing_to_read(socket, to.len())?.map(|()| 0))
     }
 
     /// How many bytes can be read now.
@@ -278,5 +298,17 @@ impl Stack {
         }
         self.connection(id)?.hop_limit = limit;
         Ok(())
+    }
+}
+
+/// What it means that nothing was read: nothing was asked for, there is nothing now, or there will
+/// be nothing any more.
+fn nothing_to_read(socket: &Socket, asked: usize) -> Result<Option<()>, StackError> {
+    match socket.closed {
+        Some(CloseReason::Finished) => Ok(None),
+        Some(reason) => Err(StackError::Closed(reason)),
+        None if socket.connection.is_at_end() => Ok(None),
+        None if asked == 0 => Ok(Some(())),
+        None => Err(StackError::WouldBlock),
     }
 }

@@ -6,6 +6,7 @@ mod echo;
 #[allow(dead_code, reason = "shared with the tests of the whole stack")]
 #[path = "../stack/frames.rs"]
 mod frames;
+mod reading;
 #[allow(dead_code, reason = "shared with the tests of the whole stack")]
 #[path = "../stack/world.rs"]
 mod world;

@@ -6,7 +6,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// Payloads up to this size are copied together.
 const MERGE_BYTES_MAX: usize = 512;
@@ -66,15 +66,39 @@ impl Inbox {
         if self.len == 0 || max == 0 {
             return None;
         }
+        self.refill();
+        let taken = self.first.split_to(max.min(self.first.len()));
+        self.forget(taken.len());
+        Some(taken)
+    }
+
+    /// Moves as many bytes as there are and fit; says how many.
+    pub(super) fn copy_to(&mut self, to: &mut [u8]) -> usize {
+        let mut done = 0;
+        while done < to.len() && self.len > 0 {
+            self.refill();
+            let count = self.first.len().min(to.len() - done);
+            to[done..done + count].copy_from_slice(&self.first[..count]);
+            self.first.advance(count);
+            done += count;
+            self.forget(count);
+        }
+        done
+    }
+
+    /// Makes the first chunk one that has bytes.
+    fn refill(&mut self) {
         if self.first.is_empty() {
             self.first = self.rest.as_mut().and_then(|rest| rest.pop()).unwrap_or_default();
         }
-        let taken = self.first.split_to(max.min(self.first.len()));
-        self.len -= taken.len();
+    }
+
+    /// Counts bytes that were taken from the first chunk; an empty inbox holds no memory.
+    fn forget(&mut self, count: usize) {
+        self.len -= count;
         if self.len == 0 {
             *self = Self::default();
         }
-        Some(taken)
     }
 
     /// Forgets everything and tells how much that was.

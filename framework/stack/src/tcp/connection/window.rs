@@ -72,11 +72,25 @@ impl Connection {
     /// Takes at most `max` received bytes, as they lie together; `None` when there are none.
     pub fn read(&mut self, max: usize, now: Instant) -> Option<Bytes> {
         let bytes = self.receive.inbox.pop(max)?;
+        self.was_read(now);
+        Some(bytes)
+    }
+
+    /// Copies received bytes until there are none or `to` is full; says how many. However many
+    /// segments they came in, the peer hears of the room once.
+    pub fn read_into(&mut self, to: &mut [u8], now: Instant) -> usize {
+        let count = self.receive.inbox.copy_to(to);
+        if count > 0 {
+            self.was_read(now);
+        }
+        count
+    }
+
+    fn was_read(&mut self, now: Instant) {
         if self.state.may_receive() {
             self.tune_buffer(now);
             self.update_window();
         }
-        Some(bytes)
     }
 
     /// How many bytes can be read.
