@@ -111,6 +111,8 @@ pub(crate) fn open(
         timestamp: opening.timestamp.map(|(value, _)| value),
         timestamp_offset: opening.timestamp_offset,
         ecn: bits.is_some_and(|bits| bits & 1 << 5 != 0),
+        // The echoed timestamp tells, 64 ms too much at worst.
+        sent: None,
     })
 }
 
@@ -135,6 +137,7 @@ mod tests {
             timestamp: Some(5),
             timestamp_offset: 1,
             ecn: false,
+            sent: None,
         }
     }
 

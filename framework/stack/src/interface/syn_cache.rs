@@ -11,6 +11,8 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use fyke_clock::Instant;
+
 use super::grow;
 use super::isn::{TICK_NANOS, Ticks};
 use super::tuple::FourTuple;
@@ -36,6 +38,20 @@ impl Agreed {
     const USED: u8 = 1 << 7;
 }
 
+/// How often the SYN-ACK was sent again by time-outs, and whether its acknowledgement tells no round
+/// trip.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Level(u8);
+
+impl Level {
+    const NUMBER: u8 = 0x7f;
+    const UNCLEAR: u8 = 1 << 7;
+
+    fn number(self) -> usize {
+        usize::from(self.0 & Self::NUMBER)
+    }
+}
+
 /// An embryonic connection. What can be computed from the tuple and the time is not stored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Embryo {
@@ -48,7 +64,7 @@ pub(crate) struct Embryo {
     previous: u32,
     peer_mss: u16,
     agreed: Agreed,
-    level: u8,
+    level: Level,
 }
 
 const _: () = assert!(size_of::<Embryo>() <= 64);
@@ -78,8 +94,24 @@ impl Embryo {
             previous: NIL,
             peer_mss: handshake.peer_mss,
             agreed: Agreed(agreed | Agreed::USED),
-            level: 0,
+            level: Level(0),
         }
+    }
+
+    /// The acknowledgement will tell no round trip: the SYN-ACK went out more than once (Karn's
+    /// rule), or not when the SYN came, or the acknowledgement was there before it counted.
+    pub(crate) fn blur(&mut self) {
+        self.level.0 |= Level::UNCLEAR;
+    }
+
+    /// When the SYN-ACK left, when that can be told.
+    pub(crate) fn sent(&self, now: Instant) -> Option<Instant> {
+        let ticks = Ticks::of(now).since(self.created());
+        let clear = self.level == Level(0);
+        u64::try_from(ticks).ok().filter(|_| clear).map(|ticks| {
+            // A tick that has begun is none: a round trip is not measured too short.
+            Instant::from_nanos(now.as_nanos().saturating_sub((ticks + 1) * TICK_NANOS))
+        })
     }
 
     /// When the SYN came: the clock of the initial sequence number.
@@ -98,7 +130,13 @@ impl Embryo {
     }
 
     /// The handshake again, with what the caller computes.
-    pub(crate) fn handshake(&self, iss: SeqNum, timestamp_offset: u32, window: u16) -> Handshake {
+    pub(crate) fn handshake(
+        &self,
+        iss: SeqNum,
+        timestamp_offset: u32,
+        window: u16,
+        now: Instant,
+    ) -> Handshake {
         let Agreed(agreed) = self.agreed;
         let scale = agreed & 0xf;
         Handshake {
@@ -111,6 +149,7 @@ impl Embryo {
             timestamp: (agreed & Agreed::TIMESTAMPS != 0).then_some(self.timestamp),
             timestamp_offset,
             ecn: agreed & Agreed::ECN != 0,
+            sent: self.sent(now),
         }
     }
 }
@@ -245,13 +284,14 @@ impl SynCache {
 
     fn due_at(&self, index: u32) -> Ticks {
         let entry = &self.entries[index as usize];
-        entry.created().plus(self.waits[usize::from(entry.level)])
+        entry.created().plus(self.waits[entry.level.number()])
     }
 
     fn link(&mut self, index: u32, level: usize) {
         let tail = self.queues[level].tail;
         let entry = &mut self.entries[index as usize];
-        (entry.level, entry.next, entry.previous) = (level as u8, NIL, tail);
+        let level_now = Level(entry.level.0 & Level::UNCLEAR | level as u8);
+        (entry.level, entry.next, entry.previous) = (level_now, NIL, tail);
         match tail {
             NIL => self.queues[level].head = index,
             tail => self.entries[tail as usize].next = index,
@@ -261,7 +301,7 @@ impl SynCache {
 
     fn unlink(&mut self, index: u32) {
         let Embryo { level, next, previous, .. } = self.entries[index as usize];
-        let queue = &mut self.queues[usize::from(level)];
+        let queue = &mut self.queues[level.number()];
         match previous {
             NIL => queue.head = next,
             previous => self.entries[previous as usize].next = next,
@@ -289,6 +329,7 @@ mod tests {
             timestamp: None,
             timestamp_offset: 9,
             ecn: false,
+            sent: None,
         };
         Embryo::new(tuple, &handshake, Ticks(created), 5)
     }
@@ -302,10 +343,28 @@ mod tests {
     #[test]
     fn an_entry_holds_what_it_was_given() {
         let embryo = embryo(1, 0);
-        let again = embryo.handshake(SeqNum::new(1), 9, 3);
+        let again = embryo.handshake(SeqNum::new(1), 9, 3, Instant::ZERO);
         assert_eq!((again.irs, again.peer_mss), (SeqNum::new(2), 1460));
         assert_eq!((again.window_scale, again.sack, again.ecn), (Some(7), true, false));
         assert_eq!(again.timestamp, None);
+    }
+
+    #[test]
+    fn it_tells_when_its_syn_ack_left_unless_that_is_unclear() {
+        let at = |millis: u64| Instant::from_nanos(millis * 1_000_000);
+        let mut cache = cache(4);
+        let index = cache.insert(embryo(1, Ticks::of(at(100)).0)).unwrap();
+        let sent = |cache: &SynCache| cache.at(index).unwrap().sent(at(130));
+        assert!(at(100) - sent(&cache).unwrap() <= Duration::from_micros(4));
+        // Before it was made there is no round trip.
+        assert_eq!(cache.at(index).unwrap().sent(at(99)), None);
+        let other = cache.insert(embryo(2, Ticks::of(at(100)).0)).unwrap();
+        cache.at_mut(index).unwrap().blur();
+        assert_eq!(sent(&cache), None);
+        assert_eq!(cache.pop_due(Ticks::of(at(1100))), Some(Due::Resend(index)));
+        assert_eq!(cache.at(index).unwrap().level, Level(Level::UNCLEAR | 1));
+        assert_eq!(cache.pop_due(Ticks::of(at(1100))), Some(Due::Resend(other)));
+        assert_eq!(cache.at(other).unwrap().sent(at(1200)), None);
     }
 
     #[test]

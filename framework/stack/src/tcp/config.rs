@@ -114,6 +114,9 @@ pub struct Config {
     pub rto_initial: Duration,
     /// Its lower bound.
     pub rto_min: Duration,
+    /// The least that the variation of round trips adds to it (G of RFC 6298, section 2), for
+    /// clocks and peers that are not exact.
+    pub rto_variation_min: Duration,
     /// Its upper bound.
     pub rto_max: Duration,
     /// What is added to it, for the peer's delayed acknowledgements.
@@ -229,6 +232,7 @@ impl Config {
             f_rto: true,
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_millis(200),
+            rto_variation_min: Duration::from_millis(200),
             rto_max: Duration::from_secs(120),
             rto_slack: Duration::ZERO,
             syn_retries: 6,
@@ -282,6 +286,7 @@ impl Config {
             tail_loss_probe: false,
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_millis(30),
+            rto_variation_min: Duration::ZERO,
             rto_max: Duration::from_secs(64),
             rto_slack: Duration::from_millis(200),
             syn_retries: 12,

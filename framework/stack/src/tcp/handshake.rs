@@ -46,6 +46,9 @@ pub struct Handshake {
     pub timestamp_offset: u32,
     /// Whether ECN is agreed.
     pub ecn: bool,
+    /// When our SYN-ACK went out, when it went out once: what the acknowledgement is measured
+    /// against (Karn's rule).
+    pub sent: Option<Instant>,
 }
 
 impl Handshake {
@@ -65,6 +68,7 @@ impl Handshake {
             timestamp: options.timestamp.filter(|_| config.timestamps).map(|t| t.value),
             timestamp_offset: initial.timestamp_offset,
             ecn: asks_ecn && config.ecn != EcnMode::Off,
+            sent: None,
         }
     }
 

@@ -15,6 +15,7 @@ mod flood;
 mod fragments;
 mod frames;
 mod garbage;
+mod handshake_rtt;
 mod icmp;
 mod listeners;
 mod martians;

@@ -49,7 +49,10 @@ impl Stack {
         if crowded || self.tcp.embryos.is_full() {
             return self.send_cookie(now, id, tuple, &config, handshake);
         }
-        let embryo = Embryo::new(*tuple, &handshake, created, ListenerTag::from(id).0);
+        let mut embryo = Embryo::new(*tuple, &handshake, created, ListenerTag::from(id).0);
+        if created != Ticks::of(now) {
+            embryo.blur();
+        }
         if let Some(index) = self.tcp.insert_embryo(embryo) {
             self.tcp.arm_tables(&mut self.net.wheel, now);
             self.send_syn_ack(now, index);
@@ -89,16 +92,16 @@ impl Stack {
         listener.map_or_else(|| Arc::clone(&self.tcp.config), |it| Arc::clone(&it.config))
     }
 
-    fn handshake_of(&self, embryo: &Embryo, window: u16) -> Handshake {
+    fn handshake_of(&self, now: Instant, embryo: &Embryo, window: u16) -> Handshake {
         let initial = self.initial(&embryo.tuple, embryo.created());
-        embryo.handshake(initial.iss, initial.timestamp_offset, window)
+        embryo.handshake(initial.iss, initial.timestamp_offset, window, now)
     }
 
     fn send_syn_ack(&mut self, now: Instant, index: u32) {
         let Some(embryo) = self.tcp.embryos.at(index).copied() else { return };
         let id = self.tcp.listener_of(&embryo);
         let (config, look) = (self.config_of(id), self.look_of(id));
-        let handshake = self.handshake_of(&embryo, 0);
+        let handshake = self.handshake_of(now, &embryo, 0);
         let mss = self.path_mss(&embryo.tuple);
         let syn_ack = handshake.syn_ack(&config, mss, now);
         self.reply(now, embryo.tuple, syn_ack, look);
@@ -181,10 +184,11 @@ impl Stack {
         }
         if flags.contains(Flags::SYN) {
             if segment.seq == embryo.irs() && !flags.contains(Flags::ACK) {
-                if let Some(stamp) = segment.options.timestamp
-                    && let Some(embryo) = self.tcp.embryos.at_mut(index)
-                {
-                    embryo.set_timestamp(stamp.value);
+                if let Some(embryo) = self.tcp.embryos.at_mut(index) {
+                    embryo.blur();
+                    if let Some(stamp) = segment.options.timestamp {
+                        embryo.set_timestamp(stamp.value);
+                    }
                 }
                 return self.send_syn_ack(now, index);
             }
@@ -202,7 +206,7 @@ impl Stack {
         self.net.drop_in(now, DropReason::SynReceivedUnacceptable);
         let id = self.tcp.listener_of(embryo);
         let (config, look) = (self.config_of(id), self.look_of(id));
-        let handshake = self.handshake_of(embryo, 0);
+        let handshake = self.handshake_of(now, embryo, 0);
         let mut answer = handshake.syn_ack(&config, self.path_mss(&embryo.tuple), now);
         let (timestamp, shift) = (answer.options.timestamp, answer.options.window_scale);
         answer.window >>= shift.unwrap_or(0).min(14);
@@ -219,7 +223,7 @@ impl Stack {
         embryo: &Embryo,
         segment: &Segment,
     ) {
-        let handshake = self.handshake_of(embryo, segment.window);
+        let handshake = self.handshake_of(now, embryo, segment.window);
         if segment.ack != handshake.iss + 1 {
             return self.refuse(now, &embryo.tuple, segment);
         }
@@ -238,11 +242,16 @@ impl Stack {
         let waits = listener.is_some_and(|listener| listener.options.defer_accept)
             && segment.payload.is_empty()
             && !segment.flags.contains(Flags::FIN);
-        if waits {
+        let full = listener.is_none_or(|listener| listener.is_full());
+        if waits || full {
+            // The acknowledgement that will count comes later, and tells no round trip.
+            if let Some(embryo) = self.tcp.embryos.at_mut(index) {
+                embryo.blur();
+            }
+            if full {
+                self.net.drop_in(now, DropReason::AcceptQueueFull);
+            }
             return;
-        }
-        if listener.is_none_or(|listener| listener.is_full()) {
-            return self.net.drop_in(now, DropReason::AcceptQueueFull);
         }
         self.tcp.remove_embryo(index);
         self.establish(now, id, &embryo.tuple, &handshake, segment);

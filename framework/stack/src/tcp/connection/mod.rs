@@ -178,6 +178,7 @@ impl Connection {
             initial_rto: config.rto_initial,
             min_rto: config.rto_min,
             max_rto: config.rto_max,
+            granularity: config.rto_variation_min,
             ..RttConfig::default()
         });
         let keep_alive = config.keep_alive.is_some();

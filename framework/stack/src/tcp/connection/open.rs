@@ -47,8 +47,9 @@ impl Connection {
             Initial { iss: handshake.iss, timestamp_offset: handshake.timestamp_offset, path_mss };
         let mut new = Self::new(config, initial, State::SynReceived, now);
         new.agree(handshake, now);
-        // When the SYN-ACK went out is unknown; an echoed timestamp tells the round trip.
-        new.send.syn_resent = true;
+        // When the SYN-ACK went out may be unknown; an echoed timestamp tells the round trip then.
+        new.send.syn_resent = handshake.sent.is_none();
+        new.send.progress = handshake.sent.unwrap_or(now);
         new.receive.edge = new.receive.assembler.next() + u32::from(first_window(&new.config));
         new.receive.acked = new.receive.assembler.next();
         new.arm_retransmit(now);
@@ -143,6 +144,7 @@ impl Connection {
             timestamp: options.timestamp.filter(|_| self.agreed.timestamps).map(|t| t.value),
             timestamp_offset: self.times.offset,
             ecn,
+            sent: None,
         };
         self.agree(&handshake, now);
     }

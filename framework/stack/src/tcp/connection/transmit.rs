@@ -105,6 +105,7 @@ impl Connection {
                 timestamp: self.agreed.timestamps.then_some(self.times.recent),
                 timestamp_offset: self.times.offset,
                 ecn: self.agreed.ecn,
+                sent: None,
             };
             let mut answer = handshake.syn_ack(config, self.send.path_mss, now);
             // Data that came with the peer's SYN is acknowledged with it.
