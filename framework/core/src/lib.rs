@@ -21,6 +21,7 @@ mod outgoing;
 pub mod pipeline;
 mod promise;
 pub mod transport;
+pub mod turner;
 
 pub use address::{Address, ParseAddressError};
 pub use channel::outbound::{Front, Gather};

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::turner;
 
 /// The producer's end. Most are [`Promise::NONE`] and cost nothing.
 #[must_use = "a dropped promise fails"]
@@ -108,7 +109,10 @@ impl WriteFuture {
     ///
     /// # Errors
     /// Why the message was not sent.
-    pub fn wait(self) -> Result<()> {
+    pub fn wait(mut self) -> Result<()> {
+        if let Some(result) = turner::wait_for(|| self.try_result()) {
+            return result?;
+        }
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match std::mem::replace(&mut *state, State::Taken) {

@@ -14,6 +14,7 @@ use crate::error::{CloseReason, LinkError, Result};
 use crate::event_loop::LoopHandle;
 use crate::handler::Never;
 use crate::pipeline::Ctx;
+use crate::turner;
 
 /// A handle of a channel: `Clone + Send + Sync`. What it is asked for happens on the channel's
 /// loop, in the order of asking.
@@ -155,10 +156,22 @@ impl Channel {
     }
 
     /// Blocks this thread until the channel is closed. Never call it on a loop.
+    ///
+    /// # Panics
+    /// In a simulation, when the channel will never be closed: nothing is left to do there.
     #[must_use]
     pub fn wait_closed(&self) -> CloseReason {
         let parker = Arc::new(Parker::default());
         let waker = Waker::from(Arc::clone(&parker));
+        let turned = turner::wait_for(|| match self.0.poll_closed(&waker) {
+            Poll::Ready(reason) => Some(reason),
+            Poll::Pending => None,
+        });
+        match turned {
+            Some(Ok(reason)) => return reason,
+            Some(Err(error)) => panic!("the channel is not closed: {error}"),
+            None => {}
+        }
         loop {
             if let Poll::Ready(reason) = self.0.poll_closed(&waker) {
                 return reason;

@@ -86,6 +86,16 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
         self.earliest_deadline()
     }
 
+    /// As [`next_deadline`](Self::next_deadline), and from now on whoever gives the loop work uses
+    /// its waker: for whoever turns many loops by hand, and does not want to ask each of them.
+    #[must_use]
+    pub fn rest(&self) -> Option<Instant> {
+        if self.has_work_left() || !self.core.state.handle.prepare_to_sleep() {
+            return Some(self.clock.now());
+        }
+        self.earliest_deadline()
+    }
+
     fn has_work_left(&self) -> bool {
         !self.core.state.ready.is_empty() || !self.inbox.is_empty()
     }
