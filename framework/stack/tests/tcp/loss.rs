@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use fyke_stack::tcp::congestion::{Algorithm, Phase};
 use fyke_stack::tcp::{
-    CloseReason, Config, Event, Flags, IcmpError, IcmpKind, Options, SackBlocks, Segment, SeqNum,
-    State, Timestamp,
+    CloseReason, Config, ConnectionOption, Event, Flags, IcmpError, IcmpKind, Options, SackBlocks,
+    Segment, SeqNum, State, Timestamp,
 };
 
 use crate::rig::{IRS, ISS, Rig, ms, plain};
@@ -374,4 +374,27 @@ fn the_same_bytes_are_never_other_bytes() {
         }
     }
     assert!(again.iter().any(|s| s.seq == SeqNum::new(ISS + 1 + 4321)));
+}
+
+#[test]
+fn the_user_timeout_may_come_before_the_end_of_the_reordering_window() {
+    let mut rig = sack(plain());
+    rig.write(1000);
+    rig.poll();
+    rig.now += ms(400);
+    rig.ack(at(1));
+    rig.write(4000);
+    assert_eq!(starts(&rig.poll()), [1, 2, 3, 4]);
+    rig.now += ms(400);
+    let option = ConnectionOption::UserTimeout(Some(ms(450)));
+    rig.connection.set_option(rig.now, option);
+    sacks(&mut rig, at(1), &[(at(2), at(3))]);
+    rig.poll();
+    // A quarter of the round trip would be waited for what may have been overtaken.
+    let due = rig.connection.next_deadline().unwrap();
+    assert_eq!(due - rig.now, ms(50));
+    rig.now = due;
+    rig.connection.on_timeout(rig.now);
+    assert_eq!(rig.events().last(), Some(&Event::Closed(CloseReason::UserTimeout)));
+    assert_eq!(rig.connection.next_deadline(), None, "and nothing is due again and again");
 }

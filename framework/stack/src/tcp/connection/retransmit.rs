@@ -116,6 +116,10 @@ impl Connection {
 
     /// What may have been reordered had its time.
     pub(super) fn on_reorder_timer(&mut self, now: Instant) {
+        if self.send.has_unacknowledged() && self.is_over_user_timeout(now) {
+            self.reset_with(CloseReason::UserTimeout);
+            return;
+        }
         let Some(outgoing) = &mut self.send.outgoing else { return };
         let losses = outgoing.board.detect_losses(now, &self.rtt);
         outgoing.reorder = losses.timer;
