@@ -24,7 +24,7 @@ pub mod transport;
 pub mod turner;
 
 pub use address::{Address, ParseAddressError};
-pub use channel::outbound::{Front, Gather};
+pub use channel::outbound::{Front, Gather, Share};
 pub use channel::progress::WriteProgress;
 pub use channel::{Channel, ChannelId, ChannelKey, Permit, SendError, SendFailure, Sender};
 pub use env::{Entropy, Env, Job, Offload, OffloadInline};

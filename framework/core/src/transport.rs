@@ -18,6 +18,7 @@ use crate::address::Address;
 use crate::channel::ChannelKey;
 use crate::channel::outbound::Gather;
 use crate::driver::{Driver, Readiness, TransportId};
+use crate::env::Env;
 use crate::event_loop::LoopHandle;
 use crate::options::SocketOptions;
 use crate::outgoing::Datagram;
@@ -282,6 +283,8 @@ pub struct TransportSeat<'a> {
     pub driver: &'a dyn Driver,
     /// The loop, to wake it from elsewhere.
     pub handle: LoopHandle,
+    /// The loop's time and randomness, for transports that keep secrets of their own.
+    pub env: &'a mut Env,
 }
 
 impl fmt::Debug for TransportSeat<'_> {

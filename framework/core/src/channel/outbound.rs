@@ -3,6 +3,8 @@
 //! A promise is an entry of its own, so it is kept exactly when everything before it has gone.
 //! Nothing is held while nothing waits: the last buffer goes back to the pool.
 
+mod share;
+
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -12,6 +14,7 @@ use fyke_buffer::{ByteBuf, Pool, Segment};
 use crate::error::Error;
 use crate::outgoing::{FileRegion, Outgoing};
 use crate::promise::Promise;
+pub use share::Share;
 
 /// Most slices that are offered in one gathering write.
 pub const GATHER_SLICES_MAX: usize = 64;

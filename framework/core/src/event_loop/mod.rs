@@ -145,7 +145,8 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
             return Ok(id);
         }
         let id = self.core.state.next_transport_id();
-        let seat = TransportSeat { id, driver: &self.driver, handle: self.handle() };
+        let (handle, env) = (self.handle(), &mut self.core.state.env);
+        let seat = TransportSeat { id, driver: &self.driver, handle, env };
         let transport = factory.create(seat)?;
         self.core.state.add_transport(factory.key(), transport);
         Ok(id)
