@@ -5,6 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adaptive;
+mod heartbeat;
 mod idle;
 mod progress;
 mod timeouts;

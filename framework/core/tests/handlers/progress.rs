@@ -2,7 +2,7 @@
 
 use fyke_clock::Instant;
 use fyke_core::embedded::EmbeddedChannel;
-use fyke_core::{Datagram, Outgoing};
+use fyke_core::Datagram;
 
 use super::{secs, send, send_datagram};
 

@@ -1,0 +1,342 @@
+//! When to ask, and when to give up.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use fyke_clock::{Instant, TimerKey};
+
+use super::config::HeartbeatIdle;
+use super::{AdaptiveInterval, Beat, HeartbeatCodec, HeartbeatConfig};
+use crate::error::{Error, Result};
+use crate::handler::{Context, InboundHandler};
+use crate::handlers::silence::last_heard;
+use crate::handlers::timeout::end;
+
+/// Keeps a connection alive, and finds out when its peer is gone.
+///
+/// After an interval of silence it sends a ping. Any message of the peer is an answer. When none
+/// comes in time it asks again, and when so many answers were missed it ends the channel at once:
+/// handlers behind are told by an error that [is a time-out](crate::Error::is_timeout), and the
+/// reason is [`CloseReason::TimedOut`](crate::CloseReason::TimedOut). So a peer that falls silent is
+/// found out within `(misses + 1) x interval`.
+///
+/// Silence is only what is heard: while the channel does not read (above its water marks, say),
+/// while the ping still waits to be sent, and while the peer acknowledges what is on its way, no
+/// answer is missed. A peer that takes nothing at all any more is
+/// [`WriteTimeoutHandler`](super::super::WriteTimeoutHandler)'s.
+///
+/// What a ping is the [`HeartbeatCodec`] says; see [`PayloadHeartbeat`](super::PayloadHeartbeat) and
+/// [`DatagramHeartbeat`](super::DatagramHeartbeat). The handler stands behind the protocol's codec
+/// and costs a message no timer and no allocation.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use fyke_core::CloseReason;
+/// use fyke_core::embedded::MessageChannel;
+/// use fyke_core::handlers::{HeartbeatConfig, HeartbeatHandler, PayloadHeartbeat};
+/// use fyke_buffer::ByteBuf;
+///
+/// let config = HeartbeatConfig::new(Duration::from_secs(30)).misses(2).jitter_percent(0);
+/// let mut channel = MessageChannel::<ByteBuf, ByteBuf>::new(move |frames| {
+///     let codec = PayloadHeartbeat::new("ping", "pong");
+///     frames.inbound("heartbeat", HeartbeatHandler::new(codec, &config))
+/// });
+/// channel.advance(Duration::from_secs(30));
+/// assert_eq!(channel.written().as_deref(), Some(&b"ping"[..]));
+/// channel.feed("pong".into());
+/// channel.advance(Duration::from_secs(30));
+/// assert_eq!(channel.written().as_deref(), Some(&b"ping"[..]));
+/// channel.advance(Duration::from_secs(60)); // and no answer
+/// assert_eq!(channel.close_reason(), Some(CloseReason::TimedOut));
+/// ```
+#[must_use = "put it into a pipeline"]
+pub struct HeartbeatHandler<C: HeartbeatCodec> {
+    codec: C,
+    config: HeartbeatConfig,
+    begun: Instant,
+    last_read: Instant,
+    /// The present interval, made shorter by chance.
+    interval: Duration,
+    adaptive: Option<Box<AdaptiveInterval>>,
+    asked: Option<Asked>,
+    number: u64,
+    /// An answer that waits until the peer reads.
+    owed: Option<C::Write>,
+    seen_as: Option<u64>,
+    timer: Option<TimerKey>,
+}
+
+/// A ping that has not been answered.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    at: Instant,
+    /// When so many bytes have gone, so has the ping.
+    bytes_before: u64,
+    /// It had to wait until it was sent.
+    waited: bool,
+    misses: u32,
+    /// How long nothing had passed in either direction when it was asked first.
+    gap: Duration,
+}
+
+impl<C: HeartbeatCodec> HeartbeatHandler<C> {
+    /// Heartbeats in the protocol of `codec`.
+    pub fn new(codec: C, config: &HeartbeatConfig) -> Self {
+        Self {
+            codec,
+            config: config.clone(),
+            begun: Instant::ZERO,
+            last_read: Instant::ZERO,
+            interval: Duration::ZERO,
+            adaptive: None,
+            asked: None,
+            number: 0,
+            owed: None,
+            seen_as: None,
+            timer: None,
+        }
+    }
+
+    fn start(&mut self, cx: &mut Context<'_, Self>) {
+        self.begun = cx.env().now();
+        if self.timer.is_some() {
+            return;
+        }
+        if let Some(adaptive) = &self.config.options().adaptive {
+            let learned = adaptive.memory.get(&adaptive.network);
+            self.adaptive = Some(Box::new(AdaptiveInterval::new(adaptive.config, learned)));
+        }
+        self.new_interval(cx);
+        self.look(cx);
+    }
+
+    fn new_interval(&mut self, cx: &mut Context<'_, Self>) {
+        let options = self.config.options();
+        let learned = self.adaptive.as_ref().map(|adaptive| adaptive.interval());
+        let Some(interval) = learned.or(options.interval) else { return };
+        self.interval = options.jittered(interval, cx.env().rng().f64());
+    }
+
+    /// Asks, misses an answer, or comes back when one of it can be due.
+    fn look(&mut self, cx: &mut Context<'_, Self>) {
+        if self.interval.is_zero() {
+            return;
+        }
+        let now = cx.env().now();
+        let mut due = self.due(cx, now);
+        if due <= now {
+            let mut gap = now.saturating_duration_since(self.last_passed(cx));
+            let mut misses = 0;
+            if let Some(asked) = self.asked {
+                self.config.options().count(|counters| &counters.missed);
+                (gap, misses) = (asked.gap, asked.misses + 1);
+                if misses >= self.config.options().misses {
+                    return self.give_up(cx, gap);
+                }
+            }
+            self.ask(cx, gap, misses);
+            due = now + self.answer_timeout();
+        }
+        self.timer = Some(cx.schedule(due.saturating_duration_since(now), 0));
+    }
+
+    fn due(&mut self, cx: &mut Context<'_, Self>, now: Instant) -> Instant {
+        match self.asked {
+            Some(asked) => self.answer_due(cx, now, asked),
+            None => self.ping_due(cx, now),
+        }
+    }
+
+    fn ping_due(&self, cx: &mut Context<'_, Self>, now: Instant) -> Instant {
+        if cx.pending_bytes() > 0 {
+            // There is something to send already.
+            return now + self.interval;
+        }
+        let sent = cx.write_progress().taken_at.map_or(self.begun, |at| at.max(self.begun));
+        let read = last_heard(cx, self.last_read).max(self.begun);
+        let active = match self.config.options().idle {
+            HeartbeatIdle::Either => sent.min(read),
+            HeartbeatIdle::Writer => sent,
+            HeartbeatIdle::Reader => read,
+        };
+        active + self.interval
+    }
+
+    fn answer_due(&mut self, cx: &mut Context<'_, Self>, now: Instant, asked: Asked) -> Instant {
+        let (progress, timeout) = (cx.write_progress(), self.answer_timeout());
+        let Some(reading_since) = cx.reading_since() else { return now + timeout };
+        let waits = |gone: u64, all_gone: bool| gone <= asked.bytes_before && !all_gone;
+        if waits(progress.taken_bytes, cx.pending_bytes() == 0) {
+            self.asked = Some(Asked { waited: true, ..asked });
+            return now + timeout;
+        }
+        let mut since = asked.at;
+        if asked.waited {
+            since = progress.taken_at.unwrap_or(now).max(since);
+            self.asked = Some(Asked { waited: false, at: since, ..asked });
+        }
+        if let Some(acked) = progress.acked_bytes
+            && waits(acked, acked >= progress.taken_bytes)
+        {
+            since = progress.moved_at.unwrap_or(since).max(since);
+        }
+        since.max(reading_since) + timeout
+    }
+
+    fn answer_timeout(&self) -> Duration {
+        self.config.options().answer_timeout(self.interval)
+    }
+
+    /// When something last passed, in either direction.
+    fn last_passed(&self, cx: &Context<'_, Self>) -> Instant {
+        let sent = cx.write_progress().taken_at.unwrap_or(self.begun);
+        sent.max(self.last_read).max(self.begun)
+    }
+
+    fn ask(&mut self, cx: &mut Context<'_, Self>, gap: Duration, misses: u32) {
+        let at = cx.env().now();
+        let bytes_before = cx.write_progress().taken_bytes + cx.pending_bytes();
+        self.asked = Some(Asked { at, bytes_before, waited: false, misses, gap });
+        self.number += 1;
+        self.config.options().count(|counters| &counters.pings);
+        cx.write(self.codec.ping(self.number));
+    }
+
+    /// The peer has sent something.
+    fn heard(&mut self, cx: &mut Context<'_, Self>, beat: Beat) {
+        let Some(asked) = self.asked.take() else {
+            if let Beat::PongSeenAs(seen_as) = beat {
+                self.seen_as = Some(seen_as);
+            }
+            return;
+        };
+        self.config.options().count(|counters| &counters.answered);
+        // Of several pings nobody knows which one was answered (Karn's rule), and data need not be
+        // an answer at all.
+        if asked.misses == 0 && matches!(beat, Beat::Pong | Beat::PongSeenAs(_)) {
+            let rtt = self.last_read.saturating_duration_since(asked.at);
+            if let Some(counters) = &self.config.options().counters {
+                counters.last_rtt_micros.store(rtt.as_micros() as u64, Ordering::Relaxed);
+            }
+            match beat {
+                Beat::PongSeenAs(seen_as) => {
+                    // Before the first one there may have been no mapping that could survive.
+                    if let Some(before) = self.seen_as.replace(seen_as) {
+                        self.learn(before == seen_as, asked.gap);
+                    }
+                }
+                _ => self.learn(true, asked.gap),
+            }
+        }
+        self.new_interval(cx);
+    }
+
+    /// A mapping has survived a silence, or has not.
+    fn learn(&mut self, survived: bool, gap: Duration) {
+        let options = self.config.options();
+        let (Some(state), Some(adaptive)) = (&mut self.adaptive, &options.adaptive) else { return };
+        if survived {
+            state.survived(gap);
+        } else {
+            options.count(|counters| &counters.lost_mappings);
+            state.lost(gap);
+        }
+        adaptive.memory.set(&adaptive.network, state.learned());
+    }
+
+    fn give_up(&mut self, cx: &mut Context<'_, Self>, gap: Duration) {
+        self.asked = None;
+        self.config.options().count(|counters| &counters.silent_peers);
+        self.learn(false, gap);
+        let silent = cx.env().now().saturating_duration_since(self.last_read.max(self.begun));
+        tracing::info!(?silent, "the peer does not answer heartbeats: closing");
+        end(cx, "the answer to a heartbeat");
+    }
+
+    fn on_ping(&mut self, cx: &mut Context<'_, Self>, ping: C::Read) {
+        let Some(pong) = self.codec.pong(ping) else { return };
+        if cx.is_writable() {
+            self.config.options().count(|counters| &counters.pongs);
+            cx.write(pong);
+        } else {
+            // One answer for all pings of a peer that does not read.
+            self.owed = Some(pong);
+        }
+    }
+}
+
+impl<C: HeartbeatCodec> InboundHandler for HeartbeatHandler<C> {
+    type In = C::Read;
+    type Out = C::Read;
+    type Write = C::Write;
+
+    fn added(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
+        if cx.is_active() {
+            self.start(cx);
+        }
+        Ok(())
+    }
+
+    fn active(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
+        self.start(cx);
+        cx.fire_active();
+        Ok(())
+    }
+
+    #[inline]
+    fn read(&mut self, cx: &mut Context<'_, Self>, msg: C::Read) -> Result<()> {
+        self.last_read = cx.env().now();
+        let beat = self.codec.beat(&msg);
+        if self.asked.is_some() || beat != Beat::Data {
+            self.heard(cx, beat);
+        }
+        match beat {
+            Beat::Data => cx.fire_read(msg),
+            Beat::Ping => self.on_ping(cx, msg),
+            Beat::Pong | Beat::PongSeenAs(_) => {}
+        }
+        Ok(())
+    }
+
+    fn writability_changed(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
+        if cx.is_writable()
+            && let Some(pong) = self.owed.take()
+        {
+            self.config.options().count(|counters| &counters.pongs);
+            cx.write(pong);
+        }
+        cx.fire_writability_changed();
+        Ok(())
+    }
+
+    fn timer(&mut self, cx: &mut Context<'_, Self>, _: u64) -> Result<()> {
+        self.timer = None;
+        if cx.is_active() {
+            self.look(cx);
+        }
+        Ok(())
+    }
+
+    fn error(&mut self, cx: &mut Context<'_, Self>, error: Error) -> Result<()> {
+        // Whoever stands where the mapping led answers what it does not know with a reset.
+        if (error.is_reset() || error.is_timeout())
+            && let Some(asked) = self.asked.take()
+        {
+            self.learn(false, asked.gap);
+        }
+        cx.fire_error(error);
+        Ok(())
+    }
+}
+
+impl<C: HeartbeatCodec> fmt::Debug for HeartbeatHandler<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeartbeatHandler")
+            .field("config", &self.config)
+            .field("interval", &self.interval)
+            .field("asked", &self.asked)
+            .finish_non_exhaustive()
+    }
+}
