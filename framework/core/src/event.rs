@@ -5,6 +5,7 @@ use std::any::{Any, TypeId};
 use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::outgoing::FileRegion;
 
 /// A user event: any value, for the handlers that asked for its type.
 pub struct Event {
@@ -53,6 +54,12 @@ impl fmt::Debug for Event {
 /// unread stays readable, and `read_closed` comes behind it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PeerClosed;
+
+/// A user event: bytes that have arrived and were left where they are, for the handler that asked for
+/// them so ([`Ctx::splice_reads`](crate::Ctx::splice_reads)). Write the region to another channel,
+/// once: it cannot be sent twice. One that is dropped is dropped with its bytes.
+#[derive(Debug)]
+pub struct Spliced(pub FileRegion);
 
 /// Which types of user events a handler wants.
 #[derive(Clone, Copy, Debug)]

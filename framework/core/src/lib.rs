@@ -7,6 +7,7 @@
 
 mod address;
 pub mod async_channel;
+mod capabilities;
 pub mod channel;
 pub mod driver;
 pub mod embedded;
@@ -24,17 +25,18 @@ pub mod transport;
 pub mod turner;
 
 pub use address::{Address, ParseAddressError};
+pub use capabilities::Capabilities;
 pub use channel::outbound::{Front, Gather, Share};
 pub use channel::progress::WriteProgress;
 pub use channel::{Channel, ChannelId, ChannelKey, Permit, SendError, SendFailure, Sender};
 pub use env::{Entropy, Env, Job, Offload, OffloadInline};
 pub use error::{CloseReason, CodecError, Error, ErrorKind, Fault, LinkError, Result};
-pub use event::{Event, EventFilter, Offloaded, PeerClosed};
+pub use event::{Event, EventFilter, Offloaded, PeerClosed, Spliced};
 pub use event_loop::{EventLoop, LoopCore, LoopEnded, LoopHandle, LoopOptions, LoopStats};
 pub use handler::{
     Context, DuplexContext, DuplexHandler, InboundHandler, Never, OutboundContext, OutboundHandler,
 };
-pub use options::{ChannelOptions, Keepalive, SocketOptions};
+pub use options::{ChannelOptions, Keepalive, SocketOptions, ZeroCopy};
 pub use outgoing::{Datagram, FileRegion, Outgoing, RegionSource};
 pub use pipeline::{Ctx, Edit, IntoStages, PipelineBuilder, Stage, Stages};
 pub use promise::{Promise, WriteFuture};

@@ -15,6 +15,25 @@ pub struct Keepalive {
     pub count: u32,
 }
 
+/// Sending from where the bytes lie instead of copying them into the socket (`MSG_ZEROCOPY`).
+///
+/// It pays for large writes to a network card: a page that is pinned and reported costs more than a few
+/// kilobytes copied. Where the kernel copies nevertheless, as it does on loopback, a channel notices and
+/// stops asking.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ZeroCopy {
+    /// Writes of at least so many bytes are sent so (16 KiB); smaller ones are copied.
+    pub bytes_min: usize,
+    /// Goes on even when the kernel reports that it copied. For measuring; off by default.
+    pub forced: bool,
+}
+
+impl Default for ZeroCopy {
+    fn default() -> Self {
+        Self { bytes_min: 16 * 1024, forced: false }
+    }
+}
+
 /// What a transport's endpoint is asked for. An option that is asked for and that the transport or
 /// the kind of socket does not have is refused with an error when the socket is made, never
 /// ignored; what is left at its default is not asked for.
@@ -56,6 +75,8 @@ pub struct SocketOptions {
     pub multicast_loop: Option<bool>,
     /// `IP_MULTICAST_TTL`.
     pub multicast_ttl: Option<u32>,
+    /// `MSG_ZEROCOPY` of large writes. None (the default) copies all.
+    pub zero_copy: Option<ZeroCopy>,
     /// The local address that a connection is made from.
     pub local_address: Option<Address>,
     /// Largest datagram in bytes that is received whole (2048); longer ones are cut and say so, see
@@ -82,6 +103,7 @@ impl Default for SocketOptions {
             broadcast: false,
             multicast_loop: None,
             multicast_ttl: None,
+            zero_copy: None,
             local_address: None,
             datagram_bytes_max: 2048,
         }
@@ -240,6 +262,8 @@ setters!(SocketOptions {
     multicast_loop: Option<bool>,
     /// Sets [`Self::multicast_ttl`].
     multicast_ttl: Option<u32>,
+    /// Sets [`Self::zero_copy`].
+    zero_copy: Option<ZeroCopy>,
     /// Sets [`Self::local_address`].
     local_address: Option<Address>,
     /// Sets [`Self::datagram_bytes_max`].

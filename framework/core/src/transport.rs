@@ -15,13 +15,14 @@ use fyke_buffer::{ByteBuf, Pool};
 use fyke_clock::Instant;
 
 use crate::address::Address;
+use crate::capabilities::Capabilities;
 use crate::channel::ChannelKey;
 use crate::channel::outbound::Gather;
 use crate::driver::{Driver, Readiness, TransportId};
 use crate::env::Env;
 use crate::event_loop::LoopHandle;
 use crate::options::SocketOptions;
-use crate::outgoing::Datagram;
+use crate::outgoing::{Datagram, FileRegion};
 
 /// A transport's own key for a listener or a connection: what it was given out for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -65,6 +66,22 @@ pub enum Read {
     },
     /// Nothing now; a [`TransportEvent::Readable`] will come.
     WouldBlock,
+    /// The peer has sent its last byte, and all of it has been read.
+    End,
+}
+
+/// What a read of a region gave.
+#[derive(Debug)]
+pub enum ReadRegion {
+    /// Bytes that can be written to another channel once.
+    Region {
+        /// Where they are; never empty.
+        region: FileRegion,
+        /// As for [`Read::Data`].
+        more: bool,
+    },
+    /// This time they have to be read as bytes: there are none, or no place to leave them.
+    Copy,
     /// The peer has sent its last byte, and all of it has been read.
     End,
 }
@@ -188,6 +205,16 @@ pub trait Transport: Any {
     /// When the connection is broken.
     fn read(&mut self, connection: Handle, want: usize, pool: &Pool) -> io::Result<Read>;
 
+    /// Reads up to about `want` bytes without looking at them: they stay with the operating system
+    /// until they are written to another channel.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    fn read_region(&mut self, connection: Handle, want: usize) -> io::Result<ReadRegion> {
+        let _ = (connection, want);
+        Ok(ReadRegion::Copy)
+    }
+
     /// Receives a batch of datagrams; `true` when there may be more.
     ///
     /// # Errors
@@ -230,6 +257,12 @@ pub trait Transport: Any {
     /// # Errors
     /// When the operating system does not tell.
     fn local_address(&self, handle: Handle) -> io::Result<Address>;
+
+    /// What it can do beyond moving bytes, for this connection.
+    fn capabilities(&self, connection: Handle) -> Capabilities {
+        let _ = connection;
+        Capabilities::new()
+    }
 
     /// Joins or leaves a multicast group.
     ///

@@ -16,6 +16,7 @@ use crate::channel::attributes::LocalAttributes;
 use crate::channel::handle::Channel;
 use crate::channel::mailbox::ChannelShared;
 use crate::channel::outbound::Outbound;
+use crate::channel::splice::Splicer;
 use crate::channel::progress::Progress;
 use crate::driver::TransportId;
 use crate::error::{CloseReason, Error, LinkError};
@@ -128,6 +129,8 @@ pub(crate) struct ChannelCore {
     pub(crate) read_size: u32,
     pub(crate) small_reads: u8,
     pub(crate) lingered: usize,
+    /// Who takes what is read as regions.
+    pub(crate) splicer: Splicer,
 
     /// Stages hold bytes that were not decoded.
     pub(crate) has_rests: bool,
@@ -204,6 +207,7 @@ impl ChannelCore {
             read_size,
             small_reads: 0,
             lingered: 0,
+            splicer: Splicer::NOBODY,
             has_rests: false,
             backlog: false,
             pulls: false,

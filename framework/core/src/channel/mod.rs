@@ -6,6 +6,7 @@
 //! | `offload` | work that blocks, and its way back |
 //! | `turn` | what happens when a channel has its turn |
 //! | `read` | reading with a budget, in sizes that follow what arrives |
+//! | `splice` | reading without looking |
 //! | `write` | what is taken to be sent: limits, water marks |
 //! | `close` | how a channel ends |
 //! | `outbound` | what waits to be sent, and promises |
@@ -24,6 +25,7 @@ pub mod outbound;
 pub(crate) mod progress;
 mod read;
 pub(crate) mod sender;
+pub(crate) mod splice;
 pub(crate) mod turn;
 mod write;
 

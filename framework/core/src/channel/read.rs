@@ -9,7 +9,7 @@ use crate::pipeline::link::Head;
 use crate::transport::{Handle, Read, TransportEvent};
 
 /// What one read gave.
-enum Got {
+pub(super) enum Got {
     Bytes(usize),
     Nothing,
     /// The peer has sent its last byte, and everything before it has been read.
@@ -53,6 +53,11 @@ impl LocalChannel {
         let Some(handle) = self.core.handle else { return Got::Nothing };
         if self.core.head == Head::Datagram {
             return self.receive_once(state, handle);
+        }
+        if self.splices()
+            && let Some(got) = self.splice_once(state, handle)
+        {
+            return got;
         }
         let want = self.core.read_size as usize;
         let Some((transport, pool)) = state.transport_and_pool(self.core.transport) else {

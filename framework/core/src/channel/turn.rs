@@ -135,7 +135,13 @@ impl LocalChannel {
     }
 
     /// A notice for one stage, if it is still there.
-    fn notice_to(&mut self, state: &mut LoopState, slot: u16, stage: u32, notice: Notice) {
+    pub(super) fn notice_to(
+        &mut self,
+        state: &mut LoopState,
+        slot: u16,
+        stage: u32,
+        notice: Notice,
+    ) {
         if let Some(s) = self.pipeline.get(slot)
             && s.id == stage
         {

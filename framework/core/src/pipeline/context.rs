@@ -12,9 +12,11 @@ use fyke_buffer::ByteBuf;
 use fyke_clock::TimerKey;
 
 use crate::address::Address;
+use crate::capabilities::Capabilities;
 use crate::channel::core::ChannelCore;
 use crate::channel::handle::Channel;
 use crate::channel::sender::Sender;
+use crate::channel::splice::Splicer;
 use crate::driver::TransportId;
 use crate::env::Env;
 use crate::error::{CloseReason, LinkError, Result};
@@ -211,6 +213,18 @@ impl<'a, O, W> Ctx<'a, O, W> {
         self.core.request_read();
     }
 
+    /// From now on, takes what arrives as [`Spliced`](crate::Spliced) events instead of messages,
+    /// where the transport can do that, or not any more. The bytes do not enter the program; they can
+    /// be written to another channel. What cannot be left outside still comes to
+    /// [`read`](crate::InboundHandler::read), so a handler has to take both.
+    ///
+    /// Only the first handler that reads may ask: one in front of it would have to see the bytes.
+    /// When it is not, or not any more, nothing is spliced.
+    pub fn splice_reads(&mut self, on: bool) {
+        let Place { slot, stage, .. } = self.place;
+        self.core.splicer = if on { Splicer { slot, stage } } else { Splicer::NOBODY };
+    }
+
     // ---- writing ----
 
     /// Whether the channel is below its water marks.
@@ -327,6 +341,16 @@ impl<'a, O, W> Ctx<'a, O, W> {
     #[must_use]
     pub fn transport(&self) -> TransportId {
         self.core.transport
+    }
+
+    /// What the transport can do beyond moving bytes; nothing when the channel is closed.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        let transport = self.state.transport(self.core.transport);
+        match (transport, self.core.handle) {
+            (Some(transport), Some(handle)) => transport.capabilities(handle),
+            _ => Capabilities::new(),
+        }
     }
 
     /// Joins or leaves a multicast group (datagram channels).
