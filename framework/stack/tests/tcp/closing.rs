@@ -228,3 +228,37 @@ fn a_reset_leaves_what_was_received() {
     assert_eq!(rig.connection.read(100, rig.now), None);
     assert!(rig.connection.is_at_end());
 }
+
+#[test]
+fn a_fin_that_came_again_may_acknowledge_ours() {
+    // Both FINs crossed; the peer's second one is the first to acknowledge ours.
+    let mut rig = Rig::in_state(State::Closing);
+    rig.seq -= 1;
+    rig.fin(ISS + 2);
+    assert_eq!(rig.connection.state(), State::TimeWait);
+    let answer = rig.poll();
+    assert_eq!((answer.len(), answer[0].ack), (1, SeqNum::new(IRS + 2)));
+    // An acknowledgement of what was never sent does not.
+    let mut rig = Rig::in_state(State::Closing);
+    rig.seq -= 1;
+    rig.fin(ISS + 3);
+    assert_eq!(rig.connection.state(), State::Closing);
+    assert_eq!(rig.poll().len(), 1, "it is out of the window and answered");
+}
+
+#[test]
+fn data_that_came_again_may_acknowledge_more() {
+    let mut rig = Rig::established(plain());
+    rig.data(b"once");
+    rig.write(1000);
+    rig.poll();
+    rig.seq -= 4;
+    let again = rig.segment(Flags::ACK, ISS + 501, b"once");
+    rig.give(again);
+    assert_eq!(rig.connection.info().snd_una, SeqNum::new(ISS + 501));
+    // What ends before the last byte is older than that, and says nothing.
+    let older = rig.segment(Flags::ACK, ISS + 801, b"on");
+    rig.give(older);
+    assert_eq!(rig.connection.info().snd_una, SeqNum::new(ISS + 501));
+    assert_eq!(rig.connection.readable(), 4);
+}

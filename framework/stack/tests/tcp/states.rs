@@ -34,9 +34,9 @@ ack unsent       | R      | R      | R         | R        | A          | A      
 ack old          | R      | R      | R         | R        | -          | -          | -         | -         | -         | -         | A
 ack too old      | R      | R      | R         | R        | A          | A          | A         | A         | A         | A         | A
 no ack           | RA     | -      | -         | -        | -          | -          | -         | -         | -         | -         | -
-# seventh step: text
+# seventh step: text. What ends exactly at RCV.NXT is out of the window; a new acknowledgement in it counts
 data             | R      | R      | -         | ->ESTAB  | -          | ->FIN-W-2  | -         | A         | A>TIME-W  | ->CLOSED  | A
-data before      | R      | R      | -         | A        | A          | A          | A         | A         | A         | A         | A
+data before      | R      | R      | -         | A        | A          | A>FIN-W-2  | A         | A         | A>TIME-W  | ->CLOSED  | A
 data overlapping | R      | R      | -         | A>ESTAB  | A          | A>FIN-W-2  | A         | A         | A>TIME-W  | ->CLOSED  | A
 data ahead       | R      | R      | -         | A>ESTAB  | A          | A>FIN-W-2  | A         | A         | A>TIME-W  | ->CLOSED  | A
 data beyond      | R      | R      | -         | A        | A          | A          | A         | A         | A         | A         | A
@@ -44,7 +44,7 @@ data beyond      | R      | R      | -         | A        | A          | A      
 fin              | R      | R      | -         | A>CLOSE-W | A>CLOSE-W | A>TIME-W   | A>TIME-W  | A         | A>TIME-W  | ->CLOSED  | A
 fin with data    | R      | R      | -         | A>CLOSE-W | A>CLOSE-W | A>TIME-W   | A>TIME-W  | A         | A>TIME-W  | ->CLOSED  | A
 fin, ours not    | R      | R      | R         | R        | A>CLOSE-W  | A>CLOSING  | A>TIME-W  | A         | A         | A         | A
-fin again        | R      | R      | -         | A        | A          | A          | A         | A         | A         | A         | A
+fin again        | R      | R      | -         | A        | A          | A>FIN-W-2  | A         | A         | A>TIME-W  | ->CLOSED  | A
 fin ahead        | R      | R      | -         | A>ESTAB  | A          | A>FIN-W-2  | A         | A         | A>TIME-W  | ->CLOSED  | A
 fin beyond       | R      | R      | -         | A        | A          | A          | A         | A         | A         | A         | A
 ";

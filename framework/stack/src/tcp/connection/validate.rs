@@ -71,6 +71,7 @@ impl Connection {
         if !self.is_in_window(segment) {
             if !reset {
                 self.out_of_window(now, segment);
+                self.take_news_of_duplicate(now, segment);
             }
             return false;
         }
@@ -127,6 +128,24 @@ impl Connection {
             && self.active
             && segment.flags.contains(Flags::SYN | Flags::ACK)
             && segment.seq == self.receive.irs
+    }
+
+    /// The last segment of the peer's came again because our acknowledgement was lost, and by now
+    /// acknowledges more than the first time: that counts, although nothing of it is in the window.
+    /// Otherwise our FIN, acknowledged by the peer's FIN sent again, would wait in CLOSING for an
+    /// acknowledgement that the peer does not owe. It takes as much guessing to forge as a segment
+    /// in the window.
+    fn take_news_of_duplicate(&mut self, now: Instant, segment: &Segment) {
+        let last = segment.sequence_length() > 0
+            && segment.seq + segment.sequence_length() == self.receive.assembler.next();
+        let news = segment.flags.contains(Flags::ACK)
+            && !segment.flags.contains(Flags::SYN)
+            && segment.ack.is_after(self.send.una)
+            && segment.ack.is_at_most(self.send.nxt);
+        if last && news && self.state.is_synchronized() {
+            self.receive.heard = now;
+            self.take_acknowledgement(now, segment);
+        }
     }
 
     fn out_of_window(&mut self, now: Instant, segment: &Segment) {
