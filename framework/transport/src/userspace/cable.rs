@@ -1,0 +1,309 @@
+//! A cable in memory between two stacks of this process.
+//!
+//! ```text
+//!   loop A: CableDevice --batch--> [ queue ] --notify--> CableDevice :loop B
+//!                       <--notify- [ queue ] <--batch---
+//! ```
+//! Frames are collected while a turn lasts and handed over by one lock. A queue that is full makes
+//! the sender wait, so nothing is lost.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fyke_core::LoopHandle;
+use fyke_core::driver::TransportId;
+use fyke_core::transport::TransportSeat;
+use fyke_stack::{Offload, RxChecksum, RxMeta, TxChecksum, TxFrame, TxSink};
+
+use super::device::{Device, Frame};
+
+/// Frames that are on their way in one direction unless asked otherwise.
+pub const CABLE_FRAMES_DEFAULT: usize = 1024;
+
+/// The longest payload that goes over a cable with offload in one piece.
+const SUPER_SEGMENT_BYTES: u32 = 61_440;
+
+/// A cable between two stacks: each of its ends is a [`Device`] on some loop.
+///
+/// ```
+/// use fyke_transport::userspace::{Cable, StackOptions, Userspace};
+///
+/// let cable = Cable::new();
+/// let host = |address: &str| StackOptions::new().address(address.parse().unwrap());
+/// let server = Userspace::over(host("10.0.0.1/24"), cable.left());
+/// let client = Userspace::over(host("10.0.0.2/24"), cable.right());
+/// # let _ = (server, client);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Cable {
+    wire: Arc<Wire>,
+}
+
+/// One end of a [`Cable`], before it is plugged into a loop.
+#[derive(Debug, Clone)]
+pub struct CableEnd {
+    wire: Arc<Wire>,
+    side: usize,
+}
+
+/// How a cable is made.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct CableOptions {
+    frames: usize,
+    offload: bool,
+    name: String,
+}
+
+struct Wire {
+    sides: [Mutex<Side>; 2],
+    /// How many frames wait for each side.
+    waiting: [AtomicUsize; 2],
+    options: CableOptions,
+}
+
+/// What belongs to one end.
+#[derive(Debug, Default)]
+struct Side {
+    /// Frames for this end.
+    inbox: VecDeque<Frame>,
+    seat: Option<(LoopHandle, TransportId, u64)>,
+    /// This end knows that it has frames.
+    told: bool,
+    /// The other end waits until there is room in this inbox.
+    other_waits: bool,
+    plugged: bool,
+    /// Its device is gone: frames for it are lost.
+    unplugged: bool,
+    /// The cable is cut.
+    cut: bool,
+}
+
+impl Side {
+    /// Wakes this end's loop.
+    fn wake(&self) {
+        if let Some((handle, transport, key)) = &self.seat {
+            // A loop that has ended hears nothing, and needs to hear nothing.
+            let _ = handle.notify(*transport, *key);
+        }
+    }
+}
+
+impl Wire {
+    fn lock(&self, side: usize) -> MutexGuard<'_, Side> {
+        self.sides[side].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("waiting", &self.waiting).finish_non_exhaustive()
+    }
+}
+
+impl CableOptions {
+    /// A cable that carries super-segments and needs no checksums, as memory does not err.
+    pub fn new() -> Self {
+        Self { frames: CABLE_FRAMES_DEFAULT, offload: true, name: "cable".to_owned() }
+    }
+
+    /// Frames that are on their way in one direction at most (1024; at least 1).
+    pub fn frames(mut self, frames: usize) -> Self {
+        self.frames = frames.max(1);
+        self
+    }
+
+    /// Without offload every frame is one that a real wire would carry.
+    pub fn offload(mut self, on: bool) -> Self {
+        self.offload = on;
+        self
+    }
+
+    /// Its name in messages.
+    pub fn name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Makes it.
+    #[must_use]
+    pub fn build(self) -> Cable {
+        Cable {
+            wire: Arc::new(Wire {
+                sides: <[Mutex<Side>; 2]>::default(),
+                waiting: <[AtomicUsize; 2]>::default(),
+                options: self,
+            }),
+        }
+    }
+}
+
+impl Default for CableOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Default for Cable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Cable {
+    /// A cable with the usual options.
+    #[must_use]
+    pub fn new() -> Self {
+        CableOptions::new().build()
+    }
+
+    /// How it is made otherwise.
+    pub fn options() -> CableOptions {
+        CableOptions::new()
+    }
+
+    /// One end.
+    #[must_use]
+    pub fn left(&self) -> CableEnd {
+        CableEnd { wire: Arc::clone(&self.wire), side: 0 }
+    }
+
+    /// The other end.
+    #[must_use]
+    pub fn right(&self) -> CableEnd {
+        CableEnd { wire: Arc::clone(&self.wire), side: 1 }
+    }
+
+    /// Cuts it: both devices are gone for their loops.
+    pub fn cut(&self) {
+        for side in 0..2 {
+            let mut state = self.wire.lock(side);
+            state.cut = true;
+            state.wake();
+        }
+    }
+}
+
+impl CableEnd {
+    /// Makes it the device of a loop, once.
+    ///
+    /// # Errors
+    /// When it was plugged in before.
+    pub fn plug_in(&self) -> io::Result<CableDevice> {
+        if std::mem::replace(&mut self.wire.lock(self.side).plugged, true) {
+            return Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "this end of the cable is plugged in already: one loop can have it",
+            ));
+        }
+        Ok(CableDevice { wire: Arc::clone(&self.wire), side: self.side, batch: Vec::new() })
+    }
+}
+
+/// One end of a [`Cable`] as the device of a loop's stack.
+#[derive(Debug)]
+pub struct CableDevice {
+    wire: Arc<Wire>,
+    side: usize,
+    /// Frames of this turn.
+    batch: Vec<Frame>,
+}
+
+impl CableDevice {
+    fn other(&self) -> usize {
+        1 - self.side
+    }
+}
+
+impl TxSink for CableDevice {
+    fn ready(&self) -> bool {
+        let waiting = self.wire.waiting[self.other()].load(Ordering::Acquire);
+        waiting + self.batch.len() < self.wire.options.frames
+    }
+
+    fn transmit(&mut self, frame: TxFrame<'_>) {
+        let checksum = match frame.checksum {
+            TxChecksum::Partial { .. } => RxChecksum::Partial,
+            _ => RxChecksum::None,
+        };
+        let gso_size = frame.gso.map_or(0, |gso| gso.size);
+        self.batch.push(Frame { bytes: frame.to_bytes(), meta: RxMeta { checksum, gso_size } });
+    }
+}
+
+impl Device for CableDevice {
+    fn name(&self) -> &str {
+        &self.wire.options.name
+    }
+
+    fn attach(&mut self, seat: &TransportSeat<'_>, key: u64) -> io::Result<()> {
+        self.wire.lock(self.side).seat = Some((seat.handle.clone(), seat.id, key));
+        Ok(())
+    }
+
+    fn offload(&self) -> Offload {
+        match self.wire.options.offload {
+            true => Offload { checksum: true, gso_bytes_max: SUPER_SEGMENT_BYTES },
+            false => Offload::default(),
+        }
+    }
+
+    fn receive(&mut self, frames: &mut Vec<Frame>, budget: usize) -> io::Result<bool> {
+        let mut mine = self.wire.lock(self.side);
+        if mine.cut {
+            return Err(io::Error::new(io::ErrorKind::NetworkDown, "the cable is cut"));
+        }
+        let taken = mine.inbox.len().min(budget);
+        frames.extend(mine.inbox.drain(..taken));
+        let left = mine.inbox.len();
+        self.wire.waiting[self.side].store(left, Ordering::Release);
+        mine.told = left > 0;
+        let wake = mine.other_waits && left <= self.wire.options.frames / 2;
+        mine.other_waits &= !wake;
+        drop(mine);
+        if wake {
+            self.wire.lock(self.other()).wake();
+        }
+        Ok(left > 0)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.batch.is_empty() && TxSink::ready(self) {
+            return Ok(());
+        }
+        let mut other = self.wire.lock(self.other());
+        if other.cut {
+            return Err(io::Error::new(io::ErrorKind::NetworkDown, "the cable is cut"));
+        }
+        if other.unplugged {
+            self.batch.clear();
+            return Ok(());
+        }
+        other.inbox.extend(self.batch.drain(..));
+        let waiting = other.inbox.len();
+        self.wire.waiting[self.other()].store(waiting, Ordering::Release);
+        other.other_waits = waiting >= self.wire.options.frames;
+        if waiting > 0 && !std::mem::replace(&mut other.told, true) {
+            other.wake();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for CableDevice {
+    fn drop(&mut self) {
+        let mut mine = self.wire.lock(self.side);
+        mine.unplugged = true;
+        mine.inbox = VecDeque::new();
+        mine.seat = None;
+        self.wire.waiting[self.side].store(0, Ordering::Release);
+        let wake = std::mem::take(&mut mine.other_waits);
+        drop(mine);
+        if wake {
+            self.wire.lock(self.other()).wake();
+        }
+    }
+}

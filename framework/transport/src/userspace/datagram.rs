@@ -1,0 +1,192 @@
+//! Datagram endpoints.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use bytes::Bytes;
+use fyke_buffer::Pool;
+use fyke_core::transport::{Handle, Membership, TransportEvent};
+use fyke_core::{Address, ChannelKey, Datagram, SocketOptions};
+use fyke_stack::{StackError, UdpDatagram, UdpId};
+
+use super::error::{inet, invalid, io_error, not_open};
+use super::options;
+use super::sockets::{Notice, Sockets};
+use super::table::{Kind, Named};
+
+/// Most datagrams that one receive hands over.
+const RECEIVE_DATAGRAMS_MAX: usize = 32;
+
+/// An endpoint.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    pub(super) id: UdpId,
+    pub(super) owner: ChannelKey,
+    connected: bool,
+    /// Longer datagrams are cut.
+    bytes_max: usize,
+    /// Whether the owner wants to hear of datagrams.
+    pub(super) reading: bool,
+    /// The owner was not told because it did not want to hear.
+    owed: bool,
+    /// An answer to an earlier datagram, for the next receive.
+    error: Option<StackError>,
+}
+
+impl Named for Endpoint {
+    const KIND: Kind = Kind::Datagram;
+
+    fn id(&self) -> u64 {
+        self.id.as_u64()
+    }
+}
+
+impl Endpoint {
+    /// Answers whether a report is owed now.
+    pub(super) fn set_reading(&mut self, on: bool) -> bool {
+        self.reading = on;
+        on && std::mem::take(&mut self.owed)
+    }
+
+    fn message(&self, received: &UdpDatagram, pool: &Pool) -> Datagram {
+        let kept = received.payload.len().min(self.bytes_max);
+        let mut payload = pool.take(kept);
+        payload.write_slice(&received.payload[..kept]);
+        let mut datagram = Datagram::to(Address::Inet(received.from), payload);
+        datagram.truncated = kept < received.payload.len();
+        datagram
+    }
+}
+
+impl Sockets {
+    fn endpoint(&mut self, handle: Handle) -> io::Result<&mut Endpoint> {
+        self.check_alive()?;
+        self.datagrams.get_mut(handle).ok_or_else(not_open)
+    }
+
+    pub(super) fn datagram(
+        &mut self,
+        owner: ChannelKey,
+        bind: Option<&Address>,
+        peer: Option<&Address>,
+        options: &SocketOptions,
+    ) -> io::Result<(Handle, Address)> {
+        self.check_alive()?;
+        let peer = peer.map(inet).transpose()?;
+        let v6 = peer.is_some_and(|peer| peer.is_ipv6());
+        let any = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        let any = SocketAddr::new(any, 0);
+        let bind = bind.map(inet).transpose()?.unwrap_or(any);
+        options::check_family(options, bind.is_ipv6())?;
+        let id = Self::answer(self.stack.udp_bind(bind, options::udp(options)?))?;
+        if peer.is_some()
+            && let Err(error) = self.stack.udp_connect(id, peer)
+        {
+            Self::answer(self.stack.udp_close(self.now, id))?;
+            return Err(io_error(error));
+        }
+        let local = self.stack.udp_address(id).ok_or_else(not_open)?;
+        let handle = self.datagrams.insert(Endpoint {
+            id,
+            owner,
+            connected: peer.is_some(),
+            bytes_max: options.datagram_bytes_max,
+            reading: true,
+            owed: false,
+            error: None,
+        });
+        Ok((handle, Address::Inet(local)))
+    }
+
+    pub(super) fn receive(
+        &mut self,
+        endpoint: Handle,
+        batch: &mut Vec<Datagram>,
+        pool: &Pool,
+    ) -> io::Result<bool> {
+        self.check_alive()?;
+        let endpoint = self.datagrams.get_mut(endpoint).ok_or_else(not_open)?;
+        if let Some(error) = endpoint.error.take() {
+            return Err(io_error(error));
+        }
+        for _ in 0..RECEIVE_DATAGRAMS_MAX {
+            match self.stack.udp_receive(endpoint.id) {
+                Ok(received) => batch.push(endpoint.message(&received, pool)),
+                Err(StackError::WouldBlock) => return Ok(false),
+                Err(error) if batch.is_empty() => return Err(io_error(error)),
+                Err(error) => {
+                    endpoint.error = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) fn send(&mut self, endpoint: Handle, batch: &[Datagram]) -> io::Result<usize> {
+        self.take_send_errors(endpoint)?;
+        let id = self.endpoint(endpoint)?.id;
+        for (sent, datagram) in batch.iter().enumerate() {
+            match self.send_one(id, datagram) {
+                Ok(()) => {}
+                // An event tells of room.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(sent),
+                Err(error) if sent == 0 => return Err(error),
+                Err(_) => {
+                    // The error belongs to the first datagram of the next call.
+                    self.notices.push(Notice::Writable(endpoint));
+                    return Ok(sent);
+                }
+            }
+        }
+        Ok(batch.len())
+    }
+
+    fn send_one(&mut self, id: UdpId, datagram: &Datagram) -> io::Result<()> {
+        let to = datagram.peer.as_ref().map(inet).transpose()?;
+        let payload = Bytes::copy_from_slice(datagram.payload.as_slice());
+        Self::answer(self.stack.udp_send(self.now, id, to, payload))
+    }
+
+    /// What came back for earlier datagrams is told by a receive: a datagram that is sent now has
+    /// nothing to do with it.
+    fn take_send_errors(&mut self, handle: Handle) -> io::Result<()> {
+        let endpoint = self.endpoint(handle)?;
+        if !endpoint.connected {
+            return Ok(());
+        }
+        let id = endpoint.id;
+        while let Some((_, error)) = self.stack.udp_take_error(id) {
+            self.endpoint(handle)?.error = Some(error);
+            self.notices.push(Notice::Readable(handle));
+        }
+        Ok(())
+    }
+
+    pub(super) fn membership(&mut self, handle: Handle, membership: Membership) -> io::Result<()> {
+        let id = self.endpoint(handle)?.id;
+        if membership.interface_index != 0 {
+            return Err(invalid("the userspace stack has one interface: its index is 0"));
+        }
+        let group: IpAddr = membership.group;
+        Self::answer(match membership.join {
+            true => self.stack.udp_join(self.now, id, group),
+            false => self.stack.udp_leave(self.now, id, group),
+        })
+    }
+
+    pub(super) fn close_datagram(&mut self, handle: Handle) {
+        let Some(endpoint) = self.datagrams.remove(handle) else { return };
+        let closed = self.stack.udp_close(self.now, endpoint.id);
+        debug_assert!(closed.is_ok(), "an endpoint of the table is the stack's, too");
+    }
+
+    pub(super) fn report_datagrams(&mut self, id: UdpId, events: &mut Vec<TransportEvent>) {
+        let Some(endpoint) = self.datagrams.by_id(id.as_u64()) else { return };
+        if endpoint.reading {
+            events.push(TransportEvent::Readable(endpoint.owner));
+        } else {
+            endpoint.owed = true;
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The factory: a stack of its own on each loop.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use fyke_core::transport::{Transport, TransportFactory, TransportSeat};
+use fyke_stack::Seed;
+use fyke_stack::wire::MacAddress;
+
+use super::cable::CableEnd;
+use super::device::Device;
+use super::stack_options::StackOptions;
+use super::transport::StackTransport;
+
+type Make = dyn Fn(TransportSeat<'_>, &Inner) -> io::Result<Box<dyn Transport>> + Send + Sync;
+
+/// Makes the transport of fyke's own TCP/IP stack on each loop: what `.transport(..)` takes.
+///
+/// Addresses are those of the stack: a server that listens on `0.0.0.0:80` is reached at every
+/// address that the [`StackOptions`] gave it, through the device and from the same loop. A
+/// connection lives on the loop that accepts it, so a server listens on all of its loops.
+///
+/// | socket option | here |
+/// |---|---|
+/// | `nodelay`, `keepalive`, `user_timeout`, `quick_ack` | as the kernel has them |
+/// | `send_buffer_bytes`, `recv_buffer_bytes` of a connection | the buffer, which does not grow by itself then |
+/// | `tos`, `ttl`, `backlog`, `only_v6`, `local_address` | as the kernel has them |
+/// | `linger` | zero resets at the close; longer is refused |
+/// | `broadcast`, `multicast_loop`, `multicast_ttl`, `datagram_bytes_max` | as the kernel has them |
+/// | `reuse_address` | no meaning: a port is free when its listener is gone |
+/// | all others | refused when set |
+///
+/// Clones share their key, and so the transport of a loop.
+#[derive(Clone)]
+pub struct Userspace {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    key: String,
+    options: StackOptions,
+    make: Box<Make>,
+    /// The Ethernet address that was made up, for all loops the same.
+    mac: OnceLock<MacAddress>,
+}
+
+/// Numbers of factories, for keys.
+static FACTORIES: AtomicU64 = AtomicU64::new(0);
+
+impl Userspace {
+    /// Stacks made from `options` over the devices that `device` makes, one for each loop.
+    pub fn new<D: Device>(
+        options: StackOptions,
+        device: impl Fn(&TransportSeat<'_>) -> io::Result<D> + Send + Sync + 'static,
+    ) -> Self {
+        let make =
+            move |seat: TransportSeat<'_>, inner: &Inner| -> io::Result<Box<dyn Transport>> {
+                let device = device(&seat)?;
+                let made_up = *inner.mac.get_or_init(|| local_mac(seat.env.random()));
+                let seed = match inner.options.own_seed() {
+                    Some(seed) => seed,
+                    None => Seed::new(seat.env.secret_seed()?),
+                };
+                let (now, id) = (seat.env.now(), seat.handle.id());
+                let stack = inner.options.build(made_up, device.offload(), seed, now, id)?;
+                Ok(Box::new(StackTransport::new(seat, stack, device)?))
+            };
+        let number = FACTORIES.fetch_add(1, Ordering::Relaxed);
+        let (key, mac) = (format!("userspace-{number}"), OnceLock::new());
+        Self { inner: Arc::new(Inner { key, options, make: Box::new(make), mac }) }
+    }
+
+    /// A stack made from `options` over one end of a cable in memory. One loop can have it.
+    #[must_use]
+    pub fn over(options: StackOptions, end: CableEnd) -> Self {
+        Self::new(options, move |_| end.plug_in())
+    }
+}
+
+/// A unicast address that nobody was assigned (IEEE 802, section 8.2.2).
+fn local_mac(random: u64) -> MacAddress {
+    let [a, b, c, d, e, ..] = random.to_le_bytes();
+    MacAddress([0x02, a, b, c, d, e])
+}
+
+impl TransportFactory for Userspace {
+    fn key(&self) -> &str {
+        &self.inner.key
+    }
+
+    fn listens_on_every_loop(&self) -> bool {
+        true
+    }
+
+    fn create(&self, seat: TransportSeat<'_>) -> io::Result<Box<dyn Transport>> {
+        (self.inner.make)(seat, &self.inner)
+    }
+}
+
+impl fmt::Debug for Userspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Userspace")
+            .field("key", &self.inner.key)
+            .field("options", &self.inner.options)
+            .finish_non_exhaustive()
+    }
+}
