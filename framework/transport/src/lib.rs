@@ -18,5 +18,5 @@ pub use blocking::{Blocking, BlockingDriver, BlockingFactory, BlockingListener};
 pub use driver::{PollerDriver, PollerRegistry};
 pub use fake::Fake;
 #[cfg(feature = "os")]
-pub use kernel::{FileSource, Kernel, KernelFactory};
+pub use kernel::{FileSource, Kernel, KernelFactory, ZeroCopyStats};
 pub use local::{Local, LocalNetwork};

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 
-use fyke_core::transport::Transport;
-use fyke_core::{Address, FileRegion, RegionSource};
+use fyke_core::transport::{CloseMode, Transport};
+use fyke_core::{Address, Capabilities, FileRegion, RegionSource};
 use fyke_transport::FileSource;
 use kernel_support::{TempDir, World, loopback, noise, on_every_poller};
 
@@ -144,6 +144,125 @@ fn a_source_that_is_no_file_is_copied() {
         assert_eq!((&got[..4], &got[8 * MIB + 4..]), (&b"head"[..], &b"tail"[..]));
         let right = |(at, &byte): (usize, &u8)| byte == (at + 5) as u8;
         assert!(got[4..8 * MIB + 4].iter().enumerate().all(right));
+    });
+}
+
+/// A file of holes with a few bytes far inside.
+fn sparse(dir: &TempDir, at: u64, content: &[u8]) -> File {
+    use std::os::unix::fs::FileExt;
+
+    let path = dir.path("sparse");
+    let file = File::options().read(true).write(true).create(true).open(path).unwrap();
+    file.write_all_at(content, at).unwrap();
+    file
+}
+
+#[test]
+fn a_region_far_behind_two_gibibytes_arrives() {
+    let dir = TempDir::new("sparse-region");
+    let content = noise(300_000);
+    let far = (5 << 30) + 123;
+    for address in addresses(&dir) {
+        on_every_poller(|world| {
+            let (client, server) = world.pair(&address);
+            let source = FileSource::new(sparse(&dir, far, &content));
+            world.send(server, FileRegion::new(source, far - 5, content.len() as u64 + 5));
+            world.send(server, &b"tail"[..]);
+            world.until(|world| world.chans[client].input.len() == content.len() + 9);
+            let got = &world.chans[client].input;
+            assert_eq!(got[..5], [0; 5]);
+            assert!(got[5..content.len() + 5] == content[..]);
+            assert_eq!(&got[content.len() + 5..], b"tail");
+        });
+    }
+}
+
+#[test]
+fn an_offset_that_no_file_has_is_an_error() {
+    let dir = TempDir::new("far-region");
+    on_every_poller(|world| {
+        let (_client, server) = world.tcp_pair();
+        let source = FileSource::new(file(&dir, b"0123456789"));
+        world.send(server, FileRegion::new(source, u64::MAX - 100, 100));
+        world.until(|world| !world.chans[server].log.is_empty());
+        assert_eq!(world.chans[server].log, ["write: InvalidInput"]);
+    });
+}
+
+#[test]
+fn a_mapped_file_arrives_between_bytes() {
+    let dir = TempDir::new("mapped-region");
+    let content = noise(3 * MIB + 100);
+    for address in addresses(&dir) {
+        on_every_poller(|world| {
+            let (client, server) = world.pair(&address);
+            let source = FileSource::mapped(file(&dir, &content)).unwrap();
+            assert!(source.is_mapped());
+            world.send(server, &b"head"[..]);
+            world.send(server, FileRegion::new(source, 3, content.len() as u64 - 3));
+            world.send(server, &b"tail"[..]);
+            world.until(|world| world.chans[client].input.len() == content.len() + 5);
+            let got = &world.chans[client].input;
+            assert_eq!((&got[..4], &got[content.len() + 1..]), (&b"head"[..], &b"tail"[..]));
+            assert!(got[4..content.len() + 1] == content[3..]);
+        });
+    }
+}
+
+#[test]
+fn what_a_mapped_file_gained_later_is_sent_too() {
+    let dir = TempDir::new("grown-region");
+    on_every_poller(|world| {
+        let (client, server) = world.tcp_pair();
+        let file = file(&dir, &[1; 10]);
+        let source = FileSource::mapped(file.try_clone().unwrap()).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[2; 20], 10).unwrap();
+        world.send(server, FileRegion::new(source, 5, 20));
+        world.until(|world| world.chans[client].input.len() == 20);
+        assert_eq!(world.chans[client].input, [[1; 5].as_slice(), &[2; 15]].concat());
+    });
+}
+
+#[test]
+fn a_mapped_file_that_shrinks_sends_no_zeros_in_place_of_its_bytes() {
+    let dir = TempDir::new("mapped-shrinking");
+    let content = vec![7; 16 * MIB];
+    on_every_poller(|world| {
+        let (client, server) = world.tcp_pair();
+        world.set_reading(client, false);
+        let file = file(&dir, &content);
+        let shrinking = file.try_clone().unwrap();
+        let source = FileSource::mapped(file).unwrap();
+        world.send(server, FileRegion::new(source, 0, content.len() as u64));
+        world.until(|world| world.chans[server].blocked);
+        // In the middle of a page.
+        shrinking.set_len(9 * MIB as u64 + 100).unwrap();
+        world.set_reading(client, true);
+        world.until(|world| !world.chans[server].log.is_empty());
+        assert_eq!(world.chans[server].log, ["write: UnexpectedEof"]);
+        world.close(server, CloseMode::Orderly);
+        world.until(|world| world.chans[client].ended);
+        // What was taken before was copied by the kernel, so none of it can change.
+        let got = &world.chans[client].input;
+        assert!(got.len() <= 9 * MIB + 100 && got.iter().all(|&byte| byte == 7));
+    });
+}
+
+#[test]
+fn a_transport_says_what_it_can() {
+    let dir = TempDir::new("capabilities");
+    let all = Capabilities::new().send_file(true).splice(true).mapped_file(true);
+    let [tcp, unix] = addresses(&dir);
+    on_every_poller(|world| {
+        for (address, expected) in [(&tcp, all.zero_copy(true)), (&unix, all)] {
+            let (client, server) = world.pair(address);
+            for id in [client, server] {
+                let handle = world.handle(id);
+                assert_eq!(world.kernel.borrow().capabilities(handle), expected);
+                world.close(id, CloseMode::Orderly);
+                assert_eq!(world.kernel.borrow().capabilities(handle), Capabilities::new());
+            }
+        }
     });
 }
 

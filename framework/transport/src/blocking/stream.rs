@@ -78,8 +78,17 @@ impl BlockingTransport {
 }
 
 fn unsupported<T>(verb: &str) -> io::Result<T> {
-    let text = format!("the blocking transport has no {verb}: it serves one stream a thread");
+    let text =
+        format!("the blocking transport has no {verb}: it serves one blocking stream a thread");
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
+}
+
+/// Refuses what only sockets that do not block have.
+fn check(options: &SocketOptions) -> io::Result<()> {
+    match options.zero_copy {
+        None => Ok(()),
+        Some(_) => unsupported("option zero_copy"),
+    }
 }
 
 /// Blocks until there are bytes, but not for longer than `patience`.
@@ -136,6 +145,7 @@ impl Transport for BlockingTransport {
         })?;
         let Accepted { fd, kind, nodelay } = accepted;
         options::check(kind, socket_options)?;
+        check(socket_options)?;
         options::stream(SockRef::from(&fd), kind, nodelay, socket_options)?;
         SockRef::from(&fd).set_nonblocking(false)?;
         self.insert(owner, fd)
@@ -149,6 +159,7 @@ impl Transport for BlockingTransport {
     ) -> io::Result<Handle> {
         let kind = stream_kind(address)?;
         options::check(kind, socket_options)?;
+        check(socket_options)?;
         let socket = new_socket(kind)?;
         socket.set_nonblocking(false)?;
         options::before_bind(SockRef::from(&socket), kind, None, socket_options)?;

@@ -9,7 +9,9 @@
 //! datagram.rs   batches, errors that come back, multicast
 //! unix.rs       addresses, paths in the file system
 //! options.rs    socket options
-//! file.rs       files as sources of regions
+//! file.rs       regions of files: sendfile, mappings, copies
+//! splice.rs     bytes from socket to socket through a pipe
+//! zerocopy.rs   writes from where the bytes lie
 //! ```
 //!
 //! All three names ([`Kernel::tcp`], [`Kernel::udp`], [`Kernel::unix`]) mean the same transport: the
@@ -20,22 +22,25 @@ mod file;
 pub(crate) mod listener;
 pub(crate) mod options;
 mod readiness;
+mod splice;
 pub(crate) mod stream;
 pub(crate) mod table;
 pub(crate) mod unix;
+mod zerocopy;
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fyke_buffer::Pool;
 use fyke_clock::Instant;
 use fyke_core::driver::{Readiness, TransportId};
 use fyke_core::transport::{
-    CloseMode, Handle, Incoming, Membership, Read, Transport, TransportEvent, TransportFactory,
-    TransportSeat, Wrote,
+    CloseMode, Handle, Incoming, Membership, Read, ReadRegion, Transport, TransportEvent,
+    TransportFactory, TransportSeat, Wrote,
 };
-use fyke_core::{Address, ChannelKey, Datagram, Gather, SocketOptions};
+use fyke_core::{Address, Capabilities, ChannelKey, Datagram, Gather, SocketOptions};
 use fyke_poller::Backend;
 use fyke_poller::sys::Received;
 use socket2::SockRef;
@@ -43,7 +48,10 @@ use socket2::SockRef;
 use crate::driver::PollerRegistry;
 pub use file::FileSource;
 use listener::Reserve;
+use splice::{PIPES_MAX, Pipes};
 use table::{Endpoint, Kind, Role, Table};
+use zerocopy::Finishing;
+pub use zerocopy::ZeroCopyStats;
 
 /// The transport of the kernel's sockets; one a loop, on a [`PollerDriver`](crate::PollerDriver).
 pub struct Kernel {
@@ -56,20 +64,42 @@ pub struct Kernel {
     received: Vec<Received>,
     /// Scratch space of writes from sources that can only be read; empty until there is one.
     copy: Vec<u8>,
+    /// What spliced bytes wait in.
+    pipes: Arc<Pipes>,
+    zero_copy: ZeroCopyStats,
+    finishing: Finishing,
 }
 
 /// Makes a [`Kernel`] on each loop: what `.transport(Kernel::tcp)` is given.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct KernelFactory;
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KernelFactory {
+    pipes_max: usize,
+}
+
+impl KernelFactory {
+    /// How many pipes (two descriptors and at most 256 KiB each) a loop may have for bytes that are
+    /// spliced from channel to channel (256). Beyond that they are copied. A loop has one kernel
+    /// transport, which is made as the first who needs it says.
+    #[must_use]
+    pub const fn pipes_max(self, pipes_max: usize) -> Self {
+        Self { pipes_max }
+    }
+}
+
+impl Default for KernelFactory {
+    fn default() -> Self {
+        Kernel::tcp
+    }
+}
 
 #[allow(non_upper_case_globals, reason = "read as names of transports: `.transport(Kernel::tcp)`")]
 impl Kernel {
     /// TCP over IPv4 and IPv6: addresses like `127.0.0.1:80` and `[::1]:80`.
-    pub const tcp: KernelFactory = KernelFactory;
+    pub const tcp: KernelFactory = KernelFactory { pipes_max: PIPES_MAX };
     /// UDP over IPv4 and IPv6.
-    pub const udp: KernelFactory = KernelFactory;
+    pub const udp: KernelFactory = Self::tcp;
     /// Unix streams and datagrams: addresses like `unix:/run/x.sock`.
-    pub const unix: KernelFactory = KernelFactory;
+    pub const unix: KernelFactory = Self::tcp;
 }
 
 impl Kernel {
@@ -85,7 +115,33 @@ impl Kernel {
             reserve: Reserve::new()?,
             received: Vec::new(),
             copy: Vec::new(),
+            pipes: Pipes::new(PIPES_MAX),
+            zero_copy: ZeroCopyStats::default(),
+            finishing: Finishing::default(),
         })
+    }
+
+    /// Limits the pipes, see [`KernelFactory::pipes_max`].
+    pub fn set_pipes_max(&mut self, pipes_max: usize) {
+        self.pipes.set_max(pipes_max);
+    }
+
+    /// How many pipes there are, filled or waiting to be.
+    #[must_use]
+    pub fn pipes(&self) -> usize {
+        self.pipes.open()
+    }
+
+    /// What became of writes without a copy; of the whole process see [`ZeroCopyStats::of_process`].
+    #[must_use]
+    pub fn zero_copy_stats(&self) -> ZeroCopyStats {
+        self.zero_copy
+    }
+
+    /// Connections that are closed and whose buffers the kernel still reads.
+    #[must_use]
+    pub fn finishing(&self) -> usize {
+        self.finishing.len()
     }
 
     /// Reports that the poller refused what `endpoint` needs.
@@ -103,7 +159,11 @@ impl TransportFactory for KernelFactory {
 
     fn create(&self, seat: TransportSeat<'_>) -> io::Result<Box<dyn Transport>> {
         match seat.driver.registry().downcast_ref::<PollerRegistry>() {
-            Some(registry) => Ok(Box::new(Kernel::new(seat.id, registry.clone())?)),
+            Some(registry) => {
+                let mut kernel = Kernel::new(seat.id, registry.clone())?;
+                kernel.set_pipes_max(self.pipes_max);
+                Ok(Box::new(kernel))
+            }
             None => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "the kernel transport needs a loop that waits with a poller",
@@ -163,6 +223,10 @@ impl Transport for Kernel {
         self.read_stream(connection, want, pool)
     }
 
+    fn read_region(&mut self, connection: Handle, want: usize) -> io::Result<ReadRegion> {
+        self.read_spliced(connection, want)
+    }
+
     fn receive(
         &mut self,
         endpoint: Handle,
@@ -206,11 +270,22 @@ impl Transport for Kernel {
             let result = self.registry.deregister(std::os::fd::AsFd::as_fd(&endpoint.fd));
             debug_assert!(result.is_ok(), "a registered descriptor is known: {result:?}");
         }
-        let stream = matches!(endpoint.role, Role::Stream | Role::Connecting);
-        if mode == CloseMode::Abort && stream && matches!(endpoint.kind, Kind::Tcp { .. }) {
+        let Endpoint { role, fd, kind, .. } = endpoint;
+        let (Role::Stream(sends) | Role::Connecting(sends)) = role else { return };
+        let reset = mode == CloseMode::Abort && matches!(kind, Kind::Tcp { .. });
+        if reset {
             // Closing with a linger time of zero sends a reset and drops what was not sent. It can
             // only fail for a socket that is past caring.
-            let _ = SockRef::from(&endpoint.fd).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(&fd).set_linger(Some(Duration::ZERO));
+        }
+        if let Some(mut sends) = sends {
+            sends.collect(&fd, &mut self.zero_copy);
+            if reset {
+                drop(fd);
+                sends.note_reset();
+            } else if !sends.is_done() {
+                self.finishing.add(fd, sends);
+            }
         }
     }
 
@@ -218,19 +293,26 @@ impl Transport for Kernel {
         unix::from_system(&SockRef::from(&self.table.peek(handle)?.fd).local_addr()?)
     }
 
+    fn capabilities(&self, connection: Handle) -> Capabilities {
+        let Ok(endpoint) = self.table.peek(connection) else { return Capabilities::new() };
+        let tcp = matches!(endpoint.kind, Kind::Tcp { .. });
+        let stream = tcp || endpoint.kind == Kind::UnixStream;
+        Capabilities::new().send_file(stream).splice(stream).mapped_file(stream).zero_copy(tcp)
+    }
+
     fn membership(&mut self, endpoint: Handle, membership: Membership) -> io::Result<()> {
         self.change_membership(endpoint, membership)
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        (!self.pending.is_empty()).then_some(Instant::ZERO)
+        if self.pending.is_empty() { self.finishing.next_deadline() } else { Some(Instant::ZERO) }
     }
 
     fn ready(&mut self, readiness: Readiness, events: &mut Vec<TransportEvent>) {
-        let Self { table, registry, .. } = self;
+        let Self { table, registry, zero_copy, .. } = self;
         // A late event of an endpoint that has been closed is nobody's.
         let Some(endpoint) = table.find(readiness.token.key()) else { return };
-        if matches!(endpoint.role, Role::Connecting)
+        if matches!(endpoint.role, Role::Connecting(_))
             && !stream::finish_connect(endpoint, &readiness, events)
         {
             if readiness.writable || readiness.hangup {
@@ -240,8 +322,13 @@ impl Transport for Kernel {
             }
             return;
         }
-        let readiness = match endpoint.role {
+        let readiness = match &mut endpoint.role {
             Role::Datagram(_) => datagram::ready(endpoint, &readiness),
+            Role::Stream(Some(sends)) if !sends.is_done() => {
+                sends.collect(&endpoint.fd, zero_copy);
+                let hangup = readiness.hangup && zerocopy::is_hung_up(&endpoint.fd);
+                Readiness { hangup, ..readiness }
+            }
             _ => readiness,
         };
         let (report, wish) = endpoint.watch.note(&readiness);
@@ -259,7 +346,7 @@ impl Transport for Kernel {
                 _ => events.push(TransportEvent::Readable(owner)),
             }
         }
-        if report.peer_closed && matches!(endpoint.role, Role::Stream) {
+        if report.peer_closed && matches!(endpoint.role, Role::Stream(_)) {
             events.push(TransportEvent::PeerClosed(owner));
         }
         if report.over
@@ -269,8 +356,9 @@ impl Transport for Kernel {
         }
     }
 
-    fn poll(&mut self, _now: Instant, events: &mut Vec<TransportEvent>) {
+    fn poll(&mut self, now: Instant, events: &mut Vec<TransportEvent>) {
         events.append(&mut self.pending);
+        self.finishing.poll(now, &mut self.zero_copy);
     }
 }
 

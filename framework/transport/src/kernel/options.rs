@@ -34,6 +34,7 @@ pub(crate) fn check(kind: Kind, options: &SocketOptions) -> io::Result<()> {
         ("broadcast", options.broadcast, udp),
         ("multicast_loop", options.multicast_loop.is_some(), udp),
         ("multicast_ttl", options.multicast_ttl.is_some(), udp),
+        ("zero_copy", options.zero_copy.is_some(), tcp),
     ];
     match table.into_iter().find(|&(_, asked, fits)| asked && !fits) {
         None => Ok(()),

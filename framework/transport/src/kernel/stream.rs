@@ -8,26 +8,21 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 
 use fyke_buffer::Pool;
-use fyke_core::channel::outbound::{GATHER_SLICES_MAX, file_shrank};
+use fyke_core::channel::outbound::GATHER_SLICES_MAX;
 use fyke_core::driver::Readiness;
 use fyke_core::transport::{Handle, Incoming, Read, TransportEvent, Wrote};
-use fyke_core::{Address, ChannelKey, FileRegion, Front, Gather, SocketOptions};
+use fyke_core::{Address, ChannelKey, Front, Gather, SocketOptions};
 use fyke_poller::sys;
 use rustix::io::Errno;
 use socket2::SockRef;
 
-use super::file::FileSource;
+use super::file::{Sent, send_region};
 use super::listener::{bind, new_socket, stream_kind};
 use super::readiness::Watch;
 use super::table::{Endpoint, Kind, Parts, Role};
+use super::zerocopy::ZeroSends;
 use super::{Kernel, options, unix};
-
-/// The most of a file that is sent in one write, so that a fast reader of a large file does not keep
-/// the loop from everybody else.
-const FILE_BYTES_MAX: u64 = 1 << 20;
-
-/// How much of a source that can only be read is copied at a time.
-const COPY_BYTES: usize = 64 * 1024;
+use crate::driver::PollerRegistry;
 
 /// An accepted connection on its way to a loop.
 #[derive(Debug)]
@@ -50,7 +45,8 @@ impl Kernel {
         })?;
         options::check(kind, options)?;
         options::stream(SockRef::from(&fd), kind, nodelay, options)?;
-        let parts = Parts { owner, kind, role: Role::Stream, fd, path: None };
+        let role = Role::Stream(ZeroSends::prepare(&fd, options)?);
+        let parts = Parts { owner, kind, role, fd, path: None };
         self.table.insert(parts, &self.registry)
     }
 
@@ -85,7 +81,8 @@ impl Kernel {
             Err(error) => return Err(error),
         }
         // Registered only now: a socket that has not begun to connect counts as hung up.
-        let parts = Parts { owner, kind, role: Role::Connecting, fd: socket.into(), path };
+        let role = Role::Connecting(ZeroSends::prepare(&socket, options)?);
+        let parts = Parts { owner, kind, role, fd: socket.into(), path };
         self.table.insert(parts, &self.registry)
     }
 
@@ -121,14 +118,29 @@ impl Kernel {
         connection: Handle,
         out: &mut Gather<'_>,
     ) -> io::Result<Wrote> {
-        let Self { table, registry, pending, copy, .. } = self;
+        let Self { table, registry, pending, copy, zero_copy, .. } = self;
         let endpoint = table.get(connection)?;
         if endpoint.watch.is_blocked() {
             return Ok(Wrote::Now(0));
         }
-        if matches!(endpoint.role, Role::Connecting) {
-            endpoint.ask(registry, Watch::note_full)?;
-            return Ok(Wrote::Now(0));
+        match &mut endpoint.role {
+            Role::Connecting(_) => {
+                endpoint.ask(registry, Watch::note_full)?;
+                return Ok(Wrote::Now(0));
+            }
+            Role::Stream(Some(sends))
+                if matches!(out.front(), Front::Bytes(..)) && sends.wants(out.offered()) =>
+            {
+                let offered = out.offered();
+                if let Some((tried, sent)) = sends.send(&endpoint.fd, out, zero_copy)? {
+                    if sent == tried && (sent as u64) < offered {
+                        // There is room, but so many pieces are enough for one call.
+                        pending.push(TransportEvent::Writable(endpoint.owner));
+                    }
+                    return endpoint.wrote(registry, sent, tried);
+                }
+            }
+            _ => {}
         }
         let (result, offered) = match out.front() {
             Front::Nothing => return Ok(Wrote::Now(0)),
@@ -156,9 +168,7 @@ impl Kernel {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) => return Err(error),
         };
-        let full = sent < offered;
-        endpoint.ask(registry, |watch| if full { watch.note_full() } else { watch.note_room() })?;
-        Ok(Wrote::Now(sent))
+        endpoint.wrote(registry, sent, offered)
     }
 
     pub(crate) fn shutdown_stream(&mut self, connection: Handle) -> io::Result<()> {
@@ -166,56 +176,17 @@ impl Kernel {
     }
 }
 
-/// What became of a file region.
-enum Sent {
-    /// All of it went.
-    Whole(usize),
-    /// So much went, and the socket has no room.
-    Full(usize),
-    /// So much went, enough for one turn.
-    Turn(usize),
-}
-
-/// Sends the front of `region`, until the socket is full: a short `sendfile` alone does not say so,
-/// and only a refused one promises a readiness.
-fn send_region(socket: &OwnedFd, region: &FileRegion, copy: &mut Vec<u8>) -> io::Result<Sent> {
-    let goal = region.len().min(FILE_BYTES_MAX);
-    let mut file = region.source().as_any().downcast_ref::<FileSource>();
-    let mut sent = 0u64;
-    while sent < goal {
-        let (offset, left) = (region.offset() + sent, goal - sent);
-        let result = match file {
-            Some(source) => sys::sendfile(socket, source.file(), offset, left),
-            None => send_copy(socket, region, offset, left, copy),
-        };
-        match result {
-            Ok(0) => return Err(file_shrank()),
-            Ok(n) => sent += n as u64,
-            Err(error) => match Errno::from_io_error(&error) {
-                Some(Errno::AGAIN) => return Ok(Sent::Full(sent as usize)),
-                // A file of a kind that can only be read.
-                Some(Errno::INVAL | Errno::NOSYS) if file.is_some() => file = None,
-                _ => return Err(error),
-            },
-        }
-    }
-    let sent = sent as usize;
-    Ok(if goal < region.len() { Sent::Turn(sent) } else { Sent::Whole(sent) })
-}
-
-/// Reads a piece of `region` and sends it; 0 when the source ends there.
-fn send_copy(
-    socket: &OwnedFd,
-    region: &FileRegion,
-    offset: u64,
-    left: u64,
-    copy: &mut Vec<u8>,
-) -> io::Result<usize> {
-    copy.resize(COPY_BYTES, 0);
-    let want = usize::try_from(left).map_or(COPY_BYTES, |left| left.min(COPY_BYTES));
-    match region.source().read_at(offset, &mut copy[..want])? {
-        0 => Ok(0),
-        n => sys::send(socket, &copy[..n]),
+impl Endpoint {
+    /// So much of what was offered went: asks for the readiness that is needed next.
+    fn wrote(
+        &mut self,
+        registry: &PollerRegistry,
+        sent: usize,
+        offered: usize,
+    ) -> io::Result<Wrote> {
+        let full = sent < offered;
+        self.ask(registry, |watch| if full { watch.note_full() } else { watch.note_room() })?;
+        Ok(Wrote::Now(sent))
     }
 }
 
@@ -236,7 +207,11 @@ pub(super) fn finish_connect(
     };
     let connected = result.is_ok();
     if connected {
-        endpoint.role = Role::Stream;
+        let sends = match &mut endpoint.role {
+            Role::Connecting(sends) => sends.take(),
+            _ => None,
+        };
+        endpoint.role = Role::Stream(sends);
     }
     events.push(TransportEvent::Connected(endpoint.owner, result));
     connected

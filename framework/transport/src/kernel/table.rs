@@ -11,6 +11,7 @@ use slab::Slab;
 
 use super::readiness::{Asked, Watch};
 use super::unix::BoundPath;
+use super::zerocopy::ZeroSends;
 use crate::driver::PollerRegistry;
 
 /// Bits of a key below its generation.
@@ -35,8 +36,8 @@ pub(super) enum Role {
         /// Accepted sockets begin with the listener's `TCP_NODELAY`.
         nodelay: bool,
     },
-    Connecting,
-    Stream,
+    Connecting(Option<Box<ZeroSends>>),
+    Stream(Option<Box<ZeroSends>>),
     Datagram(Datagrams),
 }
 
@@ -109,7 +110,7 @@ impl Table {
         self.generation = (self.generation + 1) & GENERATION_MASK;
         let index = u32::try_from(entry.key()).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let key = u64::from(self.generation) << INDEX_BITS | u64::from(index);
-        let connecting = matches!(role, Role::Connecting);
+        let connecting = matches!(role, Role::Connecting(_));
         let watch = Watch::new(registry.trigger());
         let token = Token::new(self.id, key);
         let mut endpoint = Endpoint { owner, token, kind, role, watch, fd, _path: path };

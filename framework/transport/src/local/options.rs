@@ -19,6 +19,7 @@ pub(super) fn check(options: &SocketOptions) -> io::Result<()> {
         ("broadcast", options.broadcast),
         ("multicast_loop", options.multicast_loop.is_some()),
         ("multicast_ttl", options.multicast_ttl.is_some()),
+        ("zero_copy", options.zero_copy.is_some()),
     ];
     match refused.iter().find(|(_, set)| *set) {
         None => Ok(()),

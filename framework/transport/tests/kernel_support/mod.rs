@@ -78,6 +78,8 @@ pub(crate) struct World {
     ready: Vec<Readiness>,
     /// Waits so far.
     pub(crate) waits: usize,
+    /// Waits that ended by their time-out.
+    silent_waits: usize,
 }
 
 impl World {
@@ -93,6 +95,7 @@ impl World {
             chans: Vec::new(),
             ready: Vec::new(),
             waits: 0,
+            silent_waits: 0,
         }
     }
 
@@ -212,6 +215,33 @@ impl World {
         }
     }
 
+    /// Lets everything happen until `done`, which need not show in an event.
+    pub(crate) fn until_silently(&mut self, mut done: impl FnMut(&Self) -> bool) {
+        loop {
+            while self.step() {}
+            if done(self) {
+                return;
+            }
+            let waits = self.silent_waits;
+            assert!(self.turn(STUCK) || self.silent_waits == waits, "{}: stuck", self.backend);
+        }
+    }
+
+    /// Lets time pass until no closed connection is left.
+    pub(crate) fn until_finished(&mut self) {
+        let mut events = Vec::new();
+        let mut now = fyke_clock::Instant::ZERO;
+        while self.kernel.borrow().finishing() > 0 {
+            // The time is ours, so what is waited for is the kernel.
+            self.driver.wait(Some(Duration::from_millis(1)), &mut self.ready).unwrap();
+            self.ready.clear();
+            now += Duration::from_millis(10);
+            assert!(now < fyke_clock::Instant::ZERO + STUCK, "it does not finish");
+            self.kernel.borrow_mut().poll(now, &mut events);
+        }
+        assert!(events.is_empty(), "an event for a closed channel: {events:?}");
+    }
+
     /// Does one piece of work for every channel that can do some.
     fn step(&mut self) -> bool {
         let mut progress = false;
@@ -277,6 +307,7 @@ impl World {
         };
         self.waits += 1;
         self.driver.wait(Some(timeout), &mut self.ready).unwrap();
+        self.silent_waits += usize::from(self.ready.is_empty() && timeout == STUCK);
         for readiness in std::mem::take(&mut self.ready) {
             self.kernel.borrow_mut().ready(readiness, &mut events);
         }
