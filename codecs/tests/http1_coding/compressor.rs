@@ -310,6 +310,26 @@ fn a_file_waits_for_a_slow_reader() {
 }
 
 #[test]
+fn what_waits_behind_a_file_does_not_hold_it_up() {
+    let mut channel = by_hand(ChannelOptions::default().water_marks(1000, 2000));
+    channel.set_room(Some(0));
+    channel.write_inbound(get("Accept-Encoding: gzip\r\n").as_str());
+    let content = noise(1_000_000);
+    write(&mut channel, ResponseHead::new(Status::OK).block(&TEXT).content_length(1_005_000));
+    write(&mut channel, file(content.clone(), 1_000_000));
+    // More than the low water mark, before and after the file has to stop.
+    write(&mut channel, ResponsePart::Body(noise(5000).into()));
+    write(&mut channel, ResponsePart::End);
+    channel.set_room(None);
+    channel.run_pending();
+    let sent = channel.read_outbound();
+    assert!(sent.ends_with(b"0\r\n\r\n"), "all of it is sent in the end");
+    let (_, body) = answer(&sent[..sent.len() - 5]);
+    assert!(unpack(Gzip, &body).unwrap() == [content, noise(5000)].concat());
+    assert_eq!(channel.pending_bytes(), 0);
+}
+
+#[test]
 fn a_file_that_is_cut_cuts_the_connection() {
     let mut channel = by_hand(ChannelOptions::default());
     channel.write_inbound(get("Accept-Encoding: gzip\r\n").as_str());

@@ -32,6 +32,9 @@ pub struct HttpContentCompressor {
     state: State,
     /// What was written while a file is on its way.
     waiting: VecDeque<(ResponsePart, Promise)>,
+    /// The bytes in there. They count as written to the channel, except in [`State::Full`]: what
+    /// waits behind a file must not keep the file from going on.
+    waiting_bytes: u64,
     timer: Option<TimerKey>,
 }
 
@@ -69,6 +72,7 @@ impl HttpContentCompressor {
             asked: VecDeque::new(),
             state: State::Passing,
             waiting: VecDeque::new(),
+            waiting_bytes: 0,
             timer: None,
         }
     }
@@ -163,19 +167,28 @@ impl HttpContentCompressor {
         if piece.region.is_empty() {
             self.state = State::Coding(Box::new(piece.encoder));
             promise.succeed();
-        } else if cx.is_writable() {
+        } else if self.has_room(cx) {
             self.state = State::File(promise);
             cx.offload(move || piece.next());
         } else {
+            cx.account(-self.waiting_bytes.cast_signed());
             self.state = State::Full(Box::new(piece), promise);
         }
+    }
+
+    /// Whether the channel would be writable if nothing waited here.
+    fn has_room(&self, cx: &Cx<'_>) -> bool {
+        let ahead = cx.pending_bytes().saturating_sub(self.waiting_bytes);
+        cx.is_writable() || ahead <= cx.options().low_water_mark as u64
     }
 
     /// Sends what had to wait, until something has to wait again.
     fn catch_up(&mut self, cx: &mut Cx<'_>) -> Result<()> {
         while !self.is_busy() {
             let Some((part, promise)) = self.waiting.pop_front() else { break };
-            cx.account(-bytes_of(&part).cast_signed());
+            let bytes = bytes_of(&part);
+            self.waiting_bytes -= bytes;
+            cx.account(-bytes.cast_signed());
             self.take(cx, part, promise)?;
         }
         Ok(())
@@ -274,7 +287,11 @@ impl DuplexHandler for HttpContentCompressor {
 
     fn write(&mut self, cx: &mut Cx<'_>, part: ResponsePart, promise: Promise) -> Result<()> {
         if self.is_busy() || !self.waiting.is_empty() {
-            cx.account(bytes_of(&part).cast_signed());
+            let bytes = bytes_of(&part);
+            self.waiting_bytes += bytes;
+            if !matches!(self.state, State::Full(..)) {
+                cx.account(bytes.cast_signed());
+            }
             self.waiting.push_back((part, promise));
             return Ok(());
         }
@@ -314,6 +331,7 @@ impl DuplexHandler for HttpContentCompressor {
         if cx.is_writable() && matches!(self.state, State::Full(..)) {
             if let State::Full(piece, promise) = std::mem::replace(&mut self.state, State::Passing)
             {
+                cx.account(self.waiting_bytes.cast_signed());
                 self.go_on(cx, *piece, promise);
             }
             self.catch_up(cx)?;
