@@ -188,12 +188,14 @@ impl Cable {
 }
 
 impl CableEnd {
-    /// Makes it the device of a loop, once.
+    /// Makes it the device of a loop. When that loop has ended another one can have it.
     ///
     /// # Errors
-    /// When it was plugged in before.
+    /// When it is plugged in elsewhere.
     pub fn plug_in(&self) -> io::Result<CableDevice> {
-        if std::mem::replace(&mut self.wire.lock(self.side).plugged, true) {
+        let mut side = self.wire.lock(self.side);
+        side.unplugged = false;
+        if std::mem::replace(&mut side.plugged, true) {
             return Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,
                 "this end of the cable is plugged in already: one loop can have it",
@@ -296,7 +298,7 @@ impl Device for CableDevice {
 impl Drop for CableDevice {
     fn drop(&mut self) {
         let mut mine = self.wire.lock(self.side);
-        mine.unplugged = true;
+        (mine.plugged, mine.unplugged, mine.told) = (false, true, false);
         mine.inbox = VecDeque::new();
         mine.seat = None;
         self.wire.waiting[self.side].store(0, Ordering::Release);

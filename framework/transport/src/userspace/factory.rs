@@ -3,14 +3,16 @@
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, mpsc};
 
+use fyke_core::LoopHandle;
 use fyke_core::transport::{Transport, TransportFactory, TransportSeat};
 use fyke_stack::Seed;
 use fyke_stack::wire::MacAddress;
 
 use super::cable::CableEnd;
 use super::device::Device;
+use super::handle::{self, StackHandle};
 use super::stack_options::StackOptions;
 use super::transport::StackTransport;
 
@@ -44,6 +46,7 @@ struct Inner {
     make: Box<Make>,
     /// The Ethernet address that was made up, for all loops the same.
     mac: OnceLock<MacAddress>,
+    handle: StackHandle,
 }
 
 /// Numbers of factories, for keys.
@@ -65,17 +68,49 @@ impl Userspace {
                 };
                 let (now, id) = (seat.env.now(), seat.handle.id());
                 let stack = inner.options.build(made_up, device.offload(), seed, now, id)?;
-                Ok(Box::new(StackTransport::new(seat, stack, device)?))
+                let (handle, transport) = (seat.handle.clone(), seat.id);
+                let mut made = StackTransport::new(seat, stack, device)?;
+                made.sockets().observers = inner.handle.observers();
+                inner.handle.add::<D>(&handle, transport);
+                Ok(Box::new(made))
             };
         let number = FACTORIES.fetch_add(1, Ordering::Relaxed);
         let (key, mac) = (format!("userspace-{number}"), OnceLock::new());
-        Self { inner: Arc::new(Inner { key, options, make: Box::new(make), mac }) }
+        let handle = StackHandle::new();
+        Self { inner: Arc::new(Inner { key, options, make: Box::new(make), mac, handle }) }
     }
 
     /// A stack made from `options` over one end of a cable in memory. One loop can have it.
     #[must_use]
     pub fn over(options: StackOptions, end: CableEnd) -> Self {
         Self::new(options, move |_| end.plug_in())
+    }
+
+    /// The stacks that were and will be made, for those who want to look into them.
+    #[must_use]
+    pub fn handle(&self) -> StackHandle {
+        self.inner.handle.clone()
+    }
+
+    /// Makes the stack on each of these loops before anything listens or connects, and waits until
+    /// it is there: for tools that have no channel, and for hosts that are to answer pings at once.
+    ///
+    /// # Errors
+    /// Those of the device and of the options.
+    pub fn install(&self, loops: &[LoopHandle]) -> io::Result<()> {
+        for event_loop in loops {
+            let factory = Arc::new(self.clone());
+            let (sender, receiver) = mpsc::sync_channel(1);
+            let asked = event_loop.execute(move |core| {
+                core.with_transport(factory, move |_, made| {
+                    // The one who asked waits for it.
+                    let _ = sender.try_send(made.map(drop));
+                });
+            });
+            asked.map_err(io::Error::other)?;
+            handle::wait_for(&receiver, None)??;
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@
 //! factory.rs        a stack of its own on each loop
 //! stack_options.rs  what a stack is made from
 //! transport.rs      the stack, its device, the loop's turn
+//! handle.rs         the stack seen from other threads
 //! sockets.rs        the stack's sockets as channels see them: verbs in, events out
 //! stream.rs, listener.rs, datagram.rs   the verbs
 //! table.rs          whom a socket's events are for
@@ -19,6 +20,7 @@ mod datagram;
 mod device;
 mod error;
 mod factory;
+mod handle;
 mod listener;
 mod options;
 mod sockets;
@@ -30,6 +32,7 @@ mod transport;
 pub use cable::{CABLE_FRAMES_DEFAULT, Cable, CableDevice, CableEnd, CableOptions};
 pub use device::{Device, Frame};
 pub use factory::Userspace;
+pub use handle::StackHandle;
 pub use stack_options::StackOptions;
 pub use transport::StackTransport;
 

@@ -38,6 +38,7 @@ impl Habits {
                 ("broadcast", options.broadcast),
                 ("multicast_loop", options.multicast_loop.is_some()),
                 ("multicast_ttl", options.multicast_ttl.is_some()),
+                ("zero_copy", options.zero_copy.is_some()),
             ],
         )?;
         if options.linger.is_some_and(|linger| !linger.is_zero()) {
@@ -169,6 +170,7 @@ pub(super) fn udp(options: &SocketOptions) -> io::Result<UdpOptions> {
             ("reuse_port", options.reuse_port),
             ("send_buffer_bytes", options.send_buffer_bytes.is_some()),
             ("recv_buffer_bytes", options.recv_buffer_bytes.is_some()),
+            ("zero_copy", options.zero_copy.is_some()),
         ],
     )?;
     let mut udp = UdpOptions::default();

@@ -14,6 +14,7 @@ use fyke_stack::{Event, Stack};
 
 use super::datagram::Endpoint;
 use super::error::{Failure, io_error, not_open};
+use super::handle::Observer;
 use super::listener::Listening;
 use super::options::Configs;
 use super::stream::Stream;
@@ -35,6 +36,8 @@ pub(super) struct Sockets {
     pub(super) notices: Vec<Notice>,
     /// Where the search for a free port to listen on goes on.
     pub(super) next_port: u16,
+    /// Who hears of what belongs to no channel.
+    pub(super) observers: Vec<Observer>,
     /// Why the device is gone.
     pub(super) failure: Option<Failure>,
 }
@@ -91,11 +94,21 @@ impl Sockets {
                 let endpoint = self.datagrams.by_id(id.as_u64());
                 events.extend(endpoint.map(|endpoint| TransportEvent::Writable(endpoint.owner)));
             }
+            other => self.observe(other),
+        }
+    }
+
+    /// Something that belongs to no channel.
+    fn observe(&mut self, event: Event) {
+        match event {
             Event::AddressReady(address) => tracing::debug!(%address, "an address may be used"),
             Event::AddressConflict(address) => {
                 tracing::warn!(%address, "another host uses this address of ours");
             }
             _ => {}
+        }
+        for observer in &self.observers {
+            observer(&mut self.stack, self.now, &event);
         }
     }
 

@@ -71,6 +71,7 @@ impl<D: Device> StackTransport<D> {
                 configs: Configs::new(base),
                 notices: Vec::new(),
                 next_port: first,
+                observers: Vec::new(),
                 failure: None,
                 stack,
             },
@@ -96,6 +97,10 @@ impl<D: Device> StackTransport<D> {
     /// The device.
     pub fn device_mut(&mut self) -> &mut D {
         &mut self.device
+    }
+
+    pub(super) fn sockets(&mut self) -> &mut Sockets {
+        &mut self.sockets
     }
 
     /// Takes frames until there are none or the turn's share is used.
