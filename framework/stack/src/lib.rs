@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`Stack`] | the host: addresses, routes, sockets, and the calls about them |
 //! | [`TxSink`], [`Segmenter`] | where frames go, and what a device without offload needs before it |
+//! | [`Shards`] | several stacks, one for each event loop, that are one host |
 //! | [`Capture`], [`PcapngCapture`] | every frame, with remarks on what was dropped and why |
 //! | [`wire`] | how every protocol looks on the wire: views over bytes, values to emit, checksums |
 //! | [`tcp`] | TCP as a pure state machine: segments in, segments out, no addresses, no bytes |
@@ -43,4 +44,5 @@ pub use stack::introspection::{Line, UdpLine, Usage};
 pub use stack::pcapng::PcapngCapture;
 pub use stack::secrets::Seed;
 pub use stack::segmenter::Segmenter;
+pub use stack::shard::{Shard, Shards, Steer};
 pub use stack::{ConnectOptions, Stack};

@@ -16,6 +16,7 @@ mod link_calls;
 pub(crate) mod pcapng;
 pub(crate) mod secrets;
 pub(crate) mod segmenter;
+pub(crate) mod shard;
 mod tcp_calls;
 mod udp_calls;
 
@@ -97,9 +98,11 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// A stack without addresses. All its secrets come from `seed`.
+    /// A stack without addresses. All its secrets come from `seed`, or from that of the host when
+    /// it is one of several ([`StackConfig::shard`]).
     #[must_use]
     pub fn new(config: StackConfig, seed: Seed, now: Instant) -> Self {
+        let seed = config.shard.as_ref().map_or(seed, |shard| shard.seed());
         let secrets = Secrets::new(&seed);
         let slaac = config.slaac;
         let mut stack = Self {

@@ -21,6 +21,7 @@ pub(crate) mod net;
 pub(crate) mod ports;
 pub(crate) mod reassembly;
 pub(crate) mod routes;
+pub(crate) mod steer;
 pub(crate) mod syn_cache;
 pub(crate) mod tcp_table;
 pub(crate) mod time_wait;

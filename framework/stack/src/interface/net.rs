@@ -17,6 +17,7 @@ use super::icmp_limit::IcmpLimit;
 use super::neighbor::Neighbors;
 use super::reassembly::Reassembly;
 use super::routes::Routes;
+use super::steer::Flow;
 use super::timer::{Lazy, Timer};
 use crate::stack::capture::{Capture, Direction};
 use crate::stack::config::{Medium, StackConfig};
@@ -126,6 +127,16 @@ impl Net {
     /// Counts a drop of what should go out.
     pub(crate) fn drop_out(&mut self, now: Instant, reason: DropReason) {
         self.drop_packet(now, Direction::Out, reason);
+    }
+
+    /// Whether this stack answers what is nobody's and what all hear.
+    pub(crate) fn is_first(&self) -> bool {
+        self.config.shard.as_ref().is_none_or(|shard| shard.index() == 0)
+    }
+
+    /// Whether this stack answers what belongs to a flow.
+    pub(crate) fn owns(&self, flow: &Flow) -> bool {
+        self.config.shard.as_ref().is_none_or(|shard| shard.owns(flow))
     }
 
     pub(crate) fn is_ethernet(&self) -> bool {

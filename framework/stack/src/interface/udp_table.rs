@@ -11,6 +11,7 @@ use super::tuple::octets;
 use crate::stack::arena::Arena;
 use crate::stack::error::StackError;
 use crate::stack::ids::UdpId;
+use crate::stack::shard::PortClaim;
 
 /// Errors about earlier datagrams that wait to be taken.
 const ERRORS_MAX: usize = 16;
@@ -103,6 +104,8 @@ pub(crate) struct UdpSocket {
     pub(crate) blocked: bool,
     pub(crate) queued: bool,
     pub(crate) dirty: bool,
+    /// The port among the stacks that are one host.
+    pub(crate) claim: Option<PortClaim>,
 }
 
 impl UdpSocket {
@@ -121,6 +124,7 @@ impl UdpSocket {
             blocked: false,
             queued: false,
             dirty: false,
+            claim: None,
         }
     }
 

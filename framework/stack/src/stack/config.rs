@@ -4,6 +4,7 @@ use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use super::frame::Offload;
+use super::shard::Shard;
 use crate::tcp;
 use crate::wire::MacAddress;
 
@@ -174,6 +175,9 @@ pub struct StackConfig {
     /// A hard ICMP error about our SYN ends the open; otherwise only time does (RFC 5927, section
     /// 5.2, is about both).
     pub icmp_ends_open: bool,
+    /// Its place when several stacks, one for each event loop, are one host; see
+    /// [`Shards`](crate::Shards).
+    pub shard: Option<Shard>,
     /// Limits of everything that can grow.
     pub limits: Limits,
 }
@@ -198,6 +202,7 @@ impl StackConfig {
             arp_probes: 0,
             reset_unknown: true,
             icmp_ends_open: true,
+            shard: None,
             limits: Limits::default(),
         }
     }

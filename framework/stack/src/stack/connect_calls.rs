@@ -11,6 +11,8 @@ use super::Stack;
 use super::error::StackError;
 use super::event::Pending;
 use super::ids::TcpId;
+use crate::interface::net::Path;
+use crate::interface::steer::Flow;
 use crate::interface::tcp_table::{Place, Socket};
 use crate::interface::timer::Lazy;
 use crate::interface::tuple::FourTuple;
@@ -47,7 +49,8 @@ impl Stack {
     ///
     /// # Errors
     /// When the peer's address is of no use, no route leads there, the local address is none of
-    /// ours or taken, or a limit is reached.
+    /// ours or taken, or a limit is reached. [`OtherShard`](StackError::OtherShard) when the local
+    /// port was chosen by the caller and another loop owns the connection it makes.
     pub fn connect(
         &mut self,
         now: Instant,
@@ -97,22 +100,29 @@ impl Stack {
         if asked.is_some_and(|ip| !self.net.accepts(ip)) {
             return Err(StackError::AddressNotAvailable);
         }
-        if self.net.path(remote.ip()).is_none() {
+        let Some(path) = self.net.path(remote.ip()) else {
             return Err(StackError::Unreachable);
-        }
+        };
+        // What never leaves the host never comes back through the wrong loop.
+        let shard = self.net.config.shard.clone().filter(|_| path != Path::Loopback);
         let ip = asked.or_else(|| self.net.source_for(remote.ip()));
         let ip = ip.ok_or(StackError::Unreachable)?;
         if let Some(port) = local.map(|local| local.port()).filter(|port| *port != 0) {
             let tuple = FourTuple::new((ip, port).into(), remote);
+            if let Some(shard) = shard.filter(|shard| !shard.owns(&Flow::Tcp(tuple))) {
+                return Err(StackError::OtherShard(shard.shards().owner_of_tuple(&tuple)));
+            }
             let free = self.tcp.lookup(&tuple).is_none() || self.is_reusable(&tuple);
             return if free { Ok(tuple) } else { Err(StackError::AddressInUse) };
         }
         let with = |port| FourTuple::new((ip, port).into(), remote);
         let hash = with(0).secret_hash(&self.net.secrets.port);
+        let owned = |tuple| shard.as_ref().is_none_or(|shard| shard.owns(&Flow::Tcp(tuple)));
         // The ports are borrowed while the table is asked about each of them.
         let mut ports = self.tcp.ports.take();
-        let fresh = ports.select(hash, |port| self.tcp.is_taken(&with(port)));
-        let port = fresh.or_else(|| ports.select(hash, |port| !self.is_reusable(&with(port))));
+        let fresh = |port| !owned(with(port)) || self.tcp.is_taken(&with(port));
+        let spent = |port| !owned(with(port)) || !self.is_reusable(&with(port));
+        let port = ports.select(hash, fresh).or_else(|| ports.select(hash, spent));
         self.tcp.ports = ports;
         port.map(with).ok_or(StackError::NoPorts)
     }

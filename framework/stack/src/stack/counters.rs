@@ -110,6 +110,8 @@ reasons! {
     ForwardIgnored => "forward request ignored",
     /// The limit of connections is reached.
     ConnectionLimit => "connection limit",
+    /// It is for another of the stacks that are one host.
+    OtherShard => "another loop's",
     /// A group message that does not follow its protocol.
     MulticastInvalid => "invalid group message",
 }

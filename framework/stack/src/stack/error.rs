@@ -37,6 +37,8 @@ pub enum StackError {
     ConnectionRefused,
     /// The option has no such value.
     InvalidOption,
+    /// Another of the stacks that are one host owns this: the loop with that index.
+    OtherShard(u16),
 }
 
 impl StackError {
@@ -57,6 +59,7 @@ impl fmt::Display for StackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Closed(reason) => return write!(f, "the connection is over: {reason}"),
+            Self::OtherShard(owner) => return write!(f, "it belongs to loop {owner}"),
             Self::NoSuchSocket => "no such socket",
             Self::AddressInUse => "the local address is in use",
             Self::AddressNotAvailable => "the local address is not available",

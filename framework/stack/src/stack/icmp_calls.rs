@@ -10,6 +10,7 @@ use super::error::StackError;
 use super::ids::IcmpId;
 use crate::interface::egress::{Datagram, Outgoing, Queued};
 use crate::interface::icmp_table::{EchoRequest, IcmpOptions, IcmpReport};
+use crate::interface::steer::Flow;
 use crate::wire::{ChecksumIntent, Emit, IpProtocol, PseudoHeader, icmpv4, icmpv6, ipv4, ipv6};
 
 /// The longest payload of an echo over either family.
@@ -37,14 +38,21 @@ impl Stack {
     /// ```
     ///
     /// # Errors
-    /// When the identifier is taken, or there are too many endpoints.
+    /// When the identifier is taken or another loop's, or there are too many endpoints.
     pub fn icmp_open(&mut self, options: IcmpOptions) -> Result<IcmpId, StackError> {
         if self.icmp.len() >= self.net.config.limits.icmp_endpoints_max {
             return Err(StackError::LimitReached);
         }
         let identifier = match options.identifier {
             Some(taken) if self.icmp.is_taken(taken) => return Err(StackError::AddressInUse),
-            Some(identifier) => identifier,
+            Some(identifier) => {
+                let shard = self.net.config.shard.as_ref();
+                let owner = shard.map(|shard| shard.shards().owner_of_echo(identifier));
+                if let Some(owner) = owner.filter(|_| !self.net.owns(&Flow::Echo(identifier))) {
+                    return Err(StackError::OtherShard(owner));
+                }
+                identifier
+            }
             None => self.free_identifier().ok_or(StackError::NoPorts)?,
         };
         Ok(self.icmp.insert(identifier, options))
@@ -55,6 +63,7 @@ impl Stack {
         let first = self.net.secrets.draw() as u16;
         (0..=u16::MAX)
             .map(|step| first.wrapping_add(step))
+            .filter(|identifier| self.net.owns(&Flow::Echo(*identifier)))
             .find(|identifier| !self.icmp.is_taken(*identifier))
     }
 

@@ -1,5 +1,6 @@
 //! Calls about UDP: bind, send, receive, groups.
 
+use core::cell::Cell;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use fyke_clock::Instant;
 use super::Stack;
 use super::error::StackError;
 use super::ids::UdpId;
+use super::shard::PortClaim;
 use crate::interface::egress::Dirty;
 use crate::interface::tuple::FourTuple;
 use crate::interface::udp_table::{UdpDatagram, UdpOptions, UdpOut, UdpSendOptions, UdpSocket};
@@ -21,7 +23,8 @@ impl Stack {
     /// chooses one, and `[::]` takes IPv4, too.
     ///
     /// # Errors
-    /// When the address is none of ours, the pair is taken, or there are too many sockets.
+    /// When the address is none of ours, the pair is taken, or there are too many sockets;
+    /// [`OtherShard`](StackError::OtherShard) when another loop of this host has the port.
     pub fn udp_bind(
         &mut self,
         local: SocketAddr,
@@ -35,23 +38,35 @@ impl Stack {
         if self.udp.sockets.len() >= self.net.config.limits.udp_sockets_max {
             return Err(StackError::LimitReached);
         }
-        let local = match local.port() {
-            0 => SocketAddr::new(ip, self.udp_port(ip)?),
+        let (port, claim) = match local.port() {
+            0 => self.udp_port(ip)?,
             _ if self.udp.is_taken(local) => return Err(StackError::AddressInUse),
-            _ => local,
+            port => (port, self.claim_udp_port(port).map_err(StackError::OtherShard)?),
         };
-        Ok(self.udp.insert(UdpSocket::new(local, options)))
+        let mut socket = UdpSocket::new(SocketAddr::new(ip, port), options);
+        socket.claim = claim;
+        Ok(self.udp.insert(socket))
     }
 
-    fn udp_port(&mut self, ip: IpAddr) -> Result<u16, StackError> {
+    /// Tells the other stacks of this host, if there are any, that a port is this one's; or who has
+    /// it.
+    fn claim_udp_port(&self, port: u16) -> Result<Option<PortClaim>, u16> {
+        self.net.config.shard.as_ref().map(|shard| shard.claim(port)).transpose()
+    }
+
+    fn udp_port(&mut self, ip: IpAddr) -> Result<(u16, Option<PortClaim>), StackError> {
         // Ports of datagrams keep strangers from answering in a peer's place: as hard to guess as
         // TCP's (RFC 6056, section 3).
         let tuple = FourTuple::new((ip, 0).into(), (ip, 0).into());
         let hash = tuple.secret_hash(&self.net.secrets.port) ^ self.net.secrets.draw();
         let mut ports = self.tcp.ports.take();
-        let port = ports.select(hash, |port| self.udp.is_taken((ip, port).into()));
+        let claimed = Cell::new(None);
+        let port = ports.select(hash, |port| {
+            let taken = self.udp.is_taken((ip, port).into());
+            taken || self.claim_udp_port(port).map(|claim| claimed.set(claim)).is_err()
+        });
         self.tcp.ports = ports;
-        port.ok_or(StackError::NoPorts)
+        Ok((port.ok_or(StackError::NoPorts)?, claimed.into_inner()))
     }
 
     /// Hears and speaks to one peer only from now on, or to all again.

@@ -7,6 +7,7 @@ mod echo;
 #[path = "../stack/frames.rs"]
 mod frames;
 mod reading;
+mod shards;
 #[allow(dead_code, reason = "shared with the tests of the whole stack")]
 #[path = "../stack/world.rs"]
 mod world;

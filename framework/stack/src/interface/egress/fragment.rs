@@ -115,7 +115,11 @@ impl Net {
         let mut bytes = [0; 32];
         bytes[..16].copy_from_slice(&crate::interface::tuple::octets(packet.source));
         bytes[16..].copy_from_slice(&crate::interface::tuple::octets(packet.destination));
-        (self.secrets.ident.hash(&bytes) as u32).wrapping_add(self.fragmented)
+        // Stacks that are one host have the same key, and numbers of their own.
+        let shard = self.config.shard.as_ref();
+        let (index, count) = shard.map_or((0, 1), |shard| (shard.index(), shard.shards().count()));
+        let number = self.fragmented.wrapping_mul(count.into()).wrapping_add(index.into());
+        (self.secrets.ident.hash(&bytes) as u32).wrapping_add(number)
     }
 }
 

@@ -13,6 +13,7 @@ use super::ip::Outgoing;
 use super::queue::{Datagram, Queued};
 use crate::interface::ingress::Inbound;
 use crate::interface::net::Net;
+use crate::interface::steer::{Flow, flow_of_packet};
 use crate::stack::counters::DropReason;
 use crate::wire::{ChecksumIntent, Emit, IpProtocol, PseudoHeader, icmpv4, icmpv6, ipv4, ipv6};
 
@@ -53,6 +54,18 @@ impl Net {
         let asked = matches!(kind, ErrorKind::ParameterProblem { code, .. }
             if code == icmpv6::parameter_problem::OPTION);
         if nobody || (inbound.to_group && !asked) || is_icmp_error(inbound) {
+            return;
+        }
+        // Of the stacks that are one host one answers: whom a packet belongs to, or the first. Who
+        // got as far as to find a port empty has been asked already.
+        let whose = match kind {
+            ErrorKind::PortUnreachable => None,
+            ErrorKind::ParameterProblem { .. } => Some(flow_of_packet(&inbound.packet)),
+            ErrorKind::ProtocolUnreachable { .. } | ErrorKind::ReassemblyTimeout => {
+                Some(Flow::Nobody)
+            }
+        };
+        if whose.is_some_and(|flow| !self.owns(&flow)) {
             return;
         }
         // The answer comes from the address that was asked, when it is one host's.

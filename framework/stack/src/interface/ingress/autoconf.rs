@@ -24,6 +24,8 @@ use crate::wire::{MacAddress, arp, ipv6};
 
 /// A forged advertisement cannot cut the life of an address below this (RFC 4862, 5.5.3 e).
 const VALID_LEFT_MIN: Duration = Duration::from_secs(7200);
+/// The longest wait before the first question about an address (RFC 4861, section 10).
+const DELAY_MS_MAX: u32 = 1000;
 /// Prefixes from which addresses can be made: 64 bits, and 64 for the interface.
 const AUTONOMOUS_PREFIX: u8 = 64;
 
@@ -42,7 +44,10 @@ impl Stack {
             return self.net.announce(now, address);
         }
         // Hosts that are switched on together must not ask together (RFC 4862, section 5.4.2).
-        let delay = Duration::from_millis(u64::from(self.net.secrets.draw_below(1000)));
+        // Stacks that are one host leave the asking to the first, and none is ready before it is.
+        let chance = u64::from(self.net.secrets.draw_below(DELAY_MS_MAX));
+        let chance = if self.net.is_first() { chance } else { u64::from(DELAY_MS_MAX) };
+        let delay = Duration::from_millis(chance);
         self.net.autoconf.probes.push(Probe { address, left: probes, at: now + delay });
         self.net.arm_autoconf();
     }
@@ -169,8 +174,8 @@ impl Stack {
             self.net.announce(now, address);
             return None;
         }
-        match (address, self.net.mac()) {
-            (IpAddr::V6(target), _) => {
+        match (address, self.net.mac().filter(|_| self.net.is_first())) {
+            (IpAddr::V6(target), Some(_)) => {
                 self.net.solicit(now, Ipv6Addr::UNSPECIFIED, target, false);
             }
             (IpAddr::V4(target), Some(mac)) => {
@@ -187,7 +192,7 @@ impl Net {
     /// Tells everybody on the link that an address is ours: a gratuitous ARP, an unsolicited
     /// advertisement.
     pub(crate) fn announce(&mut self, now: Instant, address: IpAddr) {
-        let Some(mac) = self.mac() else { return };
+        let Some(mac) = self.mac().filter(|_| self.is_first()) else { return };
         match address {
             IpAddr::V4(v4) if !v4.is_loopback() => {
                 let message = arp::Message::request(mac, v4, v4);

@@ -119,7 +119,7 @@ impl crate::interface::net::Net {
     }
 
     fn answer_arp(&mut self, now: Instant, request: &arp::Message) {
-        let Some(own) = self.mac() else { return };
+        let Some(own) = self.mac().filter(|_| self.is_first()) else { return };
         let reply = request.reply_to(own, request.target_ip);
         self.enqueue(now, Queued::Arp(reply, request.sender_mac));
     }

@@ -12,6 +12,7 @@ use fyke_clock::Instant;
 
 use super::Inbound;
 use crate::interface::egress::Waiting;
+use crate::interface::steer::Flow;
 use crate::interface::tcp_table::Place;
 use crate::interface::tuple::FourTuple;
 use crate::stack::Stack;
@@ -129,6 +130,9 @@ impl Stack {
         let nobody = inbound.source.is_unspecified();
         if !self.net.config.echo_reply || asked_all || nobody {
             return self.net.drop_in(now, DropReason::IcmpIgnored);
+        }
+        if !inbound.loopback && !self.net.owns(&Flow::Echo(identifier)) {
+            return self.net.drop_in(now, DropReason::OtherShard);
         }
         self.net.send_echo_reply(now, inbound, identifier, sequence, data);
     }

@@ -161,6 +161,9 @@ impl Net {
         to: Ipv6Addr,
         solicited: bool,
     ) {
+        if !self.is_first() {
+            return;
+        }
         let message = Message::NeighborAdvertisement {
             target,
             router: false,
@@ -173,6 +176,9 @@ impl Net {
 
     /// Asks for routers.
     pub(crate) fn solicit_routers(&mut self, now: Instant) {
+        if !self.is_first() {
+            return;
+        }
         let source = self.addresses.link_local().unwrap_or(Ipv6Addr::UNSPECIFIED);
         let mac = self.mac().filter(|_| !source.is_unspecified());
         let option = mac.map(NdpOption::SourceLinkLayer);

@@ -5,6 +5,7 @@ use fyke_clock::Instant;
 use super::Inbound;
 use super::icmp::Report;
 use crate::interface::icmp_table::{Delivered, IcmpContent, IcmpFailure, IcmpReport, QuotedFlow};
+use crate::interface::steer::Flow;
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
 use crate::stack::event::Source;
@@ -20,6 +21,9 @@ impl Stack {
         payload: bytes::Bytes,
     ) {
         let Some(index) = self.icmp.lookup(identifier).filter(|_| !inbound.to_group) else {
+            if !inbound.loopback && !self.net.owns(&Flow::Echo(identifier)) {
+                return self.net.drop_in(now, DropReason::OtherShard);
+            }
             return self.net.drop_in(now, DropReason::IcmpIgnored);
         };
         let content = IcmpContent::EchoReply { identifier, sequence, payload };

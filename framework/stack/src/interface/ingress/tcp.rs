@@ -5,6 +5,7 @@ use fyke_clock::Instant;
 use super::{Inbound, segment};
 use crate::interface::egress::{Look, Queued, Reply};
 use crate::interface::listener::ForwardRequest;
+use crate::interface::steer::Flow;
 use crate::interface::tcp_table::Place;
 use crate::interface::time_wait::{Verdict, millis};
 use crate::interface::timer::Timer;
@@ -32,7 +33,10 @@ impl Stack {
             Some(Place::Connection(index)) => self.connection_input(now, index, &tuple, &segment),
             Some(Place::Embryo(index)) => self.embryo_input(now, index, &segment),
             Some(Place::TimeWait(index)) => self.time_wait_input(now, index, &tuple, &segment),
-            None => self.stray_input(now, &tuple, &segment, None),
+            None if inbound.loopback || self.net.owns(&Flow::Tcp(tuple)) => {
+                self.stray_input(now, &tuple, &segment, None);
+            }
+            None => self.net.drop_in(now, DropReason::OtherShard),
         }
     }
 

@@ -7,6 +7,7 @@ use fyke_clock::Instant;
 
 use super::Inbound;
 use crate::interface::egress::ErrorKind;
+use crate::interface::steer::Flow;
 use crate::interface::udp_table::UdpDatagram;
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
@@ -30,6 +31,9 @@ impl Stack {
         let index =
             index.filter(|index| self.udp.sockets.at(*index).is_some_and(|s| s.hears(from)));
         let Some(index) = index else {
+            if !inbound.loopback && !self.net.owns(&Flow::Udp(to.port())) {
+                return self.net.drop_in(now, DropReason::OtherShard);
+            }
             self.net.drop_in(now, DropReason::UdpNoSocket);
             // Nobody is told about what came to everybody (send_error sees to that).
             return self.net.send_error(now, inbound, ErrorKind::PortUnreachable);
