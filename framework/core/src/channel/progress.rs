@@ -27,6 +27,8 @@ pub(crate) struct Progress {
     taken_at: Instant,
     /// The transport has not taken all that was to leave.
     blocked_since: Option<Instant>,
+    /// Bytes last came from the transport.
+    received_at: Option<Instant>,
     /// The transport was last told to report what can be read.
     pub(crate) reading_since: Instant,
     /// Of transports that report what the peer has acknowledged.
@@ -45,6 +47,16 @@ impl Progress {
     /// The transport will report what the peer acknowledges.
     pub(crate) fn expect_acks(&mut self) {
         self.acks.get_or_insert_default();
+    }
+
+    /// Bytes came from the transport.
+    #[inline]
+    pub(crate) fn received(&mut self, now: Instant) {
+        self.received_at = Some(now);
+    }
+
+    pub(crate) fn received_at(&self) -> Option<Instant> {
+        self.received_at
     }
 
     /// The transport has taken `n` bytes; `empty`: and nothing more waits for it.

@@ -69,6 +69,7 @@ impl LocalChannel {
                 self.core.read_ready = more;
                 self.adapt(n, want);
                 state.stats.bytes_in += n as u64;
+                self.core.progress.received(state.env.now());
                 if self.core.state == State::Lingering {
                     self.drop_lingering(state, n);
                     return Got::Bytes(n);
@@ -114,6 +115,9 @@ impl LocalChannel {
         }
         state.datagrams = batch;
         state.stats.bytes_in += bytes as u64;
+        if any {
+            self.core.progress.received(state.env.now());
+        }
         if any { Got::Bytes(bytes) } else { Got::Nothing }
     }
 

@@ -20,6 +20,12 @@ impl<O, W> Ctx<'_, O, W> {
         self.core.progress.get()
     }
 
+    /// When bytes last came from the transport, whether they made a message by now or not.
+    #[must_use]
+    pub fn received_at(&self) -> Option<Instant> {
+        self.core.progress.received_at()
+    }
+
     /// Since when this channel has been reading without a pause (the loop's start for one that
     /// never paused); `None` while [`is_reading`](Self::is_reading) says no. Silence that was heard
     /// by nobody is none: count it from here at the earliest.

@@ -9,6 +9,7 @@ use super::secs;
 
 /// A client behind a box that forgets a mapping after `forgets` of silence.
 struct Behind {
+    config: AdaptiveConfig,
     adaptive: AdaptiveInterval,
     forgets: Duration,
     losses: u32,
@@ -16,7 +17,7 @@ struct Behind {
 
 impl Behind {
     fn new(config: AdaptiveConfig, forgets: Duration) -> Self {
-        Self { adaptive: AdaptiveInterval::new(config, None), forgets, losses: 0 }
+        Self { config, adaptive: AdaptiveInterval::new(config, None), forgets, losses: 0 }
     }
 
     /// A silence of the interval, made shorter by so many thousandths of a tenth of it.
@@ -26,6 +27,9 @@ impl Behind {
         if silence >= self.forgets {
             self.losses += 1;
             self.adaptive.lost(silence);
+            // The connection is gone; the next one begins with what was stored.
+            let learned = self.adaptive.learned().to_string().parse().unwrap();
+            self.adaptive = AdaptiveInterval::new(self.config, Some(learned));
         } else {
             self.adaptive.survived(silence);
         }
@@ -70,6 +74,7 @@ fn what_was_learned_is_used_the_next_time() {
     let stored = memory.all()[0].1.to_string();
     let learned: LearnedInterval = stored.parse().unwrap();
     let mut client = Behind {
+        config: AdaptiveConfig::new(),
         adaptive: AdaptiveInterval::new(AdaptiveConfig::new(), Some(learned)),
         forgets: secs(60),
         losses: 0,
@@ -90,7 +95,9 @@ fn one_loss_of_another_reason_is_forgiven_and_two_are_a_stricter_box() {
     let settled = client.adaptive.interval();
     client.adaptive.lost(settled);
     assert_eq!(client.adaptive.interval(), settled);
-    client.adaptive.survived(settled);
+    for _ in 0..20 {
+        client.adaptive.survived(settled);
+    }
     client.adaptive.lost(settled);
     assert_eq!(client.adaptive.interval(), settled, "in between it was fine");
     client.adaptive.lost(secs(1));
@@ -126,7 +133,7 @@ fn it_may_grow_again_if_asked_to() {
 #[test]
 fn a_memory_forgets_the_network_that_was_used_longest_ago() {
     let memory = IntervalMemory::new();
-    let learned = LearnedInterval { survived: secs(1), lost: None };
+    let learned = LearnedInterval { survived: secs(1), ..LearnedInterval::default() };
     for n in 0..256 {
         memory.set(&format!("{n}"), learned);
     }
@@ -140,14 +147,9 @@ fn a_memory_forgets_the_network_that_was_used_longest_ago() {
 
 #[test]
 fn only_its_own_text_is_parsed() {
-    for text in [
-        "",
-        "survived=1",
-        "survived=1ms lost=",
-        "lost=1ms",
-        "survived=1ms  lost=2ms",
-        "survived=-1ms",
-    ] {
+    for text in
+        ["", "survived=1", "lost=1ms", "survived=1ms x", "survived=-1ms", "survived=1ms y=2"]
+    {
         assert!(text.parse::<LearnedInterval>().is_err(), "{text}");
     }
 }
@@ -175,7 +177,7 @@ proptest! {
         let reachable = forgets.min(config.max);
         // What was survived last is above forgets / growth, less the jitter; then the margin. A
         // first interval that was lost is halved instead.
-        prop_assert!(client.adaptive.interval() >= reachable * 45 / 100);
+        prop_assert!(client.adaptive.interval() >= reachable * 40 / 100);
     }
 
     /// Losses of other reasons and a box that becomes stricter cost a bounded number of
@@ -201,16 +203,20 @@ proptest! {
         for &s in &strange[100..] {
             client.silence(s * 10);
         }
-        prop_assert!(client.losses <= 14, "{} losses", client.losses);
+        prop_assert!(client.losses <= 20, "{} losses", client.losses);
         prop_assert!(client.adaptive.interval() < secs(after) * 10 / 9);
     }
 
     #[test]
-    fn what_is_learned_survives_its_text(survived in 0_u64..10_000_000, lost in prop::option::of(0_u64..10_000_000)) {
-        let learned = LearnedInterval {
-            survived: Duration::from_millis(survived),
-            lost: lost.map(Duration::from_millis),
-        };
+    fn what_is_learned_survives_its_text(
+        survived in 0_u64..10_000_000,
+        lost in prop::option::of(0_u64..10_000_000),
+        strikes in 0_u32..5,
+        streak: u32,
+    ) {
+        let survived = Duration::from_millis(survived);
+        let lost = lost.map(Duration::from_millis);
+        let learned = LearnedInterval { survived, lost, strikes, streak };
         prop_assert_eq!(learned.to_string().parse(), Ok(learned));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fyke_buffer::ByteBuf;
+use fyke_codec::{CodecError, Decoder};
 use fyke_core::embedded::EmbeddedChannel;
 use fyke_core::handlers::{
     AdaptiveConfig, Beat, DatagramHeartbeat, HeartbeatConfig, HeartbeatCounters, HeartbeatHandler,
@@ -162,6 +163,33 @@ fn any_message_is_an_answer() {
     assert!(channel.is_open());
     channel.advance(secs(2) - ms(1));
     assert!(channel.is_open(), "the ping at 20 s may be answered until 30 s");
+}
+
+#[test]
+fn bytes_that_make_no_message_yet_are_an_answer() {
+    let mut channel = EmbeddedChannel::new(|ch| {
+        let codec = beat_fns(|_| Outgoing::from("p"), |_: &ByteBuf| Beat::Data);
+        let heartbeat = HeartbeatHandler::new(codec, &every(secs(10)).misses(1));
+        ch.pipeline().decoder("never", Never).inbound("heartbeat", heartbeat)
+    });
+    for _ in 0..20 {
+        channel.advance(secs(9));
+        channel.write_inbound("x");
+    }
+    assert!(channel.is_open(), "a large message arrives slowly");
+    channel.advance(secs(20));
+    assert!(!channel.is_open());
+}
+
+/// Waits for a message that never is whole.
+struct Never;
+
+impl Decoder for Never {
+    type Item = ByteBuf;
+
+    fn decode(&mut self, _: &mut ByteBuf) -> Result<Option<ByteBuf>, CodecError> {
+        Ok(None)
+    }
 }
 
 #[test]
@@ -375,6 +403,11 @@ fn a_handler_that_is_put_in_later_begins_then() {
 
 // ---- learned intervals ----
 
+fn known(survived: u64, lost: Option<u64>) -> LearnedInterval {
+    let (survived, lost) = (secs(survived), lost.map(secs));
+    LearnedInterval { survived, lost, ..LearnedInterval::default() }
+}
+
 /// A TCP connection through a box that forgets; answers how long it was silent before each ping.
 fn through(
     forgets: Duration,
@@ -418,10 +451,10 @@ fn an_interval_is_learned_and_remembered_for_the_next_connection() {
 #[test]
 fn a_dead_mapping_is_found_out_soon_also_with_long_intervals() {
     let memory = IntervalMemory::new();
-    memory.set("home", LearnedInterval { survived: secs(500), lost: None });
+    memory.set("home", known(500, None));
     let config = HeartbeatConfig::adaptive(AdaptiveConfig::new(), memory, "home").misses(3);
     let mut channel = channel(config.jitter_percent(0));
-    channel.advance(secs(530) - ms(1));
+    channel.advance(secs(630) - ms(1));
     assert!(channel.is_open());
     channel.advance(ms(1));
     assert!(!channel.is_open(), "three times ten seconds behind the first ping");
@@ -431,16 +464,13 @@ fn a_dead_mapping_is_found_out_soon_also_with_long_intervals() {
 fn a_reset_in_answer_to_a_ping_is_a_lost_mapping() {
     let memory = IntervalMemory::new();
     let counters = Arc::new(HeartbeatCounters::default());
-    memory.set("home", LearnedInterval { survived: secs(20), lost: None });
+    memory.set("home", known(20, None));
     let config = HeartbeatConfig::adaptive(AdaptiveConfig::new(), memory.clone(), "home");
     let mut channel = channel(config.jitter_percent(0).counters(&counters));
-    channel.advance(secs(20));
-    channel.write_inbound("a");
     channel.advance(secs(30));
     channel.break_connection(std::io::ErrorKind::ConnectionReset.into());
     assert_eq!(count(&counters.lost_mappings), 1);
-    let learned = LearnedInterval { survived: secs(20), lost: Some(secs(30)) };
-    assert_eq!(memory.get("home"), Some(learned));
+    assert_eq!(memory.get("home"), Some(known(20, Some(30))));
 }
 
 // ---- ready-made ----

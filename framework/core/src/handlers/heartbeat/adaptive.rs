@@ -7,8 +7,8 @@
 //!      v
 //!   settled -- survived often enough, if asked for: growing again
 //!      |
-//!      +-- lost twice in a row although it should have survived: the network has become
-//!          stricter (or is another one), so the interval is halved
+//!      +-- lost twice although it should have survived: the network has become stricter (or is
+//!          another one), so the interval is halved
 //! ```
 //!
 //! RFC 4787 REQ-5 (UDP: no less than two minutes, five recommended) and RFC 5382 REQ-5 (TCP: two
@@ -121,16 +121,21 @@ impl AdaptiveConfig {
 /// let learned = LearnedInterval {
 ///     survived: Duration::from_secs(50),
 ///     lost: Some(Duration::from_secs(75)),
+///     ..LearnedInterval::default()
 /// };
-/// assert_eq!(learned.to_string(), "survived=50000ms lost=75000ms");
-/// assert_eq!(learned.to_string().parse(), Ok(learned));
+/// assert_eq!(learned.to_string(), "survived=50000ms lost=75000ms strikes=0 streak=0");
+/// assert_eq!("lost=75000ms survived=50000ms".parse(), Ok(learned));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct LearnedInterval {
     /// The longest silence that a mapping survived.
     pub survived: Duration,
-    /// The shortest one after which it was gone.
+    /// The shortest longer one after which it was gone.
     pub lost: Option<Duration>,
+    /// Losses that should not have been, after all that is known.
+    pub strikes: u32,
+    /// Long silences that were survived since the last loss.
+    pub streak: u32,
 }
 
 /// A text that is no [`LearnedInterval`].
@@ -140,10 +145,10 @@ pub struct ParseLearnedError;
 impl fmt::Display for LearnedInterval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "survived={}ms", self.survived.as_millis())?;
-        match self.lost {
-            Some(lost) => write!(f, " lost={}ms", lost.as_millis()),
-            None => Ok(()),
+        if let Some(lost) = self.lost {
+            write!(f, " lost={}ms", lost.as_millis())?;
         }
+        write!(f, " strikes={} streak={}", self.strikes, self.streak)
     }
 }
 
@@ -151,23 +156,29 @@ impl FromStr for LearnedInterval {
     type Err = ParseLearnedError;
 
     fn from_str(text: &str) -> Result<Self, ParseLearnedError> {
-        let millis = |text: &str, name: &str| -> Option<Duration> {
-            let number = text.strip_prefix(name)?.strip_prefix('=')?.strip_suffix("ms")?;
-            number.parse().ok().map(Duration::from_millis)
+        let number = |text: &str| text.parse::<u32>().ok();
+        let millis = |text: &str| {
+            text.strip_suffix("ms").and_then(|n| n.parse().ok()).map(Duration::from_millis)
         };
-        let (survived, lost) = match text.split_once(' ') {
-            Some((survived, lost)) => {
-                (survived, Some(millis(lost, "lost").ok_or(ParseLearnedError)?))
+        let (mut learned, mut any) = (Self::default(), false);
+        for (name, value) in text.split_whitespace().map(|part| part.split_once('=').unzip()) {
+            let (name, value) = (name.ok_or(ParseLearnedError)?, value.ok_or(ParseLearnedError)?);
+            match name {
+                "survived" => learned.survived = millis(value).ok_or(ParseLearnedError)?,
+                "lost" => learned.lost = Some(millis(value).ok_or(ParseLearnedError)?),
+                "strikes" => learned.strikes = number(value).ok_or(ParseLearnedError)?,
+                "streak" => learned.streak = number(value).ok_or(ParseLearnedError)?,
+                _ => return Err(ParseLearnedError),
             }
-            None => (text, None),
-        };
-        Ok(Self { survived: millis(survived, "survived").ok_or(ParseLearnedError)?, lost })
+            any |= name == "survived";
+        }
+        any.then_some(learned).ok_or(ParseLearnedError)
     }
 }
 
 impl fmt::Display for ParseLearnedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected `survived=<number>ms`, and `lost=<number>ms` behind it or nothing")
+        f.write_str("expected `survived=<number>ms`, and perhaps `lost=<number>ms`")
     }
 }
 
@@ -196,20 +207,18 @@ impl std::error::Error for ParseLearnedError {}
 /// assert_eq!(losses, 1);
 /// assert_eq!(adaptive.interval().as_millis(), 45_562); // 15 s x 1.5 x 1.5 x 1.5 x 0.9
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AdaptiveInterval {
     config: AdaptiveConfig,
     learned: LearnedInterval,
-    interval: Duration,
-    /// Losses in a row that a settled interval should not have had.
-    strikes: u32,
-    /// Survived silences since it settled.
-    streak: u32,
 }
 
-/// So many losses in a row make a silence that was survived before one that no longer is. One alone
-/// may be a server's restart, or a train in a tunnel.
+/// So many losses make a silence that was survived before one that no longer is. One alone may be a
+/// server's restart, or a train in a tunnel.
 const STRIKES_MAX: u32 = 2;
+
+/// So many survived silences in a row make a strike forgotten.
+const STREAK_FORGIVES: u32 = 20;
 
 fn percent(of: Duration, percent: u32) -> Duration {
     Duration::from_nanos((of.as_nanos() * u128::from(percent) / 100) as u64)
@@ -219,22 +228,21 @@ impl AdaptiveInterval {
     /// Begins with what is known of the network, if anything is.
     #[must_use]
     pub fn new(config: AdaptiveConfig, learned: Option<LearnedInterval>) -> Self {
-        let learned = learned.unwrap_or_default();
-        let interval = config.initial.clamp(config.min, config.max);
-        let mut this = Self { config, learned, interval, strikes: 0, streak: 0 };
-        if learned.lost.is_some() {
-            this.settle();
-        } else if !learned.survived.is_zero() {
-            // What is stored was survived with room to spare; go on from there.
-            this.interval = this.bounded(learned.survived.max(interval));
-        }
-        this
+        Self { config, learned: learned.unwrap_or_default() }
     }
 
     /// How long nothing may pass before the next heartbeat.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        self.interval
+        let AdaptiveConfig { min, initial, max, growth_percent, margin_percent, .. } = self.config;
+        let survived = self.learned.survived;
+        let interval = match self.learned.lost {
+            None => percent(survived, growth_percent).max(initial),
+            // Half of what was too long is tried, and kept when it works.
+            Some(lost) if survived.is_zero() => lost / 2,
+            Some(lost) => percent(survived, margin_percent).max(survived.min(lost / 2)),
+        };
+        interval.clamp(min, max)
     }
 
     /// Whether a loss has ended the growth.
@@ -251,23 +259,25 @@ impl AdaptiveInterval {
 
     /// Nothing had passed for `silence`, and the connection was still there.
     pub fn survived(&mut self, silence: Duration) {
-        if self.is_long(silence) {
-            self.strikes = 0;
-            self.streak = self.streak.saturating_add(1);
-        }
-        self.learned.survived = self.learned.survived.max(silence);
-        if self.learned.lost.is_some_and(|lost| lost <= self.learned.survived) {
+        let long = self.is_long(silence);
+        let learned = &mut self.learned;
+        learned.survived = learned.survived.max(silence);
+        if learned.lost.is_some_and(|lost| lost <= learned.survived) {
             // That loss had another reason.
-            self.learned.lost = None;
+            learned.lost = None;
         }
-        match self.learned.lost {
-            None => self.grow(),
-            Some(_) if self.config.grow_again_after.is_some_and(|after| self.streak >= after) => {
-                self.learned.lost = None;
-                self.streak = 0;
-                self.grow();
-            }
-            Some(_) => {}
+        if !long {
+            return;
+        }
+        learned.streak = learned.streak.saturating_add(1);
+        if learned.streak >= STREAK_FORGIVES {
+            learned.strikes = 0;
+        }
+        if learned.lost.is_some()
+            && self.config.grow_again_after.is_some_and(|after| learned.streak >= after)
+        {
+            learned.lost = None;
+            learned.streak = 0;
         }
     }
 
@@ -277,48 +287,21 @@ impl AdaptiveInterval {
             // Boxes forget after silence; this had another reason.
             return;
         }
-        self.streak = 0;
-        if silence > self.learned.survived {
-            let lost = self.learned.lost.map_or(silence, |lost| lost.min(silence));
-            self.learned.lost = Some(lost);
-            if self.learned.survived.is_zero() {
-                self.shrink(silence);
-            } else {
-                self.settle();
-            }
+        let learned = &mut self.learned;
+        learned.streak = 0;
+        if silence > learned.survived {
+            learned.lost = Some(learned.lost.map_or(silence, |lost| lost.min(silence)));
             return;
         }
-        self.strikes += 1;
-        if self.strikes >= STRIKES_MAX {
-            self.strikes = 0;
-            self.learned = LearnedInterval { survived: Duration::ZERO, lost: Some(silence) };
-            self.shrink(silence);
+        learned.strikes += 1;
+        if learned.strikes >= STRIKES_MAX {
+            *learned = LearnedInterval { lost: Some(silence), ..LearnedInterval::default() };
         }
     }
 
     /// Whether it says something of silences as long as the interval. Intervals are made a little
     /// shorter by chance, and connections are silent for shorter times, too.
     fn is_long(&self, silence: Duration) -> bool {
-        silence >= percent(self.interval, 75)
-    }
-
-    fn grow(&mut self) {
-        let next = percent(self.learned.survived, self.config.growth_percent);
-        self.interval = self.bounded(next.max(self.interval));
-    }
-
-    /// Stays below what was survived.
-    fn settle(&mut self) {
-        let safe = percent(self.learned.survived, self.config.margin_percent);
-        self.interval = self.bounded(safe);
-    }
-
-    /// Nothing is known to be good: half of what was bad.
-    fn shrink(&mut self, silence: Duration) {
-        self.interval = self.bounded(silence.min(self.interval) / 2);
-    }
-
-    fn bounded(&self, interval: Duration) -> Duration {
-        interval.clamp(self.config.min, self.config.max)
+        silence >= percent(self.interval(), 75)
     }
 }

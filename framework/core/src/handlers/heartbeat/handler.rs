@@ -15,7 +15,7 @@ use crate::handlers::timeout::end;
 
 /// Keeps a connection alive, and finds out when its peer is gone.
 ///
-/// After an interval of silence it sends a ping. Any message of the peer is an answer. When none
+/// After an interval of silence it sends a ping. Whatever the peer sends is an answer. When nothing
 /// comes in time it asks again, and when so many answers were missed it ends the channel at once:
 /// handlers behind are told by an error that [is a time-out](crate::Error::is_timeout), and the
 /// reason is [`CloseReason::TimedOut`](crate::CloseReason::TimedOut). So a peer that falls silent is
@@ -143,6 +143,12 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
     }
 
     fn due(&mut self, cx: &mut Context<'_, Self>, now: Instant) -> Instant {
+        if let (Some(asked), Some(received_at)) = (self.asked, cx.received_at())
+            && received_at > asked.at
+        {
+            // What came need not be a whole message yet: a large one may take its time.
+            self.heard(cx, Beat::Data);
+        }
         match self.asked {
             Some(asked) => self.answer_due(cx, now, asked),
             None => self.ping_due(cx, now),
@@ -155,7 +161,8 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
             return now + self.interval;
         }
         let sent = cx.write_progress().taken_at.map_or(self.begun, |at| at.max(self.begun));
-        let read = last_heard(cx, self.last_read).max(self.begun);
+        let read = self.last_read.max(cx.received_at().unwrap_or(self.begun));
+        let read = last_heard(cx, read).max(self.begun);
         let active = match self.config.options().idle {
             HeartbeatIdle::Either => sent.min(read),
             HeartbeatIdle::Writer => sent,
@@ -192,7 +199,7 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
     /// When something last passed, in either direction.
     fn last_passed(&self, cx: &Context<'_, Self>) -> Instant {
         let sent = cx.write_progress().taken_at.unwrap_or(self.begun);
-        sent.max(self.last_read).max(self.begun)
+        sent.max(cx.received_at().unwrap_or(self.begun)).max(self.last_read).max(self.begun)
     }
 
     fn ask(&mut self, cx: &mut Context<'_, Self>, gap: Duration, misses: u32) {
@@ -250,7 +257,8 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
         self.asked = None;
         self.config.options().count(|counters| &counters.silent_peers);
         self.learn(false, gap);
-        let silent = cx.env().now().saturating_duration_since(self.last_read.max(self.begun));
+        let heard = self.last_read.max(cx.received_at().unwrap_or(self.begun));
+        let silent = cx.env().now().saturating_duration_since(heard.max(self.begun));
         tracing::info!(?silent, "the peer does not answer heartbeats: closing");
         end(cx, "the answer to a heartbeat");
     }

@@ -22,7 +22,7 @@ const NETWORKS_MAX: usize = 256;
 /// memory.set("home", "survived=50000ms lost=75000ms".parse()?);
 /// let stored: Vec<String> =
 ///     memory.all().iter().map(|(network, learned)| format!("{network}: {learned}")).collect();
-/// assert_eq!(stored, ["home: survived=50000ms lost=75000ms"]);
+/// assert_eq!(stored, ["home: survived=50000ms lost=75000ms strikes=0 streak=0"]);
 /// # Ok::<(), fyke_core::handlers::ParseLearnedError>(())
 /// ```
 #[derive(Clone, Default, Debug)]
