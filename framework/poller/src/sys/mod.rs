@@ -12,6 +12,8 @@ mod file;
 mod file_mapped;
 mod options;
 #[cfg(target_os = "linux")]
+mod packet;
+#[cfg(target_os = "linux")]
 pub(crate) mod readiness;
 pub(crate) mod signal;
 mod splice;
@@ -30,6 +32,8 @@ pub use file_mapped::Mapping;
 pub use options::{
     set_ip_bind_address_no_port, set_tcp_defer_accept, set_tcp_fast_open, set_tcp_fast_open_connect,
 };
+#[cfg(target_os = "linux")]
+pub use packet::{PacketSocket, Seen};
 pub use splice::{pipe, read_pipe, splice};
 pub use stream::{recv, recv_vectored, send, send_vectored, shutdown};
 #[cfg(target_os = "linux")]
