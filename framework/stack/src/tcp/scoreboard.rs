@@ -22,6 +22,7 @@
 //! and 4015 (Eifel), 3708 (undo by D-SACK), 5682 (F-RTO).
 
 mod entries;
+mod front;
 mod legacy;
 mod next;
 mod probe;
@@ -85,6 +86,10 @@ pub struct Scoreboard {
     entries_max: u32,
     mss: u32,
     duplicates: u32,
+    /// The last ACK was a duplicate that said nothing else; how many such count against the first
+    /// segment.
+    silent: bool,
+    silent_duplicates: u8,
     /// Without SACK: bytes that duplicate ACKs say have left the network.
     reno_sacked: u32,
     steps: u64,
@@ -117,6 +122,8 @@ impl Scoreboard {
             entries_max: config.entries_max.max(16),
             mss: mss.max(1),
             duplicates: 0,
+            silent: false,
+            silent_duplicates: 0,
             reno_sacked: 0,
             steps: 0,
             detection: config.detection,
@@ -229,11 +236,17 @@ impl Scoreboard {
 
     /// Looks for losses, after [`on_ack`](Self::on_ack) and when the timer it returned runs out.
     pub fn detect_losses(&mut self, now: Instant, rtt: &RttEstimator) -> Losses {
-        match self.detection {
+        let mut losses = match self.detection {
             Detection::Rack => self.rack_detect(now, rtt),
-            Detection::Sack => Losses { bytes: self.sack_detect(), timer: None },
-            Detection::NewReno => Losses { bytes: self.reno_detect(), timer: None },
-        }
+            Detection::Sack => Losses { bytes: self.sack_detect(), ..Losses::default() },
+            Detection::NewReno => {
+                return Losses { bytes: self.reno_detect(), ..Losses::default() };
+            }
+        };
+        let front = self.front_detect(now, rtt);
+        losses.bytes += front;
+        losses.first = front > 0;
+        losses
     }
 
     /// Whether the totals are what the entries say, the entries are in order and without gaps, sacked

@@ -13,7 +13,7 @@ use crate::rig::{IRS, ISS, Rig, ms, plain};
 const MSS: u32 = 1000;
 
 /// With SACK agreed and segments of a thousand bytes.
-fn sack(mut config: Config) -> Rig {
+pub fn sack(mut config: Config) -> Rig {
     config.sack = true;
     let options = Options { mss: Some(MSS as u16), sack_permitted: true, ..Options::default() };
     Rig::established_with(config, options)
@@ -24,11 +24,11 @@ fn no_sack(config: Config) -> Rig {
 }
 
 /// The number of the `n`th thousand bytes.
-fn at(n: u32) -> u32 {
+pub fn at(n: u32) -> u32 {
     ISS + 1 + n * MSS
 }
 
-fn sacks(rig: &mut Rig, ack: u32, blocks: &[(u32, u32)]) {
+pub fn sacks(rig: &mut Rig, ack: u32, blocks: &[(u32, u32)]) {
     let mut segment = rig.segment(Flags::ACK, ack, b"");
     let mut sack = SackBlocks::EMPTY;
     for (left, right) in blocks {
@@ -38,7 +38,7 @@ fn sacks(rig: &mut Rig, ack: u32, blocks: &[(u32, u32)]) {
     rig.give(segment);
 }
 
-fn starts(sent: &[Segment]) -> Vec<u32> {
+pub fn starts(sent: &[Segment]) -> Vec<u32> {
     sent.iter().filter(|s| !s.payload.is_empty()).map(|s| (s.seq - ISS - 1).value() / MSS).collect()
 }
 

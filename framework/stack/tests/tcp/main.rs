@@ -5,6 +5,7 @@
 
 mod closing;
 mod flow;
+mod holes;
 mod loss;
 mod opening;
 mod rig;

@@ -9,6 +9,7 @@ mod hystart;
 mod prr;
 mod rtt;
 mod scoreboard;
+mod scoreboard_front;
 mod scoreboard_hostile;
 mod scoreboard_model;
 mod scoreboard_rack;

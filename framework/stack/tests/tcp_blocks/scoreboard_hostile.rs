@@ -113,6 +113,27 @@ fn losses_are_found_in_linear_work() {
     }
 }
 
+/// A flight of single bytes that timed out: what goes again is cut anew, and looking for it does not
+/// cost a step a byte at each ACK.
+#[test]
+fn tiny_segments_are_gathered_once() {
+    for detection in [Detection::Rack, Detection::Sack, Detection::NewReno] {
+        let mut rig = Rig::new(detection);
+        (0..10_000).for_each(|now| rig.board.on_sent(at_ms(now), 1, 1));
+        rig.timeout(20_000);
+        let before = rig.board.steps();
+        for now in 0..10_000 {
+            // As if the congestion window never had room for it.
+            assert_eq!(rig.board.next_lost(MSS).map(|(_, len)| len), Some(MSS));
+            rig.board.detect_losses(at_ms(30_000 + now), &rig.rtt);
+        }
+        let per_ack = (rig.board.steps() - before) as f64 / 10_000.0;
+        assert!(per_ack <= 8.0, "{detection:?}: {per_ack} steps for each");
+        assert_eq!(rig.resend(50_000, 20), (0..10).collect::<Vec<_>>(), "ten whole segments");
+        assert!(rig.board.check());
+    }
+}
+
 impl Rig {
     /// Without the invariant check, which looks at everything.
     fn ack_unchecked(&mut self, now: u64, una: u32, segment: u32) {

@@ -82,6 +82,7 @@ impl Connection {
             srtt: self.rtt.srtt().unwrap_or_default(),
             limited,
         });
+        outgoing.force |= losses.first;
         self.note_reorder(losses);
         self.after_acknowledgement(now, &acked);
     }

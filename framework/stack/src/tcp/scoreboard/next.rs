@@ -43,12 +43,38 @@ impl Scoreboard {
         let mut len = 0;
         while let Some(entry) = self.entries.get(place).filter(|e| e.state == State::Lost) {
             self.steps += 1;
-            len += entry.len();
+            let entry_len = entry.len();
+            if self.join_lost(place) {
+                continue;
+            }
+            len += entry_len;
             if len >= len_max {
                 return len_max;
             }
             place = self.entries.next(place);
         }
         len
+    }
+
+    /// Joins what is lost at `place` with what is lost behind it, when both go into one segment:
+    /// they will be sent as one. So a flight of tiny segments is walked once and not at each ACK.
+    fn join_lost(&mut self, place: Place) -> bool {
+        let next = self.entries.next(place);
+        let Some(behind) = self.entries.get(next).filter(|e| e.state == State::Lost).copied()
+        else {
+            return false;
+        };
+        let mss = self.mss;
+        let Some(entry) = self.entries.get_mut(place).filter(|e| e.len() + behind.len() <= mss)
+        else {
+            return false;
+        };
+        entry.end = behind.end;
+        entry.segments += behind.segments;
+        // The earlier time makes no round trip too short; what was sent again gives none.
+        entry.sent = entry.sent.min(behind.sent);
+        entry.transmissions = entry.transmissions.max(behind.transmissions);
+        self.entries.remove(next);
+        true
     }
 }

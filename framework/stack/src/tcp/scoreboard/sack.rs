@@ -41,6 +41,7 @@ impl Scoreboard {
         } else if acked.sacked > 0 || ack.duplicate {
             self.duplicates = self.duplicates.saturating_add(1);
         }
+        self.note_silence(ack, &acked);
         acked.reneging = self.entries.front().is_some_and(|entry| entry.state == State::Sacked);
         acked.reordered = self.rack.reordering_seen && !reordering;
         if !delivery.again {

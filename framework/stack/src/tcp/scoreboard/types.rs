@@ -111,6 +111,9 @@ pub struct Losses {
     /// When to call [`Scoreboard::detect_losses`](super::Scoreboard::detect_losses) again, if no ACK comes before (the reordering
     /// timer).
     pub timer: Option<Instant>,
+    /// Bare duplicates gave up what is first: a segment of it is to go whatever the congestion
+    /// window says, because these duplicates delivered nothing that could open it.
+    pub first: bool,
 }
 
 impl Losses {
