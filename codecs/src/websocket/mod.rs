@@ -57,7 +57,8 @@ pub use extension::ExtensionError;
 #[cfg(feature = "pipeline")]
 pub use handler::{
     Opened, WebSocketClientConfig, WebSocketClientProtocolHandler, WebSocketHandler,
-    WebSocketServerProtocolConfig, WebSocketServerProtocolHandler, client, same_origin,
+    WebSocketHeartbeat, WebSocketServerProtocolConfig, WebSocketServerProtocolHandler, client,
+    same_origin,
 };
 pub use handshake::{Handshake, HandshakeError, accept_key, choose_protocol};
 pub use limits::{Limits, Role};

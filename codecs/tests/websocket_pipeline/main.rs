@@ -6,6 +6,7 @@ mod client;
 mod closing;
 mod control;
 mod extensions;
+mod heartbeat;
 mod splits;
 mod support;
 mod upgrade;

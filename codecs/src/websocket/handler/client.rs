@@ -13,6 +13,7 @@ use fyke_core::{
 
 use super::client_config::WebSocketClientConfig;
 use super::control::{Early, Farewell, WebSocketHandler, farewell};
+use super::heartbeat::{HEARTBEAT_STAGE, WebSocketHeartbeat};
 use crate::http1::client::{
     ClientCodec, ClientRequestPart, ClientResponseHead, ClientResponsePart,
 };
@@ -64,7 +65,14 @@ pub fn client(
     config: &WebSocketClientConfig,
 ) -> PipelineBuilder<Message, Message> {
     let upgrade = WebSocketClientProtocolHandler::new(config);
-    pipeline.codec(HTTP_STAGE, ClientCodec::default()).duplex(UPGRADE_STAGE, upgrade)
+    let pipeline =
+        pipeline.codec(HTTP_STAGE, ClientCodec::default()).duplex(UPGRADE_STAGE, upgrade);
+    match &config.options().heartbeat {
+        Some(heartbeat) => {
+            pipeline.inbound(HEARTBEAT_STAGE, WebSocketHeartbeat::handler(heartbeat))
+        }
+        None => pipeline,
+    }
 }
 
 /// The stage that opens a client's WebSocket, behind a codec of HTTP; [`client`] puts both in place.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fyke_core::handlers::HeartbeatConfig;
+
 use super::config::ControlOptions;
 use crate::websocket::{ClientHandshake, DeflateConfig, Limits, WebSocketUrl};
 
@@ -25,6 +27,7 @@ pub(super) struct Options {
     pub(super) handshake_timeout: Duration,
     pub(super) held_bytes_max: u64,
     pub(super) control: ControlOptions,
+    pub(super) heartbeat: Option<HeartbeatConfig>,
 }
 
 impl WebSocketClientConfig {
@@ -41,6 +44,7 @@ impl WebSocketClientConfig {
             handshake_timeout: Duration::from_secs(10),
             held_bytes_max: 1024 * 1024,
             control: ControlOptions::DEFAULT,
+            heartbeat: None,
         }))
     }
 
@@ -92,7 +96,19 @@ impl WebSocketClientConfig {
 
     /// Whether pongs are kept from the application (they are).
     pub fn drop_pong_frames(self, drop: bool) -> Self {
-        self.with(|options| options.control.drop_pong_frames = drop)
+        self.with(|options| {
+            options.control.drop_pong_frames = drop && options.heartbeat.is_none();
+        })
+    }
+
+    /// Sends pings when nothing has passed for a while, and closes connections whose server does not
+    /// answer; see [`HeartbeatHandler`](fyke_core::handlers::HeartbeatHandler). Off by default. Pongs
+    /// are kept from the application then, whatever [`drop_pong_frames`](Self::drop_pong_frames) says.
+    pub fn heartbeat(self, config: HeartbeatConfig) -> Self {
+        self.with(|options| {
+            options.heartbeat = Some(config);
+            options.control.drop_pong_frames = false;
+        })
     }
 
     /// A longer payload that nobody else has is masked and sent where it lies instead of being

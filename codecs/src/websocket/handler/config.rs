@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fyke_core::handlers::HeartbeatConfig;
+
 use crate::http1::RequestHead;
 use crate::websocket::{DeflateConfig, DeflateParams, Limits};
 
@@ -26,6 +28,7 @@ pub(super) struct Options {
     pub(super) origin: Arc<OriginCheck>,
     pub(super) http_stage: &'static str,
     pub(super) control: ControlOptions,
+    pub(super) heartbeat: Option<HeartbeatConfig>,
 }
 
 /// Options of [`WebSocketHandler`](super::WebSocketHandler).
@@ -65,6 +68,7 @@ impl WebSocketServerProtocolConfig {
             origin: Arc::new(same_origin),
             http_stage: "http",
             control: ControlOptions::DEFAULT,
+            heartbeat: None,
         }))
     }
 
@@ -122,6 +126,13 @@ impl WebSocketServerProtocolConfig {
     /// Whether pongs are kept from the application (they are).
     pub fn drop_pong_frames(self, drop: bool) -> Self {
         self.with(|options| options.control.drop_pong_frames = drop)
+    }
+
+    /// Sends pings when nothing has passed for a while, and closes connections whose peer does not
+    /// answer; see [`HeartbeatHandler`](fyke_core::handlers::HeartbeatHandler). Off by default. Pongs
+    /// are kept from the application then, whatever [`drop_pong_frames`](Self::drop_pong_frames) says.
+    pub fn heartbeat(self, config: HeartbeatConfig) -> Self {
+        self.with(|options| options.heartbeat = Some(config))
     }
 
     /// A longer payload is sent from where it lies instead of being copied behind its header

@@ -13,12 +13,14 @@
 //! [`client`] begins with `ws-http -- ws-upgrade -- the application`, which asks for the upgrade
 //! itself; the application stays, and hears `active` when the WebSocket is open.
 //!
-//! [`WebSocketHandler`] is what stays: it answers pings, closes in order and encodes.
+//! [`WebSocketHandler`] is what stays: it answers pings, closes in order and encodes. With `heartbeat`
+//! in the configuration a stage `ws-heartbeat` stands behind it.
 
 mod client;
 mod client_config;
 mod config;
 mod control;
+mod heartbeat;
 mod order;
 mod upgrade;
 
@@ -26,4 +28,5 @@ pub use client::{WebSocketClientProtocolHandler, client};
 pub use client_config::WebSocketClientConfig;
 pub use config::{Opened, WebSocketServerProtocolConfig, same_origin};
 pub use control::WebSocketHandler;
+pub use heartbeat::WebSocketHeartbeat;
 pub use upgrade::WebSocketServerProtocolHandler;

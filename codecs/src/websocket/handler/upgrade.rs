@@ -7,6 +7,7 @@ use fyke_core::{DuplexContext, DuplexHandler, InboundHandler, Promise, Result, S
 
 use super::config::{Opened, WebSocketServerProtocolConfig};
 use super::control::WebSocketHandler;
+use super::heartbeat::{HEARTBEAT_STAGE, WebSocketHeartbeat};
 use super::order::{Order, ends_answer};
 use crate::http1::{RequestHead, RequestPart, Response, ResponsePart, Status};
 use crate::websocket::{
@@ -170,7 +171,12 @@ impl WebSocketServerProtocolHandler {
         }
         cx.write(response.into());
         let decoder = Stage::decoder(decoder);
-        let control = Stage::duplex(WebSocketHandler::new(encoder, options.control));
+        let mut control = WebSocketHandler::new(encoder, options.control);
+        let heartbeat = options.heartbeat.as_ref().map(WebSocketHeartbeat::handler);
+        if heartbeat.is_some() {
+            control = control.drop_pong_frames(false);
+        }
+        let control = Stage::duplex(control);
         let app = (self.make_app)(&Opened { head, protocol, deflate });
         cx.edit(|edit| {
             let http: Vec<_> =
@@ -182,7 +188,11 @@ impl WebSocketServerProtocolHandler {
             for name in http {
                 edit.remove(name);
             }
-            edit.add_last("ws-decoder", decoder).add_last("ws", control).add_last("ws-app", app);
+            edit.add_last("ws-decoder", decoder).add_last("ws", control);
+            if let Some(heartbeat) = heartbeat {
+                edit.add_last(HEARTBEAT_STAGE, Stage::inbound(heartbeat));
+            }
+            edit.add_last("ws-app", app);
         })?;
         Ok(())
     }
