@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use fyke_core::event_loop::ChannelSpec;
 use fyke_core::transport::TransportFactory;
+use fyke_core::turner;
 use fyke_core::{Address, Channel, Error, ErrorKind, LoopHandle, Result};
 
 use crate::threads::ChannelThreads;
@@ -134,6 +135,10 @@ impl Connect {
     /// # Errors
     /// Why it cannot be connected.
     pub fn wait(self) -> Result<Channel> {
+        let lock = || self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turned) = turner::wait_for(|| lock().0.take()) {
+            return turned?;
+        }
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(result) = state.0.take() {

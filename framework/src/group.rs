@@ -8,7 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use fyke_core::event_loop::ShutdownReport;
-use fyke_core::{EventLoop, LoopHandle, LoopOptions, LoopStats, Offload};
+use fyke_core::turner;
+use fyke_core::{EventLoop, LoopHandle, LoopOptions, LoopStats, Offload, OffloadInline};
 use fyke_poller::{Backend, SystemClock, pin_to_cpu};
 use fyke_transport::PollerDriver;
 
@@ -40,9 +41,13 @@ struct Group {
     options: GroupBuilder,
     loops: Vec<LoopHandle>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    offload: OffloadPool,
+    offload: Arc<dyn Offload>,
+    /// Its threads, when they are ours.
+    pool: Option<OffloadPool>,
     ticker: Arc<Ticker>,
     channel_threads: ChannelThreads,
+    /// The loops were here before the group, and stay.
+    borrowed: bool,
 }
 
 /// What an [`EventLoopGroup`] is made with.
@@ -168,9 +173,11 @@ impl GroupBuilder {
             options: self,
             loops,
             threads: Mutex::new(threads),
-            offload,
+            offload: Arc::new(offload.clone()),
+            pool: Some(offload),
             ticker,
             channel_threads,
+            borrowed: false,
         })))
     }
 }
@@ -233,6 +240,32 @@ impl EventLoopGroup {
         GroupBuilder::default()
     }
 
+    /// A group of loops that somebody else runs, as a simulation does: it has no threads, and the
+    /// loops do not end when it is dropped. Work that blocks runs on the loops themselves.
+    ///
+    /// # Errors
+    /// When there are no loops.
+    pub fn of_loops(loops: Vec<LoopHandle>) -> io::Result<Self> {
+        if loops.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a group needs a loop"));
+        }
+        let options = GroupBuilder { threads: loops.len(), ..GroupBuilder::default() };
+        let offload: Arc<dyn Offload> = Arc::new(OffloadInline);
+        // Only blocking transports have threads; nobody has asked for a seed of theirs.
+        let channel_threads =
+            ChannelThreads::new(&options.name, Seeds::new(Some(0))?, Arc::clone(&offload));
+        Ok(Self(Arc::new(Group {
+            options,
+            loops,
+            threads: Mutex::default(),
+            offload,
+            pool: None,
+            ticker: Arc::default(),
+            channel_threads,
+            borrowed: true,
+        })))
+    }
+
     /// The loops.
     #[must_use]
     pub fn loops(&self) -> &[LoopHandle] {
@@ -254,7 +287,7 @@ impl EventLoopGroup {
     /// Where blocking work goes.
     #[must_use]
     pub fn offload(&self) -> Arc<dyn Offload> {
-        Arc::new(self.0.offload.clone())
+        Arc::clone(&self.0.offload)
     }
 
     pub(crate) fn channel_threads(&self) -> &ChannelThreads {
@@ -274,7 +307,7 @@ impl EventLoopGroup {
             asked.ok().map(|()| receiver)
         };
         let answers: Vec<_> = self.0.loops.iter().map(ask).collect();
-        answers.into_iter().filter_map(|answer| answer?.recv().ok()).collect()
+        answers.into_iter().filter_map(|answer| receive(&answer?)?.ok()).collect()
     }
 
     /// Ends the loops in order and waits for them: listeners are closed, handlers told, what was
@@ -307,12 +340,11 @@ impl Group {
         }
         drop(sender);
         let mut total = self.channel_threads.shutdown(deadline);
-        for report in receiver {
+        while let Some(Ok(report)) = receive(&receiver) {
             total.channels += report.channels;
             total.cut += report.cut;
         }
-        self.ticker.end();
-        self.offload.close();
+        self.end_helpers();
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let this = thread::current().id();
@@ -340,8 +372,14 @@ impl Group {
             let _ = event_loop.execute(|core| core.shutdown(Duration::ZERO, |_| {}));
         }
         self.channel_threads.abandon();
+        self.end_helpers();
+    }
+
+    fn end_helpers(&self) {
         self.ticker.end();
-        self.offload.close();
+        if let Some(pool) = &self.pool {
+            pool.close();
+        }
     }
 }
 
@@ -349,11 +387,28 @@ impl Drop for Group {
     fn drop(&mut self) {
         // The last handle may lie in a handler, and go when its loop lets the handler go: then
         // nobody can wait for that loop.
-        if self.is_own_thread() || self.channel_threads.is_own_thread() {
+        if self.borrowed {
+            self.channel_threads.abandon();
+        } else if self.is_own_thread() || self.channel_threads.is_own_thread() {
             self.abandon();
         } else {
             self.shutdown(Duration::ZERO);
         }
+    }
+}
+
+/// Waits for what a loop sends; `None` when it will never send. On a thread that turns its loops
+/// itself, they are turned.
+pub(crate) fn receive<T>(receiver: &mpsc::Receiver<T>) -> Option<io::Result<T>> {
+    let turned = turner::wait_for(|| match receiver.try_recv() {
+        Ok(value) => Some(Some(value)),
+        Err(mpsc::TryRecvError::Disconnected) => Some(None),
+        Err(mpsc::TryRecvError::Empty) => None,
+    });
+    match turned {
+        Some(Ok(value)) => value.map(Ok),
+        Some(Err(error)) => Some(Err(error)),
+        None => receiver.recv().ok().map(Ok),
     }
 }
 

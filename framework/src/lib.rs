@@ -39,6 +39,7 @@
 //! | protocols | [`codec`], and the crate `fyke-codecs` |
 //! | transports | [`Kernel`], [`Blocking`], [`Local`], [`transport`] |
 //! | tests | [`embedded`] |
+//! | a network in virtual time | `sim`, with the feature of that name |
 #![forbid(unsafe_code)]
 
 /// The README's examples, compiled.
@@ -55,6 +56,8 @@ mod resolve;
 mod seeds;
 mod server;
 mod signals;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod threads;
 
 /// Buffers: [`ByteBuf`], composite buffers, pools.

@@ -12,7 +12,7 @@ use fyke_core::transport::{Incoming, Threading, TransportFactory};
 use fyke_core::{Address, ChannelKey, ChannelOptions, IntoStages, LoopCore, LoopHandle};
 use fyke_transport::Kernel;
 
-use crate::group::{EventLoopGroup, least_loaded};
+use crate::group::{EventLoopGroup, least_loaded, receive};
 use crate::resolve::{ToAddresses, first_that_works};
 use crate::threads::Listening;
 
@@ -258,7 +258,7 @@ pub(crate) fn on_loop<T: Send + 'static>(
 ) -> io::Result<T> {
     let (sender, receiver) = mpsc::sync_channel(1);
     event_loop.execute(move |core| work(core, sender)).map_err(io::Error::other)?;
-    receiver.recv().map_err(|_| io::Error::other("the event loop has ended"))?
+    receive(&receiver).ok_or_else(|| io::Error::other("the event loop has ended"))??
 }
 
 /// Makes the transport on each loop.

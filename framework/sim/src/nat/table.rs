@@ -1,0 +1,261 @@
+//! Mappings and sessions: who inside is which port outside, and who was written to through it.
+//!
+//! A mapping lives as long as one of its sessions does. Time-outs are lazy: a timer asks the
+//! session when it was used last.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use fyke_clock::{Instant, TimerKey, TimerWheel};
+use fyke_stack::wire::tcp;
+
+use super::config::{NatConfig, NatFiltering, NatMapping};
+use crate::drops::DropReason;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Protocol {
+    Tcp,
+    Udp,
+    Icmp,
+}
+
+/// An address with a port, or with the identifier of a ping.
+pub(super) type Endpoint = (Ipv4Addr, u16);
+
+/// The inside of a mapping; with the peer when mappings depend on it.
+type InsideKey = (Protocol, Endpoint, Option<Endpoint>);
+
+/// How far a TCP connection is, as far as a box in the middle sees it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    /// Something that is no SYN came from inside, and something from outside.
+    established: bool,
+    answered: bool,
+    /// FIN from inside, FIN from outside.
+    finished: [bool; 2],
+    reset: bool,
+}
+
+impl Progress {
+    fn note(&mut self, outgoing: bool, flags: u16) {
+        if flags & tcp::SYN != 0 && flags & tcp::ACK == 0 && outgoing {
+            // The pair of ports is used again.
+            *self = Self::default();
+        }
+        self.answered |= !outgoing;
+        self.established |= outgoing && self.answered && flags & tcp::SYN == 0;
+        self.finished[usize::from(outgoing)] |= flags & tcp::FIN != 0;
+        self.reset |= flags & tcp::RST != 0;
+    }
+
+    fn is_transitory(&self) -> bool {
+        !self.established || self.reset || self.finished == [true, true]
+    }
+}
+
+#[derive(Debug)]
+struct Session {
+    used: Instant,
+    progress: Progress,
+    timer: TimerKey,
+}
+
+#[derive(Debug)]
+struct Mapping {
+    inside: Endpoint,
+    key: InsideKey,
+    sessions: BTreeMap<Endpoint, Session>,
+}
+
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) config: NatConfig,
+    inside: BTreeMap<InsideKey, u16>,
+    outside: BTreeMap<(Protocol, u16), Mapping>,
+    sessions: usize,
+    timers: TimerWheel<(Protocol, u16, Endpoint)>,
+    cursor: u16,
+}
+
+impl Table {
+    pub(super) fn new(config: NatConfig, now: Instant) -> Self {
+        let cursor = *config.ports.start();
+        Self {
+            config,
+            inside: BTreeMap::new(),
+            outside: BTreeMap::new(),
+            sessions: 0,
+            timers: TimerWheel::new(now),
+            cursor,
+        }
+    }
+
+    /// Pairs of endpoints that are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.sessions
+    }
+
+    /// Forgets everything, as a box does that is switched off and on.
+    pub(super) fn clear(&mut self, now: Instant) {
+        *self = Self::new(self.config.clone(), now);
+    }
+
+    fn timeout(config: &NatConfig, protocol: Protocol, progress: &Progress) -> Duration {
+        match protocol {
+            Protocol::Udp => config.udp_timeout,
+            Protocol::Icmp => config.icmp_timeout,
+            Protocol::Tcp if progress.is_transitory() => config.tcp_transitory_timeout,
+            Protocol::Tcp => config.tcp_timeout,
+        }
+    }
+
+    /// Ends what nobody has used for too long.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some((_, (protocol, port, peer))) = self.timers.poll(now) {
+            let Some(mapping) = self.outside.get_mut(&(protocol, port)) else { continue };
+            let Some(session) = mapping.sessions.get_mut(&peer) else { continue };
+            let ends = session.used + Self::timeout(&self.config, protocol, &session.progress);
+            if ends > now {
+                session.timer = self.timers.schedule(ends, (protocol, port, peer));
+            } else {
+                self.remove(protocol, port, peer);
+            }
+        }
+    }
+
+    /// A session whose time is over may wait for its timer: it had more time when that was set.
+    fn end_if_over(&mut self, now: Instant, protocol: Protocol, port: u16, peer: Endpoint) {
+        let mapping = self.outside.get(&(protocol, port));
+        let Some(session) = mapping.and_then(|mapping| mapping.sessions.get(&peer)) else { return };
+        if session.used + Self::timeout(&self.config, protocol, &session.progress) <= now {
+            self.remove(protocol, port, peer);
+        }
+    }
+
+    fn remove(&mut self, protocol: Protocol, port: u16, peer: Endpoint) {
+        let Some(mapping) = self.outside.get_mut(&(protocol, port)) else { return };
+        let Some(session) = mapping.sessions.remove(&peer) else { return };
+        self.timers.cancel(session.timer);
+        self.sessions -= 1;
+        if mapping.sessions.is_empty()
+            && let Some(mapping) = self.outside.remove(&(protocol, port))
+        {
+            self.inside.remove(&mapping.key);
+        }
+    }
+
+    /// The outside port for a packet from inside. `begins` allows a new session; `None` when it
+    /// would need one and may not.
+    pub(super) fn outgoing(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        inside: Endpoint,
+        peer: Endpoint,
+        flags: u16,
+        begins: bool,
+    ) -> Result<Option<u16>, DropReason> {
+        let depends = self.config.mapping == NatMapping::AddressAndPortDependent;
+        let key = (protocol, inside, depends.then_some(peer));
+        if let Some(port) = self.inside.get(&key).copied() {
+            self.end_if_over(now, protocol, port, peer);
+        }
+        let port = self.inside.get(&key).copied();
+        let known = port.and_then(|port| self.outside.get_mut(&(protocol, port)));
+        if let Some(session) = known.and_then(|mapping| mapping.sessions.get_mut(&peer)) {
+            session.used = now;
+            session.progress.note(true, flags);
+            return Ok(port);
+        }
+        if !begins {
+            return Ok(None);
+        }
+        if self.sessions >= self.config.sessions_max {
+            return Err(DropReason::NatExhausted);
+        }
+        let port = match port {
+            Some(port) => port,
+            None => {
+                let port = self.free_port(protocol, inside.1).ok_or(DropReason::NatExhausted)?;
+                self.inside.insert(key, port);
+                let mapping = Mapping { inside, key, sessions: BTreeMap::new() };
+                self.outside.insert((protocol, port), mapping);
+                port
+            }
+        };
+        let mut progress = Progress::default();
+        progress.note(true, flags);
+        let ends = now + Self::timeout(&self.config, protocol, &progress);
+        if let Some(mapping) = self.outside.get_mut(&(protocol, port)) {
+            let timer = self.timers.schedule(ends, (protocol, port, peer));
+            mapping.sessions.insert(peer, Session { used: now, progress, timer });
+            self.sessions += 1;
+        }
+        Ok(Some(port))
+    }
+
+    /// The inside's own port when it is free, or else the next free one.
+    fn free_port(&mut self, protocol: Protocol, wanted: u16) -> Option<u16> {
+        let (first, last) = (*self.config.ports.start(), *self.config.ports.end());
+        let free = |port: u16| !self.outside.contains_key(&(protocol, port));
+        if self.config.ports.contains(&wanted) && free(wanted) {
+            return Some(wanted);
+        }
+        let used = self.outside.range((protocol, first)..=(protocol, last)).count();
+        if first > last || used > usize::from(last - first) {
+            return None;
+        }
+        while !free(self.cursor) {
+            self.cursor = if self.cursor == last { first } else { self.cursor + 1 };
+        }
+        Some(self.cursor)
+    }
+
+    /// The inside endpoint for a packet from outside.
+    pub(super) fn incoming(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        port: u16,
+        peer: Endpoint,
+        flags: u16,
+    ) -> Result<Endpoint, DropReason> {
+        self.end_if_over(now, protocol, port, peer);
+        let filtering = self.config.filtering;
+        let mapping = self.outside.get_mut(&(protocol, port)).ok_or(DropReason::NatNoMapping)?;
+        let inside = mapping.inside;
+        if let Some(session) = mapping.sessions.get_mut(&peer) {
+            session.progress.note(false, flags);
+            if self.config.incoming_refreshes {
+                session.used = now;
+            }
+            return Ok(inside);
+        }
+        let mut known = mapping.sessions.keys();
+        let passes = match filtering {
+            NatFiltering::EndpointIndependent => true,
+            NatFiltering::AddressDependent => known.any(|(address, _)| *address == peer.0),
+            NatFiltering::AddressAndPortDependent => false,
+        };
+        if passes { Ok(inside) } else { Err(DropReason::NatFiltered) }
+    }
+
+    /// The inside endpoint of a session that an ICMP error is about.
+    pub(super) fn quoted(&self, protocol: Protocol, port: u16, peer: Endpoint) -> Option<Endpoint> {
+        let mapping = self.outside.get(&(protocol, port))?;
+        mapping.sessions.contains_key(&peer).then_some(mapping.inside)
+    }
+
+    /// The outside port of a session, to translate an ICMP error from inside.
+    pub(super) fn port_of(
+        &self,
+        protocol: Protocol,
+        inside: Endpoint,
+        peer: Endpoint,
+    ) -> Option<u16> {
+        let depends = self.config.mapping == NatMapping::AddressAndPortDependent;
+        let port = *self.inside.get(&(protocol, inside, depends.then_some(peer)))?;
+        self.quoted(protocol, port, peer).map(|_| port)
+    }
+}

@@ -1,0 +1,187 @@
+//! Packets that a router makes or changes.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use fyke_stack::wire::checksum::{self, PseudoHeader};
+use fyke_stack::wire::ethernet::{self, EtherType};
+use fyke_stack::wire::{ChecksumIntent, Emit, IpProtocol, MacAddress, icmpv4, icmpv6, ipv4, ipv6};
+
+/// What a router has to say about a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Complaint {
+    TimeExceeded,
+    NoRoute,
+    HostUnreachable,
+    TooBig { mtu: usize },
+}
+
+/// Bytes of the quoted packet: with the headers an error stays within what every link carries
+/// (RFC 1812, section 4.3.2.3; RFC 4443, section 2.4).
+const QUOTE_V4_MAX: usize = 576 - 20 - 8;
+const QUOTE_V6_MAX: usize = 1280 - 40 - 8;
+
+/// The IP packet of an error about `packet`, from `source`; `None` when there must be none.
+pub(super) fn error_about(packet: &[u8], source: IpAddr, what: Complaint) -> Option<Vec<u8>> {
+    match source {
+        IpAddr::V4(source) => error_v4(packet, source, what),
+        IpAddr::V6(source) => error_v6(packet, source, what),
+    }
+}
+
+fn error_v4(packet: &[u8], source: Ipv4Addr, what: Complaint) -> Option<Vec<u8>> {
+    let about = ipv4::Packet::parse(packet).ok()?;
+    let to = about.source();
+    // RFC 1812, section 4.3.2.7: none about errors, later fragments, or senders that are no host.
+    let is_error = about.protocol() == IpProtocol::ICMPV4
+        && icmpv4::Packet::parse(about.payload()).map_or(true, |icmp| icmp.message().is_error());
+    let nobody = to.is_unspecified() || to.is_broadcast() || to.is_multicast() || to.is_loopback();
+    let group = about.destination().is_multicast() || about.destination().is_broadcast();
+    if is_error || nobody || group || about.fragment_offset() != 0 {
+        return None;
+    }
+    let message = match what {
+        Complaint::TimeExceeded => {
+            icmpv4::Message::TimeExceeded { code: icmpv4::time_exceeded::TRANSIT }
+        }
+        Complaint::NoRoute => icmpv4::Message::Unreachable { code: icmpv4::unreachable::NET },
+        Complaint::HostUnreachable => {
+            icmpv4::Message::Unreachable { code: icmpv4::unreachable::HOST }
+        }
+        Complaint::TooBig { mtu } => {
+            icmpv4::Message::FragmentationNeeded { mtu: u16::try_from(mtu).unwrap_or(u16::MAX) }
+        }
+    };
+    let quote = &about.as_bytes()[..about.as_bytes().len().min(QUOTE_V4_MAX)];
+    Some(icmp_v4(source, to, message, quote))
+}
+
+/// An ICMP message as an IP packet.
+pub(super) fn icmp_v4(
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    message: icmpv4::Message,
+    payload: &[u8],
+) -> Vec<u8> {
+    let length = icmpv4::HEADER_LEN + payload.len();
+    let header = ipv4::Header::new(source, destination, IpProtocol::ICMPV4, length as u16);
+    let header = ipv4::Header { dont_fragment: false, ..header };
+    let mut bytes = header.to_vec();
+    let mut icmp = message.to_vec();
+    icmpv4::Message::fill_checksum(&mut icmp, &[payload]);
+    bytes.extend_from_slice(&icmp);
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+fn error_v6(packet: &[u8], source: Ipv6Addr, what: Complaint) -> Option<Vec<u8>> {
+    let about = ipv6::Packet::parse(packet).ok()?;
+    let to = about.source();
+    let upper = about.upper_layer().ok()?;
+    let is_error = upper.protocol == IpProtocol::ICMPV6
+        && icmpv6::Packet::parse(upper.payload).map_or(true, |icmp| icmp.message().is_error());
+    let too_big = matches!(what, Complaint::TooBig { .. });
+    let group = about.destination().is_multicast() && !too_big;
+    if is_error || to.is_unspecified() || to.is_multicast() || group {
+        return None;
+    }
+    let message = match what {
+        Complaint::TimeExceeded => {
+            icmpv6::Message::TimeExceeded { code: icmpv6::time_exceeded::TRANSIT }
+        }
+        Complaint::NoRoute => icmpv6::Message::Unreachable { code: icmpv6::unreachable::NO_ROUTE },
+        Complaint::HostUnreachable => {
+            icmpv6::Message::Unreachable { code: icmpv6::unreachable::ADDRESS }
+        }
+        Complaint::TooBig { mtu } => {
+            icmpv6::Message::PacketTooBig { mtu: u32::try_from(mtu).unwrap_or(u32::MAX) }
+        }
+    };
+    let quote = &about.as_bytes()[..about.as_bytes().len().min(QUOTE_V6_MAX)];
+    Some(icmp_v6(source, to, 64, &message.to_vec(), quote))
+}
+
+/// An ICMPv6 message (`head` is what was emitted of it) as an IP packet.
+pub(super) fn icmp_v6(
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+    hop_limit: u8,
+    head: &[u8],
+    payload: &[u8],
+) -> Vec<u8> {
+    let length = head.len() + payload.len();
+    let header = ipv6::Header::new(source, destination, IpProtocol::ICMPV6, length as u16);
+    let mut bytes = ipv6::Header { hop_limit, ..header }.to_vec();
+    let mut icmp = head.to_vec();
+    let addresses = PseudoHeader::V6 { source, destination };
+    icmpv6::fill_checksum(&mut icmp, &addresses, &[payload], ChecksumIntent::Full);
+    bytes.extend_from_slice(&icmp);
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// A packet with its Ethernet header.
+pub(super) fn framed(to: MacAddress, from: MacAddress, packet: &[u8]) -> Vec<u8> {
+    let ethertype = match packet.first().map(|byte| byte >> 4) {
+        Some(6) => EtherType::IPV6,
+        _ => EtherType::IPV4,
+    };
+    framed_as(ethertype, to, from, packet)
+}
+
+pub(super) fn framed_as(
+    ethertype: EtherType,
+    to: MacAddress,
+    from: MacAddress,
+    packet: &[u8],
+) -> Vec<u8> {
+    let header = ethernet::Header { destination: to, source: from, vlan: None, ethertype };
+    let mut bytes = Vec::with_capacity(ethernet::HEADER_LEN + packet.len());
+    header.append(&mut bytes);
+    bytes.extend_from_slice(packet);
+    bytes
+}
+
+/// Takes one off the TTL of a packet whose header was checked; `false` when nothing is left.
+pub(super) fn count_hop(packet: &mut [u8]) -> bool {
+    if packet[0] >> 4 == 6 {
+        packet[7] = packet[7].saturating_sub(1);
+        return packet[7] > 0;
+    }
+    if packet[8] <= 1 {
+        return false;
+    }
+    let word = |packet: &[u8]| u16::from_be_bytes([packet[8], packet[9]]);
+    let old = word(packet);
+    packet[8] -= 1;
+    let sum = u16::from_be_bytes([packet[10], packet[11]]);
+    let sum = checksum::update(sum, old, word(packet));
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    true
+}
+
+/// Cuts an IPv4 packet into fragments of at most `mtu` bytes (RFC 791, section 3.2). Options are in
+/// the first one only, as if none were to be copied.
+pub(super) fn fragments(packet: &[u8], mtu: usize) -> Vec<Vec<u8>> {
+    let Ok(whole) = ipv4::Packet::parse(packet) else { return Vec::new() };
+    let (mut header, payload) = (whole.header(), whole.payload());
+    let (start, more_behind) = (usize::from(header.fragment_offset), header.more_fragments);
+    let (mut pieces, mut offset) = (Vec::new(), 0);
+    while offset < payload.len() {
+        if offset > 0 {
+            header.options = ipv4::Options::EMPTY;
+        }
+        let room = mtu.saturating_sub(header.wire_len()) & !7;
+        if room == 0 {
+            return Vec::new();
+        }
+        let end = payload.len().min(offset + room);
+        header.fragment_offset = (start + offset) as u16;
+        header.more_fragments = more_behind || end < payload.len();
+        header.payload_len = (end - offset) as u16;
+        let mut piece = header.to_vec();
+        piece.extend_from_slice(&payload[offset..end]);
+        pieces.push(piece);
+        offset = end;
+    }
+    pieces
+}
