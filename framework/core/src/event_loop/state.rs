@@ -1,5 +1,6 @@
 //! What of a loop a channel's turn may touch: everything but the other channels.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::future::Future;
 
@@ -10,6 +11,7 @@ use crate::channel::ChannelKey;
 use crate::channel::core::ChannelCore;
 use crate::driver::TransportId;
 use crate::env::Env;
+use crate::event_loop::LoopCore;
 use crate::event_loop::shared::LoopHandle;
 use crate::event_loop::stall::Stall;
 use crate::event_loop::stats::LoopStats;
@@ -111,5 +113,14 @@ impl LoopState {
             async_task::spawn_local(future, move |runnable| handle.run(runnable));
         runnable.schedule();
         task.detach();
+    }
+}
+
+impl LoopCore {
+    /// A transport of this loop as what it is, to look into it or to change what it has of its
+    /// own; `None` when it is of another kind. What was changed leaves at the end of this turn.
+    pub fn transport_as<T: Transport>(&mut self, id: TransportId) -> Option<&mut T> {
+        let transport: &mut dyn Any = self.state.transport_mut(id)?;
+        transport.downcast_mut()
     }
 }
