@@ -312,6 +312,24 @@ impl<F> Neighbors<F> {
         }
     }
 
+    /// An upper layer has heard nothing through a neighbour for a while: it is asked at once whether
+    /// it is still there (RFC 1122, section 3.3.1.4).
+    pub(crate) fn doubt(&mut self, now: Instant, address: IpAddr) -> Effects<F> {
+        let mut effects = Effects::default();
+        if let Some(&index) = self.table.get(&address)
+            && let Some(entry) = self.entries.at_mut(index)
+            && matches!(
+                entry.state,
+                NeighborState::Reachable | NeighborState::Stale | NeighborState::Delay
+            )
+        {
+            entry.state = NeighborState::Probe;
+            entry.attempts = 0;
+            self.ask(now, index, &mut effects);
+        }
+        effects
+    }
+
     /// Sets an address by hand.
     pub(crate) fn set(&mut self, now: Instant, address: IpAddr, mac: MacAddress) -> Effects<F> {
         let mut effects = Effects::default();

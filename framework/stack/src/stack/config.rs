@@ -191,7 +191,7 @@ impl StackConfig {
             mtu: 1500,
             offload: Offload::default(),
             personality: Personality::Linux,
-            tcp: tcp::Config::linux(),
+            tcp: tcp::Config::default(),
             hop_limit: 64,
             ports: 32_768..=60_999,
             any_address: false,

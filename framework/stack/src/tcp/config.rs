@@ -194,9 +194,10 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// Linux's habits.
+    /// Linux's habits, but a SYN is sent once more: connecting is tried for four minutes, as
+    /// RFC 9293, section 3.8.3, wants at least three.
     fn default() -> Self {
-        Self::linux()
+        Self { syn_retries: 7, ..Self::linux() }
     }
 }
 

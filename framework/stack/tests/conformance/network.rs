@@ -66,7 +66,7 @@ fn soft_errors_end_nothing() {
         let syn = world.client.transmit(world.now).pop().unwrap();
         world.client.stack.input(world.now, error(kind, code, &syn), RxMeta::default());
         assert_eq!(world.client.stack.state(opening), Some(State::SynSent), "{kind}/{code}");
-        world.advance(std::time::Duration::from_secs(200));
+        world.advance(std::time::Duration::from_secs(260));
         let reason = if told { CloseReason::Unreachable } else { CloseReason::TimedOut };
         let events = world.client.take_events();
         assert!(events.contains(&Event::Closed(opening, reason)), "{kind}/{code}: {events:?}");

@@ -109,7 +109,7 @@ fn a_closed_port_refuses_and_a_silent_host_times_out() {
     assert_eq!(world.client.take_events(), [refused]);
     world.filter = Box::new(|_, _| false);
     let client = world.connect(&at(SERVER, 81));
-    world.advance(Duration::from_secs(130));
+    world.advance(Duration::from_secs(260));
     let timed_out = Event::Closed(client, CloseReason::TimedOut);
     assert_eq!(world.client.take_events(), [timed_out]);
 }

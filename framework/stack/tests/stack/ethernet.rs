@@ -1,5 +1,6 @@
 //! The Ethernet medium: ARP, neighbours that answer, lie or are dead, frames that are not for us.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -185,6 +186,29 @@ fn who_has_moved_is_found_again() {
     assert_eq!(world.client.take_events(), [Event::Connected(client)]);
     let known = world.client.stack.neighbors().next().unwrap();
     assert_eq!((known.mac, known.state), (Some(MAC_OTHER), NeighborState::Reachable));
+}
+
+/// R1 of RFC 9293, section 3.8.3: after three time-outs the next hop is asked whether it is there, long
+/// before its last answer is too old.
+#[test]
+fn a_connection_that_hears_nothing_has_its_neighbour_asked() {
+    let mut world = link();
+    let (client, _) = world.established(&at(SERVER, 80));
+    world.client.sent.clear();
+    world.filter = Box::new(|_, _| false);
+    world.client.stack.write(world.now, client, "anybody there?".into()).unwrap();
+    let state = |world: &World| world.client.stack.neighbors().next().unwrap().state;
+    world.advance(Duration::from_millis(600));
+    assert_eq!(state(&world), NeighborState::Reachable);
+    world.advance(Duration::from_millis(1400));
+    assert_eq!(state(&world), NeighborState::Probe);
+    let asked = arps(&world.client.sent);
+    assert!(asked.iter().all(|request| request.target_ip == SERVER.parse::<Ipv4Addr>().unwrap()));
+    assert!(!asked.is_empty());
+    world.filter = Box::new(|_, _| true);
+    world.advance(Duration::from_secs(5));
+    assert_eq!(state(&world), NeighborState::Reachable);
+    assert_eq!(world.client.stack.info(client).unwrap().unacknowledged, 0);
 }
 
 #[test]

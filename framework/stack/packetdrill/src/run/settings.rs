@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fyke_stack::StackConfig;
 use fyke_stack::tcp::congestion::Algorithm;
-use fyke_stack::tcp::{EcnMode, KeepAlive};
+use fyke_stack::tcp::{Config, EcnMode, KeepAlive};
 
 use super::host;
 use super::outcome::SkipReason;
@@ -43,6 +43,8 @@ impl Settings {
             System::FreeBsd => StackConfig::freebsd(host::MEDIUM),
         };
         if system == System::Linux {
+            // The kernel's own, which gives a SYN up a little early.
+            stack.tcp = Config::linux();
             // Linux counts every byte an acknowledgement covers (RFC 3465 lets it be two segments).
             stack.tcp.congestion.ack_segments_max = u32::MAX;
         }

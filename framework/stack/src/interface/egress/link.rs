@@ -123,6 +123,17 @@ impl Net {
         }
     }
 
+    /// A connection hears nothing from a peer: its next hop may be dead (RFC 9293, section 3.8.3,
+    /// R1).
+    pub(crate) fn doubt(&mut self, now: Instant, peer: IpAddr) {
+        if self.is_ethernet()
+            && let Some(Path::Neighbor(next_hop)) = self.path(peer)
+        {
+            let effects = self.neighbors.doubt(now, next_hop);
+            self.apply(now, effects);
+        }
+    }
+
     fn ask_neighbor(&mut self, now: Instant, ask: Ask) {
         let Some(own) = self.mac() else { return };
         match (ask.address, self.addresses.source_for(ask.address)) {

@@ -16,6 +16,10 @@ use crate::stack::counters::DropReason;
 use crate::stack::ids::ListenerId;
 use crate::tcp::{self, Flags, ListenAnswer, Segment, SeqNum};
 
+/// Time-outs in a row after which the next hop may be dead: the least that R1 may be (RFC 9293,
+/// section 3.8.3).
+const DOUBT_TIME_OUTS: u8 = 3;
+
 impl Stack {
     pub(super) fn tcp_input(&mut self, now: Instant, inbound: &Inbound) {
         // A segment to a group is nobody's (RFC 9293, section 3.9.2.3, MUST-57), and what came to
@@ -171,7 +175,13 @@ impl Stack {
                 let Some(socket) = self.tcp.sockets.get_mut(index, generation) else { return };
                 socket.timer.expired();
                 if socket.connection.next_deadline().is_some_and(|at| at <= now) {
+                    let before = socket.connection.time_outs();
                     socket.connection.on_timeout(now);
+                    let after = socket.connection.time_outs();
+                    let peer = socket.tuple.remote().ip();
+                    if after > before && after >= DOUBT_TIME_OUTS {
+                        self.net.doubt(now, peer);
+                    }
                     self.mark_dirty(index);
                 }
                 self.settle(now, index);

@@ -59,6 +59,11 @@ impl Connection {
         self.arm_recovery(now);
     }
 
+    /// Time-outs in a row of what is in flight: nothing has come back since the first of them.
+    pub(crate) fn time_outs(&self) -> u8 {
+        if self.send.has_unacknowledged() { self.send.attempts } else { 0 }
+    }
+
     /// Whether it was for nothing so long that the connection has ended now.
     fn is_given_up(&mut self, now: Instant) -> bool {
         if self.is_over_user_timeout(now) {
