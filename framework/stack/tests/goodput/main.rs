@@ -32,11 +32,18 @@ const DRIFT: f64 = 0.05;
 /// Random losses in one run of a cell.
 const LOSSES: f64 = 40.0;
 
-/// Segments in one run of a cell without random loss.
-const SEGMENTS: f64 = 10_000.0;
+/// Segments in one run of a cell without random loss; the second when more seeds are asked for. A
+/// hole at the end of the time holds back up to a window, which is a second with the longest queue:
+/// the longer the run, the less it is of it.
+const SEGMENTS: [f64; 2] = [10_000.0, 60_000.0];
 
 /// Runs of a cell, unless more are asked for.
 const SEEDS: u64 = 3;
+
+/// Whether more was asked for than a test usually does.
+fn thorough() -> bool {
+    std::env::var("FYKE_SEEDS").is_ok()
+}
 
 fn seeds(usual: u64) -> u64 {
     std::env::var("FYKE_SEEDS").map_or(usual, |text| text.parse().expect("FYKE_SEEDS: a number"))
@@ -81,7 +88,11 @@ impl Cell {
     /// How long to look, after how long.
     fn times(&self) -> (Duration, Duration) {
         let rate = model::goodput(&self.path) / model::SEGMENT_BYTES;
-        let segments = if self.path.loss > 0.0 { LOSSES / self.path.loss } else { SEGMENTS };
+        let segments = if self.path.loss > 0.0 {
+            LOSSES / self.path.loss
+        } else {
+            SEGMENTS[usize::from(thorough())]
+        };
         let look = Duration::from_secs_f64(segments / rate);
         // Until the first losses have brought the window to where it stays.
         let first = look / 4 + self.path.rtt * 50;
@@ -157,7 +168,7 @@ fn cells_are_no_worse_than_the_rival() {
     let (count, mut wrong) = (seeds(1), String::new());
     let mut config = config();
     config.timestamps = false;
-    let quick = std::env::var("FYKE_SEEDS").is_err();
+    let quick = !thorough();
     for cell in cells().into_iter().filter(|cell| !quick || cell.is_quick()) {
         let (first, look) = cell.times();
         let mean = |goodput: &dyn Fn(u64) -> f64| {
@@ -166,8 +177,8 @@ fn cells_are_no_worse_than_the_rival() {
         let ours = mean(&|seed| cell.measure_with(&config, seed));
         let theirs = mean(&|seed| rival::goodput(&cell.path, seed, first, look));
         eprintln!("{}: {ours:.3} of the model, smoltcp {theirs:.3}", cell.name());
-        // Both can fill a link, but a hole at the end of the time holds back up to a window.
-        if ours < theirs - 0.03 {
+        // Both can fill a link; the rest of that hole is forgiven.
+        if ours < theirs - 0.01 {
             writeln!(wrong, "{}: {ours:.3}, smoltcp {theirs:.3}", cell.name()).unwrap();
         }
     }
