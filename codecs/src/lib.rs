@@ -1,4 +1,4 @@
-//! Protocols for fyke: frames, HTTP/1.1, WebSocket.
+//! Protocols for fyke: frames, HTTP/1.1, WebSocket, TLS.
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
@@ -6,11 +6,16 @@
 //! | `br` | yes | the content coding br |
 //! | `zstd` | no | the content coding zstd, by a library in C |
 //! | `http-types` | no | to and from the types of the crate `http` |
+//! | `tls` | no | TLS by rustls, with a cryptography provider of the program's own |
+//! | `tls-ring` | no | `tls` with the cryptography of ring |
+//! | `tls-aws-lc-rs` | no | `tls` with the cryptography of AWS-LC, a library in C |
 #![forbid(unsafe_code)]
 
 pub mod frames;
 pub mod http1;
 mod payload;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod websocket;
 
 pub use payload::Payload;

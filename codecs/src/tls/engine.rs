@@ -1,0 +1,160 @@
+//! How rustls is driven: its states one after the other, for both sides.
+
+use std::ops::DerefMut;
+
+use fyke_buffer::ByteBuf;
+use rustls::Error as RustlsError;
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
+use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedConnectionCommon,
+    UnbufferedStatus, WriteTraffic,
+};
+
+use super::error::TlsError;
+
+/// Most handshakes' flights fit into this.
+const HANDSHAKE_OUT_BYTES: usize = 4096;
+
+/// What came of bytes that arrived.
+pub(super) struct Io<'a> {
+    /// The peer's bytes, decrypted.
+    pub(super) plain: ByteBuf,
+    /// What is to be sent, handshake and answers of the protocol.
+    pub(super) out: ByteBuf,
+    /// Where buffers come from.
+    pub(super) take: &'a dyn Fn(usize) -> ByteBuf,
+}
+
+impl<'a> Io<'a> {
+    pub(super) fn new(take: &'a dyn Fn(usize) -> ByteBuf) -> Self {
+        Self { plain: ByteBuf::new(), out: ByteBuf::new(), take }
+    }
+}
+
+/// Both kinds of connections of rustls.
+pub(super) trait Engine: DerefMut<Target = UnbufferedConnectionCommon<Self::Data>> {
+    type Data;
+
+    fn records<'c, 'i>(&'c mut self, input: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
+}
+
+impl Engine for UnbufferedServerConnection {
+    type Data = ServerConnectionData;
+
+    fn records<'c, 'i>(&'c mut self, input: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(input)
+    }
+}
+
+impl Engine for UnbufferedClientConnection {
+    type Data = ClientConnectionData;
+
+    fn records<'c, 'i>(&'c mut self, input: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(input)
+    }
+}
+
+pub(super) struct Ran {
+    pub(super) used: usize,
+    pub(super) peer_closed: bool,
+}
+
+/// Works on all whole records of `input`. A failure leaves its alert in `io.out`.
+pub(super) fn run<E: Engine>(
+    engine: &mut E,
+    input: &mut [u8],
+    io: &mut Io<'_>,
+) -> Result<Ran, RustlsError> {
+    let mut ran = Ran { used: 0, peer_closed: false };
+    loop {
+        let left = input.len() - ran.used;
+        let UnbufferedStatus { mut discard, state } = engine.records(&mut input[ran.used..]);
+        let mut more = true;
+        match state {
+            Err(error) => {
+                alert(engine, &mut io.out);
+                return Err(error);
+            }
+            Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                while let Some(record) = traffic.next_record() {
+                    let record = record?;
+                    discard += record.discard;
+                    if io.plain.capacity() == 0 {
+                        io.plain = (io.take)(left.max(record.payload.len()));
+                    }
+                    io.plain.write_slice(record.payload);
+                }
+            }
+            Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, io),
+            Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+            Ok(ConnectionState::PeerClosed) => ran.peer_closed = true,
+            // It can go on only with more bytes. Early data is switched off.
+            Ok(_) => more = false,
+        }
+        ran.used += discard;
+        if !more {
+            return Ok(ran);
+        }
+    }
+}
+
+fn encode<D>(data: &mut EncodeTlsData<'_, D>, io: &mut Io<'_>) {
+    if io.out.capacity() == 0 {
+        io.out = (io.take)(HANDSHAKE_OUT_BYTES);
+    }
+    append(data, &mut io.out);
+}
+
+fn append<D>(data: &mut EncodeTlsData<'_, D>, out: &mut ByteBuf) {
+    loop {
+        match data.encode(out.spare_mut()) {
+            Ok(n) => return out.advance_writer(n),
+            Err(EncodeError::InsufficientSize(size)) => out.reserve(size.required_size),
+            Err(EncodeError::AlreadyEncoded) => return,
+        }
+    }
+}
+
+/// A connection has failed: takes out what it has to say of that. rustls must not see the bytes
+/// again that it has failed at, so it is asked no further.
+fn alert<E: Engine>(engine: &mut E, out: &mut ByteBuf) {
+    while engine.wants_write() {
+        match engine.records(&mut []).state {
+            Ok(ConnectionState::EncodeTlsData(mut data)) => append(&mut data, out),
+            _ => return,
+        }
+    }
+}
+
+/// Appends something to send, behind what rustls itself has to send first. `rest` is what lies
+/// there of the peer's next record, which rustls wants to see again.
+pub(super) fn write<E: Engine>(
+    engine: &mut E,
+    rest: &mut [u8],
+    out: &mut ByteBuf,
+    mut add: impl FnMut(&mut WriteTraffic<'_, E::Data>, &mut [u8]) -> Result<usize, EncryptError>,
+) -> Result<(), TlsError> {
+    loop {
+        let state = engine.records(rest).state.map_err(|error| TlsError::of(error, false))?;
+        match state {
+            ConnectionState::EncodeTlsData(mut data) => append(&mut data, out),
+            ConnectionState::TransmitTlsData(data) => data.done(),
+            // The read that brought it has told it already.
+            ConnectionState::PeerClosed => {}
+            ConnectionState::WriteTraffic(mut traffic) => loop {
+                match add(&mut traffic, out.spare_mut()) {
+                    Ok(n) => {
+                        out.advance_writer(n);
+                        return Ok(());
+                    }
+                    Err(EncryptError::InsufficientSize(size)) => out.reserve(size.required_size),
+                    Err(EncryptError::EncryptExhausted) => {
+                        return Err(TlsError::of(RustlsError::EncryptError, false));
+                    }
+                }
+            },
+            _ => return Err(TlsError::of(RustlsError::HandshakeNotComplete, false)),
+        }
+    }
+}
