@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let name = std::env::var("TAP").unwrap_or_else(|_| "tap0".into());
     let options = TapOptions::new(&name).vnet_hdr(mode != "plain").offload(mode == "vnet");
     let tap = options.open()?.remove(0).into_device();
-    let mut config = StackConfig::new(Medium::Ethernet(MacAddress::new([2, 0, 0, 0, 0, 2])));
+    let mut config = StackConfig::new(Medium::Ethernet(MacAddress([2, 0, 0, 0, 0, 2])));
     config.offload = tap.offload();
     config.mtu = tap.mtu().try_into()?;
     let now = SystemClock.now();

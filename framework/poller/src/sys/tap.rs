@@ -102,6 +102,18 @@ pub fn set_tap_offload(tap: impl AsFd, offload: TapOffload) -> io::Result<()> {
     outcome(result)
 }
 
+/// Says whether the device stays when its last descriptor is closed.
+///
+/// # Errors
+/// What the system says.
+pub fn set_tap_persistent(tap: impl AsFd, on: bool) -> io::Result<()> {
+    // SAFETY: TUNSETPERSIST takes its number as the argument itself: there is no pointer.
+    let result = unsafe {
+        libc::ioctl(tap.as_fd().as_raw_fd(), libc::TUNSETPERSIST, libc::c_ulong::from(on))
+    };
+    outcome(result)
+}
+
 /// Reads one frame behind what is in `block`, into what its capacity leaves, and returns how long it
 /// is. A frame that fills all the room may have been cut.
 ///

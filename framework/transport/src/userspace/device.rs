@@ -8,7 +8,7 @@ use fyke_core::transport::TransportSeat;
 use fyke_stack::{Offload, RxMeta, TxSink};
 
 /// A received frame, and what the device knows about it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Frame {
     /// The frame from its first byte.
     pub bytes: Bytes,

@@ -4,6 +4,7 @@
 //! device.rs         what carries frames: a TAP device, a port of the simulated network, a test's list
 //! tap.rs            a TAP device of the kernel
 //! cable.rs          a cable in memory between two stacks
+//! impaired.rs       a bad wire before a good device
 //! factory.rs        a stack of its own on each loop
 //! stack_options.rs  what a stack is made from
 //! transport.rs      the stack, its device, the loop's turn
@@ -21,6 +22,7 @@ mod device;
 mod error;
 mod factory;
 mod handle;
+mod impaired;
 mod listener;
 mod options;
 mod sockets;
@@ -33,6 +35,7 @@ pub use cable::{CABLE_FRAMES_DEFAULT, Cable, CableDevice, CableEnd, CableOptions
 pub use device::{Device, Frame};
 pub use factory::Userspace;
 pub use handle::StackHandle;
+pub use impaired::{Impaired, ImpairedCounters, Impairment};
 pub use stack_options::StackOptions;
 pub use transport::StackTransport;
 

@@ -1,7 +1,10 @@
 //! One queue of an open device: what crosses from the thread that opens to the loop that uses.
 
 use std::fmt;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use fyke_poller::sys::set_tap_persistent;
 
 use super::device::Tap;
 
@@ -48,6 +51,14 @@ impl TapQueue {
     #[must_use]
     pub fn mtu(&self) -> u32 {
         self.mtu
+    }
+
+    /// Whether the device stays when its last queue is closed, as one made by `ip tuntap add` does.
+    ///
+    /// # Errors
+    /// What the system says; always for a queue that is no TAP device's.
+    pub fn set_persistent(&self, on: bool) -> io::Result<()> {
+        set_tap_persistent(self, on)
     }
 
     /// The device, on the loop that it shall live on.
