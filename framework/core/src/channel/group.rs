@@ -1,6 +1,6 @@
 //! Many channels at once: broadcast to all, close all, by predicate. Works across loops.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,8 +8,9 @@ use crate::channel::handle::{Channel, ChannelId};
 use crate::channel::sender::{SendError, Sender};
 
 /// A set of channels that messages of type `M` are sent to: `Clone + Send + Sync`, and every clone
-/// is the same set. Channels that have closed leave it by themselves, at the latest when it is
-/// used next. It is locked while it sends, so what decides about members must not use it.
+/// is the same set. Members come in the order of their ids, so that a simulation replays. Channels
+/// that have closed leave it by themselves, at the latest when it is used next. It is locked while
+/// it sends, so what decides about members must not use it.
 ///
 /// ```
 /// use fyke_core::channel::ChannelGroup;
@@ -32,7 +33,7 @@ use crate::channel::sender::{SendError, Sender};
 /// # Ok::<(), fyke_core::LinkError>(())
 /// ```
 pub struct ChannelGroup<M> {
-    members: Arc<Mutex<HashMap<ChannelId, Sender<M>>>>,
+    members: Arc<Mutex<BTreeMap<ChannelId, Sender<M>>>>,
 }
 
 /// What became of a broadcast.
@@ -52,7 +53,7 @@ impl<M: Send + 'static> ChannelGroup<M> {
         Self { members: Arc::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ChannelId, Sender<M>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ChannelId, Sender<M>>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
