@@ -402,6 +402,28 @@ def ws_client():
         assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
+def heartbeat(*flags):
+    """A silent connection gets its message; a server that stops is found out, and the line says so."""
+    with Server("heartbeat", "server", "--push-after", "1s", *flags) as server:
+        udp = [flag for flag in flags if flag == "--udp"]
+        client = [os.path.join(BIN, "heartbeat"), "client", "--connect", server.address, *udp]
+        run = lambda *a: subprocess.run([*client, *a], capture_output=True, text=True, timeout=30)
+        for how in (["--interval", "200ms"], ["--adaptive"], ["--no-heartbeat"]):
+            done = run(*how)
+            assert done.returncode == 0 and "something has happened" in done.stdout, (how, done.stderr)
+        done = run("--timeout", "300ms")
+        assert done.returncode == 1 and done.stderr == "error: no message within 300ms\n", done.stderr
+        waiting = subprocess.Popen([*client, "--interval", "300ms"], stderr=subprocess.PIPE, text=True)
+        time.sleep(0.4)  # until it is connected
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            code = waiting.wait(10)
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        text = waiting.stderr.read()
+        assert code == 1 and text.endswith("was lost: the answer to a heartbeat timed out\n"), text
+
+
 def wrong_calls():
     run = lambda *a: subprocess.run([os.path.join(BIN, "echo"), *a], capture_output=True, text=True, timeout=20)
     assert run("--nonsense").returncode == 2
@@ -419,6 +441,7 @@ def main():
     cases += [(echo_udp, mode) for mode in POLLERS]
     cases += [(source_and_sink, mode) for mode in MODES]
     cases += [(http_extras, mode) for mode in (MODES[0], MODES[-1])]
+    cases += [(heartbeat, mode) for mode in (MODES[0], MODES[-1], ["--udp"])]
     cases += [(second_signal, []), (wrong_calls, [])]
     if not shutil.which("curl"):
         print("skipped: curl is not installed")
