@@ -40,13 +40,25 @@ pub struct ServerFlags {
     #[arg(long)]
     pub reuse_port: bool,
 
-    /// Spin for so many microseconds before a loop sleeps
-    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0)]
-    pub busy_poll: u64,
+    /// Spin for so long before a loop sleeps, like 50us or 1ms: lower latency, a busier processor
+    #[arg(long, value_name = "TIME", default_value = "0us", value_parser = time)]
+    pub busy_poll: Duration,
 
     /// How much to log: error, warn, info, debug, trace, or a filter like fyke=debug
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     pub log: String,
+}
+
+/// A time with its unit: us, ms or s. A bare number is microseconds.
+fn time(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| "a time is like 50us, 1ms or 2s".to_owned())?;
+    match &text[digits.len()..] {
+        "" | "us" => Ok(Duration::from_micros(number)),
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        unit => Err(format!("`{unit}` is no unit of time: us, ms or s")),
+    }
 }
 
 /// What moves the bytes.
@@ -118,7 +130,7 @@ impl ServerFlags {
         EventLoopGroup::builder()
             .threads(threads)
             .backend(self.poller.unwrap_or(Backend::EpollLevel))
-            .busy_poll(Duration::from_micros(self.busy_poll))
+            .busy_poll(self.busy_poll)
             .name(name)
             .build()
     }
@@ -202,6 +214,23 @@ pub fn exit(result: Result<(), String>) -> ExitCode {
         Err(text) => {
             eprintln!("error: {text}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit() {
+        for (text, micros) in
+            [("50us", 50), ("50", 50), ("0us", 0), ("2ms", 2000), ("1s", 1_000_000)]
+        {
+            assert_eq!(time(text), Ok(Duration::from_micros(micros)), "{text}");
+        }
+        for text in ["", "us", "1h", "1.5ms", "-1us", "1 ms"] {
+            time(text).unwrap_err();
         }
     }
 }
