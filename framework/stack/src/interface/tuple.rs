@@ -16,12 +16,12 @@ pub(crate) struct FourTuple {
 
 impl FourTuple {
     pub(crate) fn new(local: SocketAddr, remote: SocketAddr) -> Self {
-        Self {
-            local: octets(local.ip()),
-            remote: octets(remote.ip()),
-            local_port: local.port(),
-            remote_port: remote.port(),
-        }
+        Self::of(local.ip(), local.port(), remote.ip(), remote.port())
+    }
+
+    /// From the parts, as a packet has them.
+    pub(crate) fn of(local: IpAddr, local_port: u16, remote: IpAddr, remote_port: u16) -> Self {
+        Self { local: octets(local), remote: octets(remote), local_port, remote_port }
     }
 
     pub(crate) fn local(&self) -> SocketAddr {
@@ -30,6 +30,14 @@ impl FourTuple {
 
     pub(crate) fn remote(&self) -> SocketAddr {
         SocketAddr::new(address(self.remote), self.remote_port)
+    }
+
+    pub(crate) fn local_port(&self) -> u16 {
+        self.local_port
+    }
+
+    pub(crate) fn remote_port(&self) -> u16 {
+        self.remote_port
     }
 
     pub(crate) fn is_ipv4(&self) -> bool {

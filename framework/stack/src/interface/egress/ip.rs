@@ -114,6 +114,17 @@ impl Headers {
         &self.bytes[..self.len]
     }
 
+    /// The bytes from the IP header on.
+    pub(super) fn network_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.network..]
+    }
+
+    /// Room for a transport header of `len` bytes, instead of the one that was there.
+    pub(super) fn transport_mut(&mut self, len: usize) -> Option<&mut [u8]> {
+        self.len = self.transport + len;
+        self.bytes.get_mut(self.transport..self.len)
+    }
+
     pub(super) fn link_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[..self.network]
     }

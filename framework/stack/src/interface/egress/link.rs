@@ -16,7 +16,7 @@ use crate::wire::ethernet::{EtherType, HEADER_LEN, Header};
 use crate::wire::{Emit, MacAddress, arp};
 
 /// Where a frame's link header gets its destination from.
-enum Target {
+pub(super) enum Target {
     Known(MacAddress),
     Wait(u32),
     Refused(DropReason),
@@ -68,7 +68,7 @@ impl Net {
         }
     }
 
-    fn target(&mut self, now: Instant, path: Path, destination: IpAddr) -> Target {
+    pub(super) fn target(&mut self, now: Instant, path: Path, destination: IpAddr) -> Target {
         match path {
             Path::Loopback => Target::Refused(DropReason::NoRoute),
             Path::Broadcast => Target::Known(MacAddress::BROADCAST),

@@ -10,6 +10,7 @@ mod fragment;
 mod icmp;
 mod ip;
 mod link;
+mod prepared;
 mod queue;
 mod segment;
 mod turn;

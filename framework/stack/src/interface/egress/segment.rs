@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use fyke_clock::Instant;
 
 use super::ip::{Outgoing, Transport};
+use super::prepared::Prepared;
 use crate::interface::net::Net;
 use crate::interface::tuple::FourTuple;
 use crate::stack::config::Personality;
@@ -41,6 +42,18 @@ pub(super) struct SegmentOut<'a> {
     pub(super) traffic_class: u8,
     /// Segments it may still send before it is the next one's turn.
     pub(super) left: usize,
+    /// What its segments have in common, from the first one on.
+    pub(super) shared: Shared,
+}
+
+/// Whether the headers that segments have in common were worked out.
+pub(super) enum Shared {
+    /// Not yet.
+    Unknown,
+    /// They were.
+    Known(Prepared),
+    /// They cannot be, or it is not worth it: each segment goes its own way.
+    None,
 }
 
 impl SegmentSink for SegmentOut<'_> {
@@ -68,10 +81,9 @@ impl SegmentSink for SegmentOut<'_> {
 
 impl SegmentOut<'_> {
     pub(super) fn emit(&mut self, segment: &Segment, payload: &[&[u8]]) {
-        let (local, remote) = (self.tuple.local(), self.tuple.remote());
         let header = Header {
-            source_port: local.port(),
-            destination_port: remote.port(),
+            source_port: self.tuple.local_port(),
+            destination_port: self.tuple.remote_port(),
             seq: segment.seq.value(),
             ack: segment.ack.value(),
             flags: segment.flags.bits(),
@@ -79,21 +91,42 @@ impl SegmentOut<'_> {
             urgent: segment.urgent,
             options: options(self.net.config.personality, segment),
         };
+        let kind = if self.tuple.is_ipv4() { GsoKind::Tcp4 } else { GsoKind::Tcp6 };
+        let gso = (segment.gso_size > 0).then_some(Gso { size: segment.gso_size, kind });
+        self.net.counters.segments_out += 1;
+        let ecn = segment.ecn as u8;
+        if matches!(self.shared, Shared::Unknown) {
+            let packet = self.packet(0);
+            self.shared = self.net.prepare(self.now, &packet).map_or(Shared::None, Shared::Known);
+        }
+        if let Shared::Known(shared) = &mut self.shared
+            && let Some(frame) = shared.frame(&header, ecn, payload, gso)
+        {
+            return self.net.transmit(self.now, &frame, self.out);
+        }
+        self.emit_alone(&header, ecn, payload, gso);
+    }
+
+    /// The IP header's part.
+    fn packet(&self, ecn: u8) -> Outgoing {
+        let (local, remote) = (self.tuple.local().ip(), self.tuple.remote().ip());
+        Outgoing {
+            traffic_class: self.traffic_class & !3 | ecn,
+            dont_fragment: true,
+            ..Outgoing::new(local, remote, IpProtocol::TCP, self.hop_limit)
+        }
+    }
+
+    /// A segment that shares nothing with others.
+    fn emit_alone(&mut self, header: &Header, ecn: u8, payload: &[&[u8]], gso: Option<Gso>) {
+        let packet = self.packet(ecn);
         let mut bytes = [0; 60];
         let bytes = &mut bytes[..header.wire_len()];
         header.emit(bytes);
-        let intent = self.net.checksum_intent(remote.ip());
-        if let Some(pseudo) = PseudoHeader::new(local.ip(), remote.ip()) {
+        let intent = self.net.checksum_intent(packet.destination);
+        if let Some(pseudo) = PseudoHeader::new(packet.source, packet.destination) {
             Header::fill_checksum(bytes, &pseudo, payload, intent);
         }
-        let kind = if remote.is_ipv4() { GsoKind::Tcp4 } else { GsoKind::Tcp6 };
-        let gso = (segment.gso_size > 0).then_some(Gso { size: segment.gso_size, kind });
-        self.net.counters.segments_out += 1;
-        let packet = Outgoing {
-            traffic_class: self.traffic_class & !3 | segment.ecn as u8,
-            dont_fragment: true,
-            ..Outgoing::new(local.ip(), remote.ip(), IpProtocol::TCP, self.hop_limit)
-        };
         let partial = intent == ChecksumIntent::Partial;
         let transport = Transport {
             header: bytes,
@@ -124,7 +157,9 @@ impl Net {
         }
         let Reply { tuple, segment, look: Look { hop_limit, traffic_class } } = reply;
         let (hop_limit, traffic_class, tuple) = (*hop_limit, *traffic_class, *tuple);
-        let mut to = SegmentOut { net: self, out, now, tuple, hop_limit, traffic_class, left: 1 };
+        let (left, shared) = (1, Shared::None);
+        let net = self;
+        let mut to = SegmentOut { net, out, now, tuple, hop_limit, traffic_class, left, shared };
         to.emit(segment, &[&segment.payload]);
     }
 }

@@ -5,7 +5,7 @@ use core::cell::Cell;
 
 use fyke_clock::Instant;
 
-use super::segment::SegmentOut;
+use super::segment::{SegmentOut, Shared};
 use crate::interface::isn;
 use crate::interface::time_wait::{Remains, millis};
 use crate::interface::timer::Timer;
@@ -136,6 +136,7 @@ impl Stack {
             hop_limit: socket.hop_limit,
             traffic_class: socket.traffic_class,
             left,
+            shared: Shared::Unknown,
         };
         let more = socket.connection.poll(now, &mut sink);
         socket.dirty = more;
@@ -175,6 +176,7 @@ impl Stack {
     /// set, and when nothing is left of it but a memory, only that is kept.
     pub(crate) fn settle(&mut self, now: Instant, index: u32) {
         self.collect_events(index);
+        self.settle_fast_open(now, index);
         let generation = self.tcp.sockets.generation(index);
         let Some(socket) = self.tcp.sockets.at_mut(index) else { return };
         let state = socket.connection.state();
