@@ -111,6 +111,11 @@ impl<P> Bootstrap<P> {
 }
 
 impl Bootstrap<Handler> {
+    /// A loop for what a client does besides its channels.
+    pub(crate) fn home_loop(&self) -> LoopHandle {
+        self.home.as_ref().unwrap_or_else(|| self.group.next()).clone()
+    }
+
     fn spec(&self) -> ChannelSpec {
         let init = Arc::clone(&self.pipeline.0);
         ChannelSpec::new(self.options.clone(), move |channel: &mut ChannelInit<'_>| init(channel))

@@ -52,6 +52,7 @@ mod connect;
 mod group;
 mod offload;
 pub mod prelude;
+mod reconnect;
 mod resolve;
 mod seeds;
 mod server;
@@ -90,6 +91,9 @@ pub use fyke_core::{
 pub use fyke_poller::{Backend, Signal, Signals, SystemClock, pin_to_cpu, raise_descriptor_limit};
 pub use fyke_transport::{Blocking, FileSource, Kernel, Local, LocalNetwork};
 pub use group::{EventLoopGroup, GroupBuilder};
+pub use reconnect::{
+    Backoff, ReconnectConfig, ReconnectEvent, ReconnectState, ReconnectingClient,
+};
 pub use resolve::ToAddresses;
 pub use server::{Child, NoPipeline, Server, ServerBootstrap};
 pub use signals::run_until_signal;

@@ -48,7 +48,7 @@ impl<M: Send + 'static> Sender<M> {
     /// The message again, when the channel is closed or the mailbox full
     /// ([`MAILBOX_ENTRIES_MAX`]).
     pub fn send(&self, message: M) -> Result<(), SendError<M>> {
-        self.put(message, Promise::NONE)
+        self.send_with(message, Promise::NONE).map_err(|(refused, _)| refused)
     }
 
     /// Sends a message if the channel is below its high water mark.
@@ -68,8 +68,18 @@ impl<M: Send + 'static> Sender<M> {
     /// The message again, when the channel is closed or the mailbox full.
     pub fn send_with_promise(&self, message: M) -> Result<WriteFuture, SendError<M>> {
         let (promise, future) = Promise::new();
-        self.put(message, promise)?;
-        Ok(future)
+        match self.send_with(message, promise) {
+            Ok(()) => Ok(future),
+            Err((refused, _)) => Err(refused),
+        }
+    }
+
+    /// Sends a message with a promise that somebody observes already.
+    ///
+    /// # Errors
+    /// Both again, when the channel is closed or the mailbox full.
+    pub fn send_with(&self, message: M, promise: Promise) -> Result<(), (SendError<M>, Promise)> {
+        self.put(message, promise)
     }
 
     /// Waits until the channel is writable. Nothing is lost when this is dropped half-way: the
@@ -124,7 +134,7 @@ impl<M: Send + 'static> Sender<M> {
         super::Channel::of(Arc::clone(&self.shared))
     }
 
-    fn put(&self, message: M, promise: Promise) -> Result<(), SendError<M>> {
+    fn put(&self, message: M, promise: Promise) -> Result<(), (SendError<M>, Promise)> {
         let mailbox = self.shared.lock();
         let reason = match &*mailbox {
             Mailbox { closed: Some(_), .. } => Some(SendFailure::Closed),
@@ -134,9 +144,7 @@ impl<M: Send + 'static> Sender<M> {
             _ => None,
         };
         if let Some(reason) = reason {
-            drop(mailbox);
-            promise.fail(Error::closed());
-            return Err(SendError { message, reason });
+            return Err((SendError { message, reason }, promise));
         }
         self.queue.0.lock().unwrap_or_else(PoisonError::into_inner).push_back((message, promise));
         // A loop that has just ended fails the promises itself.
