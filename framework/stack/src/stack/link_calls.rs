@@ -76,6 +76,14 @@ impl Stack {
         self.net.routes.iter()
     }
 
+    /// The address of ours that packets to a destination get as their source; `None` when no route
+    /// leads there.
+    #[must_use]
+    pub fn source_for(&self, destination: IpAddr) -> Option<IpAddr> {
+        self.net.path(destination)?;
+        self.net.source_for(destination)
+    }
+
     /// The neighbours whose link addresses are known or asked for.
     pub fn neighbors(&self) -> impl Iterator<Item = Neighbor> {
         self.net.neighbors.iter()
