@@ -11,10 +11,10 @@
 
 mod backoff;
 mod config;
+mod steps;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fyke_clock::Instant;
@@ -25,6 +25,8 @@ use fyke_core::{
 
 use crate::client::{Bootstrap, Handler};
 use crate::resolve::ToAddresses;
+
+use steps::{Attempting, Next};
 
 pub use backoff::Backoff;
 pub use config::{ReconnectConfig, ReconnectEvent};
@@ -207,7 +209,7 @@ impl<M: Send + 'static> Inner<M> {
             state.failures + 1
         };
         self.config.tell(&ReconnectEvent::Connecting { attempt });
-        let attempt = Attempting(Some(Arc::clone(self)));
+        let attempt = Attempting::of(self);
         let offload = Arc::clone(core.env().offload());
         offload.run(Box::new(move || attempt.connect()));
     }
@@ -331,69 +333,6 @@ impl<M: Send + 'static> Inner<M> {
             sender.channel().close();
         }
         self.config.tell(event);
-    }
-}
-
-/// The next step of a client. Dropped with a loop that has ended, it ends the client: whoever waits
-/// for a message that was kept must not wait for ever.
-struct Next<M: Send + 'static>(Option<Arc<Inner<M>>>);
-
-impl<M: Send + 'static> Next<M> {
-    fn of(inner: &Arc<Inner<M>>) -> Self {
-        Self(Some(Arc::clone(inner)))
-    }
-
-    fn is_here(mut self) -> Arc<Inner<M>> {
-        self.0.take().expect("it is taken once, as that takes this")
-    }
-}
-
-impl<M: Send + 'static> Drop for Next<M> {
-    fn drop(&mut self) {
-        if let Some(inner) = self.0.take() {
-            inner.end(ReconnectState::Closed, &ReconnectEvent::Closed);
-        }
-    }
-}
-
-/// An attempt on its way to a thread that may block: dropped on the way it has failed.
-struct Attempting<M: Send + 'static>(Option<Arc<Inner<M>>>);
-
-impl<M: Send + 'static> Attempting<M> {
-    fn connect(mut self) {
-        let Some(inner) = self.0.take() else { return };
-        let connect = match inner.target.to_addresses() {
-            Ok(addresses) => inner.bootstrap.connect(Known(addresses)),
-            Err(error) => return fail(&inner, error),
-        };
-        inner.on_loop(move |inner, core| {
-            let next = Next::of(inner);
-            core.spawn(async move {
-                let result = connect.await;
-                next.is_here().on_loop(move |inner, core| inner.ended(core, result));
-            });
-        });
-    }
-}
-
-impl<M: Send + 'static> Drop for Attempting<M> {
-    fn drop(&mut self) {
-        if let Some(inner) = self.0.take() {
-            fail(&inner, io::Error::other("no thread is left to look up the name"));
-        }
-    }
-}
-
-fn fail<M: Send + 'static>(inner: &Arc<Inner<M>>, error: io::Error) {
-    inner.on_loop(move |inner, core| inner.failed(core, &error.into()));
-}
-
-/// Addresses that were looked up.
-struct Known(Vec<fyke_core::Address>);
-
-impl ToAddresses for Known {
-    fn to_addresses(&self) -> io::Result<Vec<fyke_core::Address>> {
-        Ok(self.0.clone())
     }
 }
 
