@@ -1,12 +1,20 @@
 //! Shared by the examples: flags, logging, start and stop.
 #![forbid(unsafe_code)]
 
+pub mod control;
+pub mod icmp;
+pub mod tap;
+
+
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Command, CommandFactory, FromArgMatches, ValueEnum, error::ErrorKind};
+use fyke::transport::userspace::StackHandle;
 use fyke::{
     Address, Backend, Blocking, ChannelInit, ChannelOptions, EventLoopGroup, IntoStages, Kernel,
     Server, ServerBootstrap, ShutdownReport,
@@ -19,12 +27,13 @@ pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
 /// Flags that every server takes.
 #[derive(Args, Clone, Debug)]
 pub struct ServerFlags {
-    /// Where to listen: IP:PORT (port 0 takes a free one), or unix:PATH
+    /// Where to listen: IP:PORT (port 0 takes a free one), or unix:PATH; with --transport tap an
+    /// address of the stack
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<Address>,
 
-    /// What moves the bytes: the kernel's sockets on event loops, or one blocking thread a
-    /// connection
+    /// What moves the bytes: the kernel's sockets on event loops, one blocking thread a connection,
+    /// or fyke's own TCP/IP stack on a TAP device
     #[arg(long, value_name = "NAME", default_value = "kernel")]
     pub transport: TransportName,
 
@@ -47,6 +56,14 @@ pub struct ServerFlags {
     /// How much to log: error, warn, info, debug, trace, or a filter like fyke=debug
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     pub log: String,
+
+    /// The stack.
+    #[command(flatten)]
+    pub tap: tap::TapFlags,
+
+    /// Answer `netstat` and `arp` on this Unix socket
+    #[arg(long, value_name = "PATH", help_heading = "The userspace stack (--transport tap)")]
+    pub control: Option<PathBuf>,
 }
 
 /// A time with its unit: us, ms or s. A bare number is microseconds.
@@ -68,6 +85,8 @@ pub enum TransportName {
     Kernel,
     /// One thread a connection whose reads block.
     Blocking,
+    /// fyke's own TCP/IP stack on a TAP device.
+    Tap,
 }
 
 /// Parses the flags. A wrong one ends the program with clap's text and exit code 2.
@@ -104,6 +123,9 @@ impl ServerFlags {
         if self.transport == TransportName::Blocking && self.poller.is_some() {
             wrong_flags(command(), "--poller is for event loops: --transport blocking has none");
         }
+        if self.control.is_some() && self.transport != TransportName::Tap {
+            wrong_flags(command(), "--control shows the stack of --transport tap");
+        }
         start_log(command(), &self.log);
         if let Err(error) = fyke::raise_descriptor_limit() {
             tracing::warn!(%error, "the descriptor limit stays as it is");
@@ -113,7 +135,15 @@ impl ServerFlags {
     /// The address to listen at.
     #[must_use]
     pub fn address(&self, default: &str) -> Address {
-        let fallback = || default.parse().expect("the example's default is an address");
+        let fallback = || {
+            let address: Address = default.parse().expect("the example's default is an address");
+            match (self.transport, address.as_inet()) {
+                (TransportName::Tap, Some(inet)) => {
+                    SocketAddr::new(self.tap.stack_address.address(), inet.port()).into()
+                }
+                _ => address,
+            }
+        };
         self.listen.clone().unwrap_or_else(fallback)
     }
 
@@ -123,10 +153,14 @@ impl ServerFlags {
     /// When a thread cannot be started or a poller not be made.
     pub fn group(&self, name: &str) -> io::Result<EventLoopGroup> {
         let threads = match self.transport {
-            TransportName::Kernel => self.threads,
+            TransportName::Kernel | TransportName::Tap => self.threads,
             // Connections have threads of their own.
             TransportName::Blocking => 1,
         };
+        self.group_of(name, threads)
+    }
+
+    fn group_of(&self, name: &str, threads: usize) -> io::Result<EventLoopGroup> {
         EventLoopGroup::builder()
             .threads(threads)
             .backend(self.poller.unwrap_or(Backend::EpollLevel))
@@ -147,18 +181,63 @@ impl ServerFlags {
         options: ChannelOptions,
         init: impl Fn(&mut ChannelInit<'_>) -> S + Send + Sync + 'static,
     ) -> Result<(), String> {
+        if self.transport == TransportName::Tap {
+            return self.serve_on_tap(name, default, options, init);
+        }
         let address = self.address(default);
         let group = self.group(name).map_err(|e| format!("cannot start event loops: {e}"))?;
         let bootstrap = ServerBootstrap::new(group).options(options).reuse_port(self.reuse_port);
         let server = match self.transport {
-            TransportName::Kernel => bootstrap.transport(Kernel::tcp).child(init).bind(&address),
             TransportName::Blocking => {
                 bootstrap.transport(Blocking::tcp).child(init).bind(&address)
             }
+            _ => bootstrap.transport(Kernel::tcp).child(init).bind(&address),
         };
         let server = server.map_err(|error| cannot_listen(&address, &error))?;
         announce(server.local_address());
         run(server)
+    }
+
+    /// [`serve`](Self::serve) over fyke's own stack.
+    fn serve_on_tap<S: IntoStages>(
+        &self,
+        name: &str,
+        default: &str,
+        options: ChannelOptions,
+        init: impl Fn(&mut ChannelInit<'_>) -> S + Send + Sync + 'static,
+    ) -> Result<(), String> {
+        let address = self.address(default);
+        let (host, group) = self.tap_host(name)?;
+        let bootstrap =
+            ServerBootstrap::new(group).options(options).transport(host.userspace.clone());
+        let server = bootstrap.child(init).bind(&address);
+        let server = server.map_err(|error| cannot_listen(&address, &error))?;
+        let _control = self.control(host.userspace.handle())?;
+        announce(server.local_address());
+        eprintln!("{}", self.tap.hint());
+        run(server)
+    }
+
+    /// The stack, and as many loops as its device has queues.
+    ///
+    /// # Errors
+    /// One line for the user.
+    pub fn tap_host(&self, name: &str) -> Result<(tap::TapHost, EventLoopGroup), String> {
+        let wanted = match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let host = self.tap.open(wanted)?;
+        let group = self.group_of(name, host.loops);
+        Ok((host, group.map_err(|e| format!("cannot start event loops: {e}"))?))
+    }
+
+    /// Answers `netstat` and `arp` if that is wanted.
+    ///
+    /// # Errors
+    /// One line for the user.
+    pub fn control(&self, stack: StackHandle) -> Result<Option<Server>, String> {
+        self.control.as_ref().map(|path| control::serve(path, stack)).transpose()
     }
 }
 

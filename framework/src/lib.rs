@@ -69,6 +69,10 @@ pub use fyke_clock as clock;
 pub use fyke_codec as codec;
 /// Everything of the core that is not re-exported here by name.
 pub use fyke_core as core;
+/// The operating system: readiness, signals, and system calls that are safe to make.
+pub use fyke_poller as poller;
+/// fyke's own TCP/IP stack as a value: frames in, frames out, time as an argument.
+pub use fyke_stack as stack;
 /// Everything of the transports that is not re-exported here by name.
 pub use fyke_transport as transport;
 
@@ -90,6 +94,64 @@ pub use fyke_core::{
 };
 pub use fyke_poller::{Backend, Signal, Signals, SystemClock, pin_to_cpu, raise_descriptor_limit};
 pub use fyke_transport::{Blocking, FileSource, Kernel, Local, LocalNetwork};
+/// Channels over fyke's own stack. Here two stacks of one process talk over a cable; a TAP device in
+/// its place connects them with everybody else.
+///
+/// ```
+/// use fyke::prelude::*;
+/// use fyke::{Cable, StackOptions, Userspace};
+///
+/// struct Echo;
+///
+/// impl InboundHandler for Echo {
+///     type In = ByteBuf;
+///     type Out = Never;
+///     type Write = Outgoing;
+///
+///     fn read(&mut self, cx: &mut Context<'_, Self>, msg: ByteBuf) -> Result<()> {
+///         cx.write(msg.into());
+///         Ok(())
+///     }
+/// }
+///
+/// struct Tell(std::sync::mpsc::Sender<Vec<u8>>);
+///
+/// impl InboundHandler for Tell {
+///     type In = ByteBuf;
+///     type Out = Never;
+///     type Write = Outgoing;
+///
+///     fn active(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
+///         cx.write("hello".into());
+///         Ok(())
+///     }
+///
+///     fn read(&mut self, _: &mut Context<'_, Self>, msg: ByteBuf) -> Result<()> {
+///         self.0.send(msg.to_vec()).map_err(Error::handler)
+///     }
+/// }
+///
+/// # fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// let cable = Cable::new();
+/// let host = |address: &str| StackOptions::new().address(address.parse().unwrap());
+/// let one = Userspace::over(host("10.0.0.1/24"), cable.left());
+/// let other = Userspace::over(host("10.0.0.2/24"), cable.right());
+///
+/// let server = ServerBootstrap::new(EventLoopGroup::new(1)?)
+///     .transport(one)
+///     .child(|ch| ch.pipeline().inbound("echo", Echo))
+///     .bind("0.0.0.0:7")?;
+/// let (tell, told) = std::sync::mpsc::channel();
+/// let client = Bootstrap::new(EventLoopGroup::new(1)?)
+///     .transport(other)
+///     .handler(move |ch| ch.pipeline().inbound("tell", Tell(tell.clone())));
+/// client.connect("10.0.0.1:7").wait()?;
+/// assert_eq!(told.recv()?, b"hello");
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// ```
+pub use fyke_transport::userspace::{Cable, StackHandle, StackOptions, Userspace};
 pub use group::{EventLoopGroup, GroupBuilder};
 pub use reconnect::{
     Backoff, ReconnectConfig, ReconnectEvent, ReconnectState, ReconnectingClient,

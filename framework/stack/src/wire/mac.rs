@@ -1,7 +1,9 @@
 //! Ethernet addresses.
 
+use core::error::Error;
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
 
 /// An EUI-48 address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -81,5 +83,55 @@ impl fmt::Display for MacAddress {
 impl fmt::Debug for MacAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text that is no Ethernet address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParseMacError;
+
+impl fmt::Display for ParseMacError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "expected six pairs of hexadecimal digits with colons between: 02:00:5e:10:00:07",
+        )
+    }
+}
+
+impl Error for ParseMacError {}
+
+impl FromStr for MacAddress {
+    type Err = ParseMacError;
+
+    /// `02:00:5e:10:00:07`, also with `-` between the pairs.
+    fn from_str(text: &str) -> Result<Self, ParseMacError> {
+        let mut octets = [0; 6];
+        let mut pairs = text.split([':', '-']);
+        for octet in &mut octets {
+            let pair = pairs.next().ok_or(ParseMacError)?;
+            let hexadecimal = pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit());
+            *octet =
+                u8::from_str_radix(pair, 16).ok().filter(|_| hexadecimal).ok_or(ParseMacError)?;
+        }
+        if pairs.next().is_some() { Err(ParseMacError) } else { Ok(Self(octets)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn what_is_printed_can_be_read() {
+        let address = MacAddress([0x02, 0, 0x5e, 0x10, 0, 0xff]);
+        assert_eq!(address.to_string().parse(), Ok(address));
+        assert_eq!("02-00-5E-10-00-FF".parse(), Ok(address));
+        for wrong in
+            ["", "02:00:5e:10:00", "02:00:5e:10:00:ff:01", "2:0:5e:10:0:ff", "+2:00:5e:10:00:ff"]
+        {
+            assert_eq!(wrong.parse::<MacAddress>(), Err(ParseMacError), "{wrong}");
+        }
     }
 }

@@ -53,6 +53,6 @@ pub mod virtio_net;
 pub use checksum::{ChecksumIntent, PseudoHeader, Sum};
 pub use emit::Emit;
 pub use error::Error;
-pub use mac::MacAddress;
+pub use mac::{MacAddress, ParseMacError};
 pub use protocol::IpProtocol;
 pub use quoted::Quoted;
