@@ -3,7 +3,9 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
 
+use fyke_clock::Instant;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
@@ -11,6 +13,9 @@ use super::tuple::{FourTuple, octets};
 use crate::stack::arena::Arena;
 use crate::stack::ids::{ListenerId, TcpId};
 use crate::tcp::{Config, Segment};
+
+/// How long a connection by Fast Open that was reset counts as pending.
+const FAST_RESET_COUNTS: Duration = Duration::from_secs(60);
 
 /// How a listener behaves.
 #[derive(Debug, Clone)]
@@ -29,6 +34,10 @@ pub struct ListenOptions {
     pub ipv6_only: bool,
     /// A bare acknowledgement does not complete the handshake, data does.
     pub defer_accept: bool,
+    /// Fast Open (RFC 7413): connections accepted with the data of their SYN whose handshake is not
+    /// complete, at most; 0 grants none. Data of a SYN may come twice, so a program has to bear
+    /// that before it asks for this.
+    pub fast_open_pending_max: usize,
 }
 
 impl Default for ListenOptions {
@@ -40,6 +49,7 @@ impl Default for ListenOptions {
             hop_limit: None,
             ipv6_only: false,
             defer_accept: false,
+            fast_open_pending_max: 0,
         }
     }
 }
@@ -74,6 +84,11 @@ pub(crate) struct Listener {
     pub(crate) forward_queued: bool,
     /// SYNs to be decided about, oldest first.
     pub(crate) requests: VecDeque<ForwardRequest>,
+    /// Connections by Fast Open whose handshake is not complete.
+    pub(crate) fast_pending: usize,
+    /// When such connections were reset lately: they count as pending for a while (RFC 7413,
+    /// section 5.1), or resets with a forged source would be a way around the limit.
+    pub(crate) fast_resets: VecDeque<Instant>,
 }
 
 /// A SYN that waits for a decision in forwarder mode. Dropping it ignores the SYN.
@@ -112,6 +127,22 @@ pub enum ForwardDecision {
 impl Listener {
     pub(crate) fn is_full(&self) -> bool {
         self.queue.len() >= self.options.backlog.max(1)
+    }
+
+    /// Whether one more connection by Fast Open may be pending.
+    pub(crate) fn grants_fast_open(&mut self, now: Instant) -> bool {
+        while self.fast_resets.front().is_some_and(|at| now >= *at + FAST_RESET_COUNTS) {
+            self.fast_resets.pop_front();
+        }
+        self.fast_pending + self.fast_resets.len() < self.options.fast_open_pending_max
+    }
+
+    /// One of them is not pending any more.
+    pub(crate) fn fast_open_ended(&mut self, now: Instant, reset: bool) {
+        self.fast_pending = self.fast_pending.saturating_sub(1);
+        if reset {
+            self.fast_resets.push_back(now);
+        }
     }
 }
 
@@ -249,6 +280,8 @@ mod tests {
             forwarder: false,
             forward_queued: false,
             requests: VecDeque::new(),
+            fast_pending: 0,
+            fast_resets: VecDeque::new(),
         }
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod autoconf;
 pub(crate) mod cidr;
 pub(crate) mod cookie;
 pub(crate) mod egress;
+pub(crate) mod fast_open;
 pub(crate) mod groups;
 pub(crate) mod hashed;
 pub(crate) mod icmp_limit;

@@ -3,12 +3,14 @@
 //! The table holds one word a connection: two bits say what it is, thirty say which. A segment
 //! costs one lookup whatever it belongs to, and nothing here is ever walked through.
 
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
 use fyke_clock::Instant;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
+use super::fast_open::Peers;
 use super::isn::Ticks;
 use super::listener::{ListenerTag, Listeners};
 use super::ports::Ports;
@@ -87,6 +89,10 @@ pub(crate) struct TcpTable {
     pub(crate) wait_timer: Lazy,
     /// When a cookie was last sent: without one nothing is taken for one.
     pub(crate) cookie_sent: Option<Instant>,
+    /// Connections by Fast Open whose handshake is not complete, and whose they are.
+    pub(crate) fast_pending: BTreeMap<u32, ListenerId>,
+    /// Cookies that peers gave us.
+    pub(crate) fast_peers: Peers,
     table: HashTable<u32>,
     key: SipHasher13,
 }
@@ -111,6 +117,8 @@ impl TcpTable {
             syn_timer: Lazy::default(),
             wait_timer: Lazy::default(),
             cookie_sent: None,
+            fast_pending: BTreeMap::new(),
+            fast_peers: Peers::new(limits.fast_open_peers_max),
             table: HashTable::new(),
             key: secrets.table,
         }

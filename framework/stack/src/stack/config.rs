@@ -93,6 +93,8 @@ pub struct Limits {
     pub path_mtu_timeout: Duration,
     /// SYNs that wait for a decision in forwarder mode.
     pub forward_requests_max: usize,
+    /// Peers whose Fast Open cookies are kept; the least recently used makes room.
+    pub fast_open_peers_max: usize,
 }
 
 impl Default for Limits {
@@ -128,6 +130,7 @@ impl Default for Limits {
             path_mtus_max: 4096,
             path_mtu_timeout: Duration::from_secs(600),
             forward_requests_max: 256,
+            fast_open_peers_max: 256,
         }
     }
 }

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
+use bytes::Bytes;
 use fyke_clock::Instant;
 
 use super::Stack;
@@ -16,7 +17,7 @@ use crate::interface::steer::Flow;
 use crate::interface::tcp_table::{Place, Socket};
 use crate::interface::timer::Lazy;
 use crate::interface::tuple::FourTuple;
-use crate::tcp::{Config, Connection, SeqNum};
+use crate::tcp::{Config, Connection, Initial, SeqNum};
 
 /// How a connection is made.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +31,9 @@ pub struct ConnectOptions {
     pub traffic_class: u8,
     /// The TTL or hop limit of its packets; that of the stack when `None`.
     pub hop_limit: Option<u8>,
+    /// Fast Open (RFC 7413): these bytes go with the SYN when the peer has given us a cookie, and
+    /// first of all after the handshake otherwise. They may reach the peer's program twice.
+    pub fast_open: Option<Bytes>,
 }
 
 /// How long a tuple rests at least before it carries a new connection: the timestamp clock must have
@@ -50,7 +54,8 @@ impl Stack {
     /// # Errors
     /// When the peer's address is of no use, no route leads there, the local address is none of
     /// ours or taken, or a limit is reached. [`OtherShard`](StackError::OtherShard) when the local
-    /// port was chosen by the caller and another loop owns the connection it makes.
+    /// port was chosen by the caller and another loop owns the connection it makes. `LimitReached`,
+    /// too, when the first bytes are more than the send buffer takes.
     pub fn connect(
         &mut self,
         now: Instant,
@@ -68,7 +73,7 @@ impl Stack {
         let last = self.leave_time_wait(&tuple);
         let config = options.config.unwrap_or_else(|| Arc::clone(&self.tcp.config));
         let initial = self.initial(&tuple, self.created_after(now, &tuple, last));
-        let connection = Connection::connect(config, initial, now);
+        let connection = self.begin(now, remote, config, initial, options.fast_open)?;
         let id = self.tcp.insert_socket(Socket {
             tuple,
             connection,
@@ -85,6 +90,24 @@ impl Stack {
         });
         self.touch(now, id);
         Ok(id)
+    }
+
+    /// The connection of an active open, with what goes out first.
+    fn begin(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        config: Arc<Config>,
+        initial: Initial,
+        first: Option<Bytes>,
+    ) -> Result<Connection, StackError> {
+        let Some(first) = first else { return Ok(Connection::connect(config, initial, now)) };
+        let mut new = match self.tcp.fast_peers.look(now, remote.ip()) {
+            Some(fast) => Connection::connect_fast(config, initial, fast, now),
+            None => Connection::connect(config, initial, now),
+        };
+        let len = first.len();
+        if new.write(first, now) < len { Err(StackError::LimitReached) } else { Ok(new) }
     }
 
     /// The local end towards a peer: what was asked for, or by route and by chance.

@@ -72,6 +72,8 @@ pub(crate) struct Secrets {
     pub(crate) ident: SipHasher24,
     /// Opaque interface identifiers (RFC 7217).
     pub(crate) address: SipHasher24,
+    /// Fast Open cookies (RFC 7413, section 4.1.2).
+    pub(crate) fast_open: SipHasher24,
     stream: SipHasher24,
     drawn: u64,
 }
@@ -87,6 +89,7 @@ impl Secrets {
             cookie: hasher(4),
             ident: hasher(5),
             address: hasher(6),
+            fast_open: hasher(9),
             stream: hasher(7),
             drawn: 0,
         }

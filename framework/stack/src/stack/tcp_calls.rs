@@ -61,6 +61,8 @@ impl Stack {
             forwarder,
             forward_queued: false,
             requests: VecDeque::new(),
+            fast_pending: 0,
+            fast_resets: VecDeque::new(),
         }))
     }
 

@@ -134,7 +134,7 @@ fn neighbours_that_come_and_go_leave_no_timers() {
     }
     assert!(world.client.stack.usage().timers <= before + 512, "one for each that is asked for");
     // Somebody who quarrels about an address makes no timers, either.
-    let server: std::net::Ipv4Addr = SERVER.parse().unwrap();
+    let server: Ipv4Addr = SERVER.parse().unwrap();
     for n in 0..1000 {
         let claim = arp::Message::request(MacAddress([2, 0, 0, 1, 0, n as u8]), server, server);
         let bytes = arp_frame(MacAddress::BROADCAST, &claim);

@@ -11,6 +11,7 @@ mod devices;
 mod driving;
 mod discovery;
 mod ethernet;
+mod fast_open;
 mod flood;
 mod fragments;
 mod frames;

@@ -10,6 +10,7 @@
 
 mod autoconf;
 mod ethernet;
+mod fast_open;
 mod fragments;
 mod groups;
 mod icmp;

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use fyke_clock::Instant;
 
 use crate::interface::cookie::{self, Opening};
+use crate::interface::fast_open;
 use crate::interface::isn::{self, Ticks};
 use crate::interface::listener::ListenerTag;
 use crate::interface::syn_cache::{Due, Embryo};
@@ -42,8 +43,12 @@ impl Stack {
             return self.net.drop_in(now, DropReason::AcceptQueueFull);
         }
         let config = Arc::clone(&listener.config);
+        let fast = listener.options.fast_open_pending_max > 0;
         let crowded = listener.embryos >= listener.options.backlog.max(EMBRYOS_MIN);
         let created = self.created_after(now, tuple, last);
+        if self.open_fast(now, id, tuple, syn, created) {
+            return;
+        }
         let initial = self.initial(tuple, created);
         let handshake = Handshake::of_syn(&config, syn, initial);
         if crowded || self.tcp.embryos.is_full() {
@@ -52,6 +57,9 @@ impl Stack {
         let mut embryo = Embryo::new(*tuple, &handshake, created, ListenerTag::from(id).0);
         if created != Ticks::of(now) {
             embryo.blur();
+        }
+        if syn.options.fast_open.is_some() && fast {
+            embryo.ask_cookie();
         }
         if let Some(index) = self.tcp.insert_embryo(embryo) {
             self.tcp.arm_tables(&mut self.net.wheel, now);
@@ -103,7 +111,11 @@ impl Stack {
         let (config, look) = (self.config_of(id), self.look_of(id));
         let handshake = self.handshake_of(now, &embryo, 0);
         let mss = self.path_mss(&embryo.tuple);
-        let syn_ack = handshake.syn_ack(&config, mss, now);
+        let mut syn_ack = handshake.syn_ack(&config, mss, now);
+        if embryo.asks_cookie() {
+            let key = &self.net.secrets.fast_open;
+            syn_ack.options.fast_open = Some(fast_open::cookie(key, &embryo.tuple, now));
+        }
         self.reply(now, embryo.tuple, syn_ack, look);
     }
 
@@ -276,10 +288,27 @@ impl Stack {
             return false;
         }
         let config = Arc::clone(&listener.config);
-        let (hop_limit, traffic_class) = (listener.hop_limit, listener.options.traffic_class);
         let mss = self.path_mss(tuple);
         let connection = Connection::from_handshake(config, handshake, mss, now);
-        let new = self.tcp.insert_socket(Socket {
+        let new = self.insert_accepted(id, tuple, connection);
+        if let Some(socket) = self.tcp.sockets.at_mut(new.index) {
+            socket.connection.on_segment(now, segment);
+        }
+        self.mark_dirty(new.index);
+        self.settle(now, new.index);
+        self.queue_for_accept(id, new);
+        true
+    }
+
+    /// A socket for a connection of a listener's that will be accepted.
+    pub(super) fn insert_accepted(
+        &mut self,
+        id: ListenerId,
+        tuple: &FourTuple,
+        connection: Connection,
+    ) -> TcpId {
+        let look = self.look_of(Some(id));
+        self.tcp.insert_socket(Socket {
             tuple: *tuple,
             connection,
             timer: Lazy::default(),
@@ -290,19 +319,12 @@ impl Stack {
             orphan: false,
             detached: false,
             listener: Some(id),
-            hop_limit,
-            traffic_class,
-        });
-        if let Some(socket) = self.tcp.sockets.at_mut(new.index) {
-            socket.connection.on_segment(now, segment);
-        }
-        self.mark_dirty(new.index);
-        self.settle(now, new.index);
-        self.queue_for_accept(id, new);
-        true
+            hop_limit: look.hop_limit,
+            traffic_class: look.traffic_class,
+        })
     }
 
-    fn queue_for_accept(&mut self, id: ListenerId, new: TcpId) {
+    pub(super) fn queue_for_accept(&mut self, id: ListenerId, new: TcpId) {
         let Some(listener) = self.tcp.listeners.get_mut(id) else { return };
         listener.queue.push_back(new);
         if !core::mem::replace(&mut listener.queued, true) {

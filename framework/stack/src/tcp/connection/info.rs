@@ -127,6 +127,8 @@ pub struct Info {
     pub undone: u32,
     /// The network said that the peer cannot be reached, and nothing was acknowledged since.
     pub unreachable: bool,
+    /// Data went with the SYN, and was taken (RFC 7413).
+    pub syn_data: bool,
 }
 
 impl Connection {
@@ -193,6 +195,7 @@ impl Connection {
             recoveries: stats.recoveries,
             undone: stats.undone,
             unreachable: self.soft_error,
+            syn_data: self.syn_data,
         }
     }
 

@@ -13,7 +13,7 @@
 //!
 //! | file | what of RFC 9293 |
 //! |---|---|
-//! | `open` | active, passive, simultaneous open |
+//! | `open`, `fast_open` | active, passive, simultaneous open; data in SYNs (RFC 7413) |
 //! | `validate` | steps one to four of 3.10.7.4: PAWS, window, RST, SYN |
 //! | `ack` | step five: acknowledgements and the send window |
 //! | `recovery` | what is lost, what goes again, what may be in flight |
@@ -32,6 +32,7 @@
 mod ack;
 mod close;
 mod event;
+mod fast_open;
 mod icmp;
 mod inbox;
 mod info;
@@ -49,6 +50,7 @@ mod transmit;
 mod validate;
 mod window;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use fyke_clock::Instant;
@@ -60,6 +62,8 @@ use super::rtt::{RttConfig, RttEstimator};
 use super::{Flags, Segment, SeqNum};
 use event::Events;
 pub use event::{CloseReason, Event};
+use fast_open::Fast;
+pub use fast_open::{FastOpen, FastOpenOutcome};
 pub use icmp::{IcmpError, IcmpKind};
 pub use info::Info;
 use info::Stats;
@@ -123,6 +127,8 @@ pub struct Connection {
     due: Due,
     events: Events,
     agreed: Agreed,
+    /// A Fast Open of ours that is under way.
+    fast: Option<Box<Fast>>,
     state: State,
     /// Whether we opened it.
     active: bool,
@@ -136,6 +142,10 @@ pub struct Connection {
     probes: u8,
     /// An ICMP error said that the peer cannot be reached, which may pass.
     soft_error: bool,
+    /// What is written goes out before the handshake is complete: the SYN had our cookie.
+    early: bool,
+    /// Data went with the SYN and was taken.
+    syn_data: bool,
 }
 
 /// What both ends can do.
@@ -203,6 +213,9 @@ impl Connection {
             keep_alive,
             probes: 0,
             soft_error: false,
+            fast: None,
+            early: false,
+            syn_data: false,
             config,
         }
     }

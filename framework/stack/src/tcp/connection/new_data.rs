@@ -84,7 +84,9 @@ impl Connection {
 
     /// Whether a segment that is not full may go: `last` when it is all there is.
     fn may_send_small(&mut self, len: u32, last: bool) -> bool {
-        let quiet = !self.send.has_unacknowledged();
+        // Our SYN-ACK, which early data follows, is no data.
+        let only_syn = self.early && self.send.nxt == self.send.iss + 1;
+        let quiet = !self.send.has_unacknowledged() || only_syn;
         if self.due.push {
             return true;
         }

@@ -90,8 +90,8 @@ impl Connection {
         let flags = segment.flags;
         let acks_us = flags.contains(Flags::ACK);
         // First: an acknowledgement of something never sent.
-        if acks_us && (segment.ack.is_at_most(self.send.iss) || segment.ack.is_after(self.send.nxt))
-        {
+        let sent = self.send.nxt + self.syn_data_len();
+        if acks_us && (segment.ack.is_at_most(self.send.iss) || segment.ack.is_after(sent)) {
             if !flags.contains(Flags::RST) {
                 self.due.reset = Some(Reset::At(segment.ack));
             }
@@ -108,6 +108,8 @@ impl Connection {
             return;
         }
         self.agree_with_answer(now, segment);
+        self.note_fast_open(segment);
+        self.count_syn_data(self.send.progress);
         if acks_us {
             self.on_syn_ack(now, segment);
         } else {
@@ -154,19 +156,25 @@ impl Connection {
         self.send.wl2 = segment.ack;
         self.syn_acknowledged(now, segment);
         self.due.ack = true;
+        if segment.ack.is_after(self.send.una) {
+            self.recover_with(now, segment, true);
+        }
+        self.resume_early(now, true);
         self.take_syn_payload(now, segment);
     }
 
     /// The acknowledgement that completes the open, in SYN-SENT and in SYN-RECEIVED.
     pub(super) fn syn_acknowledged(&mut self, now: Instant, segment: &Segment) {
         self.send.una = self.send.iss + 1;
+        self.syn_data |= self.active && segment.ack.is_after(self.send.una);
         self.sample_handshake(now, segment);
         self.timers.retransmit.clear();
         self.send.attempts = 0;
         self.send.progress = now;
         self.state = if self.send.fin { State::FinWait1 } else { State::Established };
         self.begin_congestion();
-        self.events.connected = true;
+        // Who could read before has been told.
+        self.events.connected |= !self.early;
         self.arm_keep_alive(now);
     }
 
@@ -201,6 +209,7 @@ impl Connection {
         self.send.wnd_max = self.send.wnd_max.max(self.send.wnd);
         self.send.wl1 = segment.seq;
         self.send.wl2 = segment.ack;
+        self.resume_early(now, self.active);
         // A FIN in the peer's SYN has waited until now.
         self.take_peer_fin(now);
         true

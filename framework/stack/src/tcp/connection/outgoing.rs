@@ -207,7 +207,10 @@ impl Connection {
         if outgoing.congestion.is_limiting(outgoing.board.pipe()) {
             outgoing.limited_until = nxt;
         }
-        self.arm_recovery(now);
+        // Before that the timer is the SYN-ACK's.
+        if self.state.is_synchronized() {
+            self.arm_recovery(now);
+        }
     }
 }
 

@@ -77,7 +77,12 @@ impl Connection {
 
     fn emit_opening(&mut self, now: Instant, out: &mut impl SegmentSink) -> bool {
         if core::mem::take(&mut self.due.syn) {
-            let segment = self.opening(now);
+            let mut segment = self.opening(now);
+            let mut text = Text { seq: self.send.nxt, len: 0, fin: false, again: false };
+            if let Some((cookie, len)) = self.fast_syn() {
+                segment.options.fast_open = Some(cookie);
+                text.len = len;
+            }
             if !self.send.syn_resent {
                 self.send.progress = now;
             }
@@ -85,10 +90,15 @@ impl Connection {
                 self.acknowledged();
             }
             self.arm_retransmit(now);
-            self.hand_over(&segment, Payload::default(), out);
+            self.stats.segments_out += 1;
+            match self.send.chunks(text) {
+                Some(chunks) => out.send(&segment, Payload::new(chunks, text.len as usize)),
+                None => out.send(&segment, Payload::default()),
+            }
             return true;
         }
-        self.state == State::SynReceived && self.emit_acknowledgement(now, out)
+        let received = self.state == State::SynReceived;
+        received && (self.emit_text(now, out) || self.emit_acknowledgement(now, out))
     }
 
     /// Our SYN, or SYN-ACK.
@@ -165,7 +175,8 @@ impl Connection {
     }
 
     fn emit_text(&mut self, now: Instant, out: &mut impl SegmentSink) -> bool {
-        if !self.state.may_transmit() {
+        let early = self.early && self.state == State::SynReceived;
+        if !self.state.may_transmit() && !early {
             return false;
         }
         let Some(text) = self.next_text() else {
