@@ -7,6 +7,7 @@ mod closing;
 mod connecting;
 mod echo;
 mod failures;
+mod files;
 mod handles;
 mod layouts;
 mod pipeline;

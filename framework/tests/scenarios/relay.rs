@@ -1,7 +1,8 @@
 //! Two transports in one loop: a handler that relays between kernel sockets and memory.
 
+use fyke::core::Spliced;
 use fyke::prelude::*;
-use fyke::{Event, EventFilter};
+use fyke::{CloseReason, Event, EventFilter};
 
 use crate::support::*;
 
@@ -10,6 +11,8 @@ struct Relay {
     to: Bootstrap<fyke::Handler>,
     address: fyke::Address,
     other: Option<Sender<Outgoing>>,
+    /// Where the transport can, it carries regions instead of bytes.
+    splice: bool,
 }
 
 /// The other side is connected.
@@ -51,8 +54,16 @@ impl InboundHandler for Relay {
     }
 
     fn event(&mut self, cx: &mut Context<'_, Self>, event: Event) -> Result<()> {
+        let event = match event.take() {
+            Ok(Spliced(region)) => {
+                assert!(self.splice && cx.capabilities().splice, "a region that nobody asked for");
+                return carry(self.other.as_ref(), region);
+            }
+            Err(event) => event,
+        };
         if let Ok(Connected(other)) = event.take() {
             self.other = Some(other);
+            cx.splice_reads(self.splice);
             cx.set_auto_read(true);
         }
         Ok(())
@@ -97,54 +108,57 @@ impl InboundHandler for Upstream {
     }
 }
 
-fn carry(other: Option<&Sender<Outgoing>>, msg: ByteBuf) -> Result<()> {
+fn carry(other: Option<&Sender<Outgoing>>, msg: impl Into<Outgoing>) -> Result<()> {
     match other {
         Some(other) => other.send(msg.into()).map_err(|_| Error::handler("the other end is gone")),
         None => Err(Error::handler("there is no other end yet")),
     }
 }
 
+/// Relays between `world` and memory.
+fn relay(world: &World, splice: bool) -> Vec<(Option<Log>, CloseReason)> {
+    // The far end lives in memory, on a loop of its own.
+    let far = ServerBootstrap::new(world.clients.clone()).transport(world.local().key("far"));
+    let far = far.child(|ch| ch.pipeline().inbound("echo", Echo));
+    let far = far.bind("local:far").unwrap();
+    let to = Bootstrap::new(world.servers.clone())
+        .transport(world.local().key("far"))
+        .options(ChannelOptions::new().pause_when_unwritable(false))
+        .handler(|ch| ch.pipeline().inbound("upstream", Upstream::default()));
+    let address = far.local_address().clone();
+    let relay = world
+        .server()
+        .options(ChannelOptions::new().allow_half_closure(true).pause_when_unwritable(false))
+        .child(move |ch| {
+            let (to, address) = (to.clone(), address.clone());
+            ch.pipeline().inbound("relay", Relay { to, address, other: None, splice })
+        })
+        .bind(world.free_address())
+        .unwrap();
+    let mut clients: Vec<_> =
+        (0..4).map(|_| world.bytes_client(relay.local_address(), greedy())).collect();
+    let data = random_bytes(200_000, 8);
+    clients.iter().for_each(|client| client.send(data.clone()));
+    for client in &mut clients {
+        assert!(client.bytes(data.len()) == data, "other bytes came back");
+    }
+    let ends = clients.into_iter().map(|client| {
+        client.channel.close();
+        client.ending()
+    });
+    let ends: Vec<_> = ends.collect();
+    // Listeners that hold handles of the group go before the group.
+    drop((relay, far));
+    ends.into_iter().map(|(log, reason)| (log.last().cloned(), reason)).collect()
+}
+
 #[test]
 fn bytes_go_from_one_transport_to_another_on_one_loop() {
-    on_those(
-        |kind| kind != Kind::Blocking,
-        |world| {
-            // The far end lives in memory, on a loop of its own.
-            let far =
-                ServerBootstrap::new(world.clients.clone()).transport(world.local().key("far"));
-            let far = far.child(|ch| ch.pipeline().inbound("echo", Echo));
-            let far = far.bind("local:far").unwrap();
-            let to = Bootstrap::new(world.servers.clone())
-                .transport(world.local().key("far"))
-                .options(ChannelOptions::new().pause_when_unwritable(false))
-                .handler(|ch| ch.pipeline().inbound("upstream", Upstream::default()));
-            let address = far.local_address().clone();
-            let relay = world
-                .server()
-                .options(
-                    ChannelOptions::new().allow_half_closure(true).pause_when_unwritable(false),
-                )
-                .child(move |ch| {
-                    let (to, address) = (to.clone(), address.clone());
-                    ch.pipeline().inbound("relay", Relay { to, address, other: None })
-                })
-                .bind(world.free_address())
-                .unwrap();
-            let mut clients: Vec<_> =
-                (0..4).map(|_| world.bytes_client(relay.local_address(), greedy())).collect();
-            let data = random_bytes(200_000, 8);
-            clients.iter().for_each(|client| client.send(data.clone()));
-            for client in &mut clients {
-                assert!(client.bytes(data.len()) == data, "other bytes came back");
-            }
-            let ends = clients.into_iter().map(|client| {
-                client.channel.close();
-                client.ending()
-            });
-            let ends: Vec<_> = ends.collect();
-            // Listeners that hold handles of the group go before the group.
-            drop((relay, far));
-            ends.into_iter().map(|(log, reason)| (log.last().cloned(), reason)).collect::<Vec<_>>()
-        },
-    );
+    on_those(|kind| kind != Kind::Blocking, |world| relay(world, false));
+}
+
+/// Those that come over memory are read in any case, and those that go there leave their pipe.
+#[test]
+fn regions_go_from_one_transport_to_another_on_one_loop() {
+    on_those(|kind| kind != Kind::Blocking, |world| relay(world, true));
 }
