@@ -61,8 +61,8 @@ fn a_stack_is_asked_from_another_thread_and_pings() {
 
     let early = left.handle().with_stack(|_, _| ()).unwrap_err();
     assert_eq!(early.kind(), ErrorKind::NotConnected, "{early}");
-    left.install(&[one.handle.clone()]).unwrap();
-    right.install(&[other.handle.clone()]).unwrap();
+    left.install(std::slice::from_ref(&one.handle)).unwrap();
+    right.install(std::slice::from_ref(&other.handle)).unwrap();
     let stack = left.handle();
     let addresses = stack.with_stack(|stack, _| stack.addresses().count()).unwrap();
     assert_eq!(addresses, 2);
@@ -92,7 +92,7 @@ fn a_loop_does_not_wait_for_itself() {
     let cable = Cable::new();
     let left = Userspace::over(options(0), cable.left());
     let one = Running::new(0);
-    left.install(&[one.handle.clone()]).unwrap();
+    left.install(std::slice::from_ref(&one.handle)).unwrap();
     let (sender, answer) = mpsc::channel();
     let stack = left.handle();
     one.handle.execute(move |_| sender.send(stack.with_stack(|_, _| ())).unwrap()).unwrap();
@@ -104,9 +104,9 @@ fn a_plug_has_one_loop() {
     let cable = Cable::new();
     let left = Userspace::over(options(0), cable.left());
     let (one, other) = (Running::new(0), Running::new(1));
-    left.install(&[one.handle.clone()]).unwrap();
-    let error = left.install(&[other.handle.clone()]).unwrap_err();
+    left.install(std::slice::from_ref(&one.handle)).unwrap();
+    let error = left.install(std::slice::from_ref(&other.handle)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ResourceBusy, "{error}");
     drop(one);
-    left.install(&[other.handle.clone()]).unwrap();
+    left.install(std::slice::from_ref(&other.handle)).unwrap();
 }

@@ -55,6 +55,7 @@ pub struct CableEnd {
 pub struct CableOptions {
     frames: usize,
     offload: bool,
+    queues: [usize; 2],
     name: String,
 }
 
@@ -68,27 +69,42 @@ struct Wire {
 /// What belongs to one end.
 #[derive(Debug, Default)]
 struct Side {
-    /// Frames for this end.
-    inbox: VecDeque<Frame>,
-    seat: Option<(LoopHandle, TransportId, u64)>,
-    /// This end knows that it has frames.
-    told: bool,
-    /// The other end waits until there is room in this inbox.
+    queues: Vec<Queue>,
+    /// The other end waits until there is room in these queues.
     other_waits: bool,
-    plugged: bool,
-    /// Its device is gone: frames for it are lost.
-    unplugged: bool,
     /// The cable is cut.
     cut: bool,
 }
 
-impl Side {
-    /// Wakes this end's loop.
+/// Frames for one loop of this end.
+#[derive(Debug, Default)]
+struct Queue {
+    inbox: VecDeque<Frame>,
+    seat: Option<(LoopHandle, TransportId, u64)>,
+    /// The loop knows that it has frames.
+    told: bool,
+    plugged: bool,
+    /// Its device is gone: frames for it are lost.
+    unplugged: bool,
+}
+
+impl Queue {
+    /// Wakes the queue's loop.
     fn wake(&self) {
         if let Some((handle, transport, key)) = &self.seat {
             // A loop that has ended hears nothing, and needs to hear nothing.
             let _ = handle.notify(*transport, *key);
         }
+    }
+}
+
+impl Side {
+    fn wake(&self) {
+        self.queues.iter().for_each(Queue::wake);
+    }
+
+    fn waiting(&self) -> usize {
+        self.queues.iter().map(|queue| queue.inbox.len()).sum()
     }
 }
 
@@ -107,7 +123,8 @@ impl fmt::Debug for Wire {
 impl CableOptions {
     /// A cable that carries super-segments and needs no checksums, as memory does not err.
     pub fn new() -> Self {
-        Self { frames: CABLE_FRAMES_DEFAULT, offload: true, name: "cable".to_owned() }
+        let name = "cable".to_owned();
+        Self { frames: CABLE_FRAMES_DEFAULT, offload: true, queues: [1, 1], name }
     }
 
     /// Frames that are on their way in one direction at most (1024; at least 1).
@@ -122,6 +139,13 @@ impl CableOptions {
         self
     }
 
+    /// How many loops each end is for (1 and 1). The frames of a flow go to one of them, though not
+    /// to the one that owns it, as with the queues of a network card.
+    pub fn queues(mut self, left: u16, right: u16) -> Self {
+        self.queues = [left, right].map(|queues| usize::from(queues.max(1)));
+        self
+    }
+
     /// Its name in messages.
     pub fn name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
@@ -131,9 +155,13 @@ impl CableOptions {
     /// Makes it.
     #[must_use]
     pub fn build(self) -> Cable {
+        let side = |queues| {
+            let queues = std::iter::repeat_with(Queue::default).take(queues).collect();
+            Mutex::new(Side { queues, other_waits: false, cut: false })
+        };
         Cable {
             wire: Arc::new(Wire {
-                sides: <[Mutex<Side>; 2]>::default(),
+                sides: self.queues.map(side),
                 waiting: <[AtomicUsize; 2]>::default(),
                 options: self,
             }),
@@ -191,17 +219,17 @@ impl CableEnd {
     /// Makes it the device of a loop. When that loop has ended another one can have it.
     ///
     /// # Errors
-    /// When it is plugged in elsewhere.
+    /// When it is plugged in elsewhere, at as many loops as it has queues.
     pub fn plug_in(&self) -> io::Result<CableDevice> {
         let mut side = self.wire.lock(self.side);
-        side.unplugged = false;
-        if std::mem::replace(&mut side.plugged, true) {
+        let Some(queue) = side.queues.iter().position(|queue| !queue.plugged) else {
             return Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,
-                "this end of the cable is plugged in already: one loop can have it",
+                "this end of the cable is plugged in already, at as many loops as it is for",
             ));
-        }
-        Ok(CableDevice { wire: Arc::clone(&self.wire), side: self.side, batch: Vec::new() })
+        };
+        (side.queues[queue].plugged, side.queues[queue].unplugged) = (true, false);
+        Ok(CableDevice { wire: Arc::clone(&self.wire), side: self.side, queue, batch: Vec::new() })
     }
 }
 
@@ -210,8 +238,9 @@ impl CableEnd {
 pub struct CableDevice {
     wire: Arc<Wire>,
     side: usize,
-    /// Frames of this turn.
-    batch: Vec<Frame>,
+    queue: usize,
+    /// Frames of this turn, and for which queue of the other end.
+    batch: Vec<(usize, Frame)>,
 }
 
 impl CableDevice {
@@ -232,8 +261,21 @@ impl TxSink for CableDevice {
             _ => RxChecksum::None,
         };
         let gso_size = frame.gso.map_or(0, |gso| gso.size);
-        self.batch.push(Frame { bytes: frame.to_bytes(), meta: RxMeta { checksum, gso_size } });
+        let queues = self.wire.options.queues[self.other()];
+        let queue = if queues == 1 { 0 } else { flow(&frame) % queues };
+        let meta = RxMeta { checksum, gso_size };
+        self.batch.push((queue, Frame { bytes: frame.to_bytes(), meta }));
     }
+}
+
+/// The same number for the frames of a flow: of addresses and ports.
+fn flow(frame: &TxFrame<'_>) -> usize {
+    let (network, transport) =
+        (usize::from(frame.network_offset), usize::from(frame.transport_offset));
+    let addresses = frame.header.get(network + 12..transport).unwrap_or_default();
+    let ports = frame.header.get(transport..transport + 4).unwrap_or_default();
+    let mix = |hash: usize, byte: &u8| (hash ^ usize::from(*byte)).wrapping_mul(0x0100_0193);
+    addresses.iter().chain(ports).fold(0x811c_9dc5, mix) >> 7
 }
 
 impl Device for CableDevice {
@@ -242,7 +284,8 @@ impl Device for CableDevice {
     }
 
     fn attach(&mut self, seat: &TransportSeat<'_>, key: u64) -> io::Result<()> {
-        self.wire.lock(self.side).seat = Some((seat.handle.clone(), seat.id, key));
+        let seat = (seat.handle.clone(), seat.id, key);
+        self.wire.lock(self.side).queues[self.queue].seat = Some(seat);
         Ok(())
     }
 
@@ -258,18 +301,20 @@ impl Device for CableDevice {
         if mine.cut {
             return Err(io::Error::new(io::ErrorKind::NetworkDown, "the cable is cut"));
         }
-        let taken = mine.inbox.len().min(budget);
-        frames.extend(mine.inbox.drain(..taken));
-        let left = mine.inbox.len();
+        let queue = &mut mine.queues[self.queue];
+        let taken = queue.inbox.len().min(budget);
+        frames.extend(queue.inbox.drain(..taken));
+        let more = !queue.inbox.is_empty();
+        queue.told = more;
+        let left = mine.waiting();
         self.wire.waiting[self.side].store(left, Ordering::Release);
-        mine.told = left > 0;
         let wake = mine.other_waits && left <= self.wire.options.frames / 2;
         mine.other_waits &= !wake;
         drop(mine);
         if wake {
             self.wire.lock(self.other()).wake();
         }
-        Ok(left > 0)
+        Ok(more)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -280,16 +325,19 @@ impl Device for CableDevice {
         if other.cut {
             return Err(io::Error::new(io::ErrorKind::NetworkDown, "the cable is cut"));
         }
-        if other.unplugged {
-            self.batch.clear();
-            return Ok(());
+        for (queue, frame) in self.batch.drain(..) {
+            let queue = &mut other.queues[queue];
+            if !queue.unplugged {
+                queue.inbox.push_back(frame);
+            }
         }
-        other.inbox.extend(self.batch.drain(..));
-        let waiting = other.inbox.len();
+        let waiting = other.waiting();
         self.wire.waiting[self.other()].store(waiting, Ordering::Release);
         other.other_waits = waiting >= self.wire.options.frames;
-        if waiting > 0 && !std::mem::replace(&mut other.told, true) {
-            other.wake();
+        for queue in &mut other.queues {
+            if !queue.inbox.is_empty() && !std::mem::replace(&mut queue.told, true) {
+                queue.wake();
+            }
         }
         Ok(())
     }
@@ -298,10 +346,8 @@ impl Device for CableDevice {
 impl Drop for CableDevice {
     fn drop(&mut self) {
         let mut mine = self.wire.lock(self.side);
-        (mine.plugged, mine.unplugged, mine.told) = (false, true, false);
-        mine.inbox = VecDeque::new();
-        mine.seat = None;
-        self.wire.waiting[self.side].store(0, Ordering::Release);
+        mine.queues[self.queue] = Queue { unplugged: true, ..Queue::default() };
+        self.wire.waiting[self.side].store(mine.waiting(), Ordering::Release);
         let wake = std::mem::take(&mut mine.other_waits);
         drop(mine);
         if wake {

@@ -14,6 +14,8 @@ use super::options;
 use super::sockets::{Notice, Sockets};
 use super::table::{Kind, Named};
 
+const ANY_V6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+
 /// Most datagrams that one receive hands over.
 const RECEIVE_DATAGRAMS_MAX: usize = 32;
 
@@ -73,10 +75,10 @@ impl Sockets {
     ) -> io::Result<(Handle, Address)> {
         self.check_alive()?;
         let peer = peer.map(inet).transpose()?;
-        let v6 = peer.is_some_and(|peer| peer.is_ipv6());
-        let any = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
-        let any = SocketAddr::new(any, 0);
-        let bind = bind.map(inet).transpose()?.unwrap_or(any);
+        let bind = match bind {
+            Some(bind) => inet(bind)?,
+            None => SocketAddr::new(self.source_towards(peer)?, 0),
+        };
         options::check_family(options, bind.is_ipv6())?;
         let id = Self::answer(self.stack.udp_bind(bind, options::udp(options)?))?;
         if peer.is_some()
@@ -96,6 +98,20 @@ impl Sockets {
             error: None,
         });
         Ok((handle, Address::Inet(local)))
+    }
+
+    /// The address that an endpoint has which was not told: any, or the one that its peer sees.
+    fn source_towards(&self, peer: Option<SocketAddr>) -> io::Result<IpAddr> {
+        match peer.map(|peer| peer.ip()) {
+            None => Ok(Ipv4Addr::UNSPECIFIED.into()),
+            Some(ip) if ip.is_multicast() || ip == Ipv4Addr::BROADCAST => {
+                Ok(if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { ANY_V6 })
+            }
+            Some(ip) => {
+                let source = self.stack.source_for(ip);
+                source.ok_or_else(|| io_error(StackError::Unreachable))
+            }
+        }
     }
 
     pub(super) fn receive(

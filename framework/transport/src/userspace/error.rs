@@ -12,7 +12,8 @@ pub(super) fn io_error(error: StackError) -> io::Error {
     let kind = match error {
         StackError::Closed(reason) => kind_of_close(reason),
         StackError::NoSuchSocket | StackError::NotConnected => ErrorKind::NotConnected,
-        StackError::AddressInUse => ErrorKind::AddrInUse,
+        // A port of a host of several loops that another of them has.
+        StackError::AddressInUse | StackError::OtherShard(_) => ErrorKind::AddrInUse,
         StackError::AddressNotAvailable | StackError::NoPorts => ErrorKind::AddrNotAvailable,
         StackError::InvalidAddress | StackError::InvalidOption => ErrorKind::InvalidInput,
         StackError::Unreachable => ErrorKind::NetworkUnreachable,

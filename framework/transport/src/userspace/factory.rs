@@ -7,14 +7,15 @@ use std::sync::{Arc, OnceLock, mpsc};
 
 use fyke_core::LoopHandle;
 use fyke_core::transport::{Transport, TransportFactory, TransportSeat};
-use fyke_stack::Seed;
 use fyke_stack::wire::MacAddress;
+use fyke_stack::{Seed, Shards};
 
 use super::cable::CableEnd;
+use super::crew::{Hub, Place};
 use super::device::Device;
 use super::handle::{self, StackHandle};
-use super::stack_options::StackOptions;
-use super::transport::StackTransport;
+use super::stack_options::{Site, StackOptions};
+use super::transport::{DESK_KEY, StackTransport};
 
 type Make = dyn Fn(TransportSeat<'_>, &Inner) -> io::Result<Box<dyn Transport>> + Send + Sync;
 
@@ -41,12 +42,46 @@ pub struct Userspace {
 }
 
 struct Inner {
+    /// Which factory of the process.
+    number: u64,
     key: String,
     options: StackOptions,
-    make: Box<Make>,
+    loops: u16,
+    make: Arc<Make>,
     /// The Ethernet address that was made up, for all loops the same.
     mac: OnceLock<MacAddress>,
+    /// What the loops of one host share.
+    hub: OnceLock<Arc<Hub>>,
     handle: StackHandle,
+}
+
+impl Inner {
+    /// Where the stack of this loop is made.
+    fn site(
+        &self,
+        seat: &mut TransportSeat<'_>,
+        device: &impl Device,
+    ) -> io::Result<(Option<Place>, Site)> {
+        let made_up = *self.mac.get_or_init(|| local_mac(self.number, seat.env.random()));
+        let seed = match self.options.own_seed() {
+            Some(seed) => seed,
+            None => Seed::new(seat.env.secret_seed()?),
+        };
+        let hub = || Hub::new(Shards::new(self.loops, seed));
+        let place = match self.loops {
+            1 => None,
+            _ => Some(self.hub.get_or_init(hub).join()?),
+        };
+        let site = Site {
+            medium: self.options.medium(made_up),
+            offload: device.offload(),
+            seed,
+            shard: place.as_ref().and_then(Place::shard),
+            now: seat.env.now(),
+            loop_id: seat.handle.id(),
+        };
+        Ok((place, site))
+    }
 }
 
 /// Numbers of factories, for keys.
@@ -59,25 +94,60 @@ impl Userspace {
         device: impl Fn(&TransportSeat<'_>) -> io::Result<D> + Send + Sync + 'static,
     ) -> Self {
         let make =
-            move |seat: TransportSeat<'_>, inner: &Inner| -> io::Result<Box<dyn Transport>> {
+            move |mut seat: TransportSeat<'_>, inner: &Inner| -> io::Result<Box<dyn Transport>> {
                 let device = device(&seat)?;
-                let made_up = *inner.mac.get_or_init(|| local_mac(seat.env.random()));
-                let seed = match inner.options.own_seed() {
-                    Some(seed) => seed,
-                    None => Seed::new(seat.env.secret_seed()?),
-                };
-                let (now, id) = (seat.env.now(), seat.handle.id());
-                let stack = inner.options.build(made_up, device.offload(), seed, now, id)?;
-                let (handle, transport) = (seat.handle.clone(), seat.id);
-                let mut made = StackTransport::new(seat, stack, device)?;
+                let (place, site) = inner.site(&mut seat, &device)?;
+                let (handle, transport, medium) = (seat.handle.clone(), seat.id, site.medium);
+                let mut made = StackTransport::new(seat, inner.options.build(site)?, device)?;
+                if let Some(place) = place {
+                    made.join(place.sit((handle.clone(), transport, DESK_KEY), medium));
+                }
                 made.sockets().observers = inner.handle.observers();
                 inner.handle.add::<D>(&handle, transport);
                 Ok(Box::new(made))
             };
         let number = FACTORIES.fetch_add(1, Ordering::Relaxed);
-        let (key, mac) = (format!("userspace-{number}"), OnceLock::new());
-        let handle = StackHandle::new();
-        Self { inner: Arc::new(Inner { key, options, make: Box::new(make), mac, handle }) }
+        let inner = Inner {
+            number,
+            key: format!("userspace-{number}"),
+            options,
+            loops: 1,
+            make: Arc::new(make),
+            mac: OnceLock::new(),
+            hub: OnceLock::new(),
+            handle: StackHandle::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Stacks of so many loops are one host: they have the same addresses, each loop owns a part of
+    /// the connections, and a frame that arrives at another one's queue is handed over. Each loop
+    /// has a device of its own, which is a queue of the same interface. All of the loops have to
+    /// make their stacks, as they do when a server listens on a group of as many; what belongs to
+    /// one that is missing is lost.
+    ///
+    /// Without it, loops have stacks of their own that know nothing of each other.
+    #[must_use]
+    pub fn loops(self, loops: u16) -> Self {
+        let Inner { number, key, options, make, .. } = &*self.inner;
+        let inner = Inner {
+            number: *number,
+            key: key.clone(),
+            options: options.clone(),
+            loops: loops.max(1),
+            make: Arc::clone(make),
+            mac: OnceLock::new(),
+            hub: OnceLock::new(),
+            handle: StackHandle::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Of a host of several loops: frames that arrived at one loop and belonged to another, and
+    /// those of them that were lost because that one was not there or did not keep up.
+    #[must_use]
+    pub fn frames_handed_over(&self) -> (u64, u64) {
+        self.inner.hub.get().map_or((0, 0), |hub| hub.counts())
     }
 
     /// A stack made from `options` over one end of a cable in memory. One loop can have it.
@@ -114,9 +184,11 @@ impl Userspace {
     }
 }
 
-/// A unicast address that nobody was assigned (IEEE 802, section 8.2.2).
-fn local_mac(random: u64) -> MacAddress {
-    let [a, b, c, d, e, ..] = random.to_le_bytes();
+/// A unicast address that nobody was assigned (IEEE 802, section 8.2.2). Loops of the same seed make
+/// up the same numbers; their factories differ.
+fn local_mac(factory: u64, random: u64) -> MacAddress {
+    let mixed = random ^ factory.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let [a, b, c, d, e, ..] = mixed.to_be_bytes();
     MacAddress([0x02, a, b, c, d, e])
 }
 

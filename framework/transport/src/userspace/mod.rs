@@ -9,6 +9,7 @@
 //! stack_options.rs  what a stack is made from
 //! transport.rs      the stack, its device, the loop's turn
 //! handle.rs         the stack seen from other threads
+//! crew.rs           several loops that are one host
 //! sockets.rs        the stack's sockets as channels see them: verbs in, events out
 //! stream.rs, listener.rs, datagram.rs   the verbs
 //! table.rs          whom a socket's events are for
@@ -17,6 +18,7 @@
 //! ```
 
 mod cable;
+mod crew;
 mod datagram;
 mod device;
 mod error;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use fyke_clock::Instant;
 use fyke_stack::wire::MacAddress;
-use fyke_stack::{Capture, Cidr, Medium, Offload, Route, Seed, Stack, StackConfig, StackError};
+use fyke_stack::{
+    Capture, Cidr, Medium, Offload, Route, Seed, Shard, Stack, StackConfig, StackError,
+};
 
 /// Makes a capture for a loop's stack: of the loop's number, and of what frames look like.
 type MakeCapture = dyn Fn(u32, Medium) -> io::Result<Box<dyn Capture>> + Send + Sync;
@@ -138,22 +140,19 @@ impl StackOptions {
         &self.config
     }
 
-    /// Makes the stack. `mac` is what was made up for all loops of the factory.
-    pub(super) fn build(
-        &self,
-        made_up: MacAddress,
-        offload: Offload,
-        seed: Seed,
-        now: Instant,
-        loop_id: u32,
-    ) -> io::Result<Stack> {
-        let mut config = self.config.clone();
-        config.medium = match self.raw_ip {
+    /// What frames look like, when `made_up` is the address of those who have none.
+    pub(super) fn medium(&self, made_up: MacAddress) -> Medium {
+        match self.raw_ip {
             true => Medium::RawIp,
             false => Medium::Ethernet(self.mac.unwrap_or(made_up)),
-        };
-        config.offload = offload;
-        let medium = config.medium;
+        }
+    }
+
+    /// Makes the stack of a loop.
+    pub(super) fn build(&self, site: Site) -> io::Result<Stack> {
+        let Site { medium, offload, seed, shard, now, loop_id } = site;
+        let mut config = self.config.clone();
+        (config.medium, config.offload, config.shard) = (medium, offload, shard);
         let mut stack = Stack::new(config, seed, now);
         if let Some(make) = &self.capture {
             stack.set_capture(Some(make(loop_id, medium)?));
@@ -168,6 +167,16 @@ impl StackOptions {
         }
         Ok(stack)
     }
+}
+
+/// Where a stack is made.
+pub(super) struct Site {
+    pub(super) medium: Medium,
+    pub(super) offload: Offload,
+    pub(super) seed: Seed,
+    pub(super) shard: Option<Shard>,
+    pub(super) now: Instant,
+    pub(super) loop_id: u32,
 }
 
 fn refused(what: &str, error: StackError) -> io::Error {

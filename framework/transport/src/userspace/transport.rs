@@ -18,6 +18,7 @@ use fyke_core::transport::{
 use fyke_core::{Address, ChannelKey, Datagram, Gather, SocketOptions};
 use fyke_stack::{Stack, TxSink};
 
+use super::crew::Crew;
 use super::device::{Device, Frame};
 use super::error::Failure;
 use super::options::Configs;
@@ -26,6 +27,8 @@ use super::table::{Kind, Table};
 
 /// Under what key the device reports.
 const DEVICE_KEY: u64 = 0;
+/// Under what key other loops tell of frames that they left for this one.
+pub(super) const DESK_KEY: u64 = 1;
 /// Frames that are received at a time.
 const BATCH: usize = 64;
 /// Frames that are received, and that are sent, in one turn at most: then channels have theirs.
@@ -41,6 +44,8 @@ pub struct StackTransport<D: Device> {
     /// Pieces of files on their way.
     pool: Pool,
     frames: Vec<Frame>,
+    /// The other loops of this host.
+    crew: Option<Crew>,
     /// The device may have frames.
     receivable: bool,
     /// What happened when nobody was there to be told.
@@ -78,6 +83,7 @@ impl<D: Device> StackTransport<D> {
             device,
             pool: Pool::new(),
             frames: Vec::with_capacity(BATCH),
+            crew: None,
             receivable: true,
             late: Vec::new(),
         })
@@ -99,6 +105,11 @@ impl<D: Device> StackTransport<D> {
         &mut self.device
     }
 
+    /// Takes part in a host of several loops.
+    pub(super) fn join(&mut self, crew: Crew) {
+        self.crew = Some(crew);
+    }
+
     pub(super) fn sockets(&mut self) -> &mut Sockets {
         &mut self.sockets
     }
@@ -109,12 +120,28 @@ impl<D: Device> StackTransport<D> {
         while self.receivable && left > 0 {
             let more = self.device.receive(&mut self.frames, BATCH.min(left));
             left = left.saturating_sub(self.frames.len().max(1));
-            for frame in self.frames.drain(..) {
-                self.sockets.stack.input(self.sockets.now, frame.bytes, frame.meta);
+            if let Some(crew) = &mut self.crew {
+                crew.sort(&mut self.frames);
             }
+            self.input();
             self.receivable = more?;
         }
         Ok(())
+    }
+
+    fn input(&mut self) {
+        for frame in self.frames.drain(..) {
+            self.sockets.stack.input(self.sockets.now, frame.bytes, frame.meta);
+        }
+    }
+
+    /// Takes what other loops have received for this one.
+    fn take_handed(&mut self, events: &mut Vec<TransportEvent>) {
+        if let Some(crew) = self.crew.as_ref().filter(|_| self.sockets.failure.is_none()) {
+            crew.take(&mut self.frames);
+            self.input();
+            self.sockets.report(events);
+        }
     }
 
     fn receive_and_report(&mut self, events: &mut Vec<TransportEvent>) {
@@ -263,8 +290,10 @@ impl<D: Device> Transport for StackTransport<D> {
     }
 
     fn ready(&mut self, readiness: Readiness, events: &mut Vec<TransportEvent>) {
-        if readiness.token.key() != DEVICE_KEY {
-            return self.sockets.abandoned(readiness.token.key());
+        match readiness.token.key() {
+            DEVICE_KEY => {}
+            DESK_KEY => return self.take_handed(events),
+            other => return self.sockets.abandoned(other),
         }
         if self.sockets.failure.is_some() {
             return;

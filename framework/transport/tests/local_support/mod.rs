@@ -124,7 +124,7 @@ struct Tap {
 }
 
 impl<F: TransportFactory> TransportFactory for Tapping<F> {
-    fn key(&self) -> &'static str {
+    fn key(&self) -> &str {
         self.0.key()
     }
 

@@ -212,10 +212,10 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    fn new(id: u32, clock: VirtualClock, factory: &dyn TransportFactory) -> Self {
+    fn new(id: u32, clock: VirtualClock, factory: &dyn TransportFactory) -> io::Result<Self> {
         let mut event_loop = EventLoop::new(Still, clock, LoopOptions::new(id, u64::from(id) + 1));
-        let transport = event_loop.transport(factory).unwrap();
-        Self { event_loop, transport }
+        let transport = event_loop.transport(factory)?;
+        Ok(Self { event_loop, transport })
     }
 
     /// Listens; `echo` answers with what comes.
@@ -298,13 +298,14 @@ pub(crate) fn options(host: usize) -> StackOptions {
         .address(format!("{}/24", ip(host)).parse().unwrap())
         .address(format!("fd00:9::{}/64", host + 1).parse().unwrap())
         .trust_addresses()
+        .configure(|config| config.limits.neighbor_queue_packets_max = 256)
 }
 
 impl World {
     pub(crate) fn of(factories: &[&dyn TransportFactory]) -> Self {
         let clock = VirtualClock::new();
         let host = |(id, factory): (usize, &&dyn TransportFactory)| {
-            Host::new(id as u32, clock.clone(), *factory)
+            Host::new(id as u32, clock.clone(), *factory).unwrap()
         };
         Self { hosts: factories.iter().enumerate().map(host).collect(), clock, turns: 0 }
     }
@@ -322,6 +323,13 @@ impl World {
         let left = Userspace::over(options(0), cable.left());
         let right = Userspace::over(options(1), cable.right());
         (Self::of(&[&left, &right]), cable)
+    }
+
+    /// One more host.
+    pub(crate) fn try_add(&mut self, factory: &dyn TransportFactory) -> io::Result<()> {
+        let host = Host::new(self.hosts.len() as u32, self.clock.clone(), factory)?;
+        self.hosts.push(host);
+        Ok(())
     }
 
     /// The first thing that any loop has to do.
@@ -364,6 +372,15 @@ impl World {
         let client = answer.try_recv().expect("it is decided").unwrap();
         (client, server.accepted().expect("it is accepted"))
     }
+}
+
+pub(crate) fn plain() -> ChannelOptions {
+    ChannelOptions::new()
+}
+
+/// Writes as much as it likes and reads all the while, as only a test may.
+pub(crate) fn greedy() -> ChannelOptions {
+    plain().pause_when_unwritable(false)
 }
 
 /// Bytes that repeat late.
