@@ -167,8 +167,8 @@ fn serve_datagrams(flags: &Flags) -> Result<(), String> {
         fyke_examples::wrong_flags(Flags::command(), text);
     }
     let address = flags.server.address("127.0.0.1:7000");
-    let group = flags.server.group("echo").map_err(|e| format!("cannot start event loops: {e}"))?;
-    let endpoint = Bootstrap::new(group.clone())
+    let (group, bootstrap) = flags.server.datagrams("echo")?;
+    let endpoint = bootstrap
         .handler(|ch| ch.datagrams().inbound("echo", EchoDatagrams))
         .bind_datagram(&address);
     let (_channel, bound) = endpoint.map_err(|e| fyke_examples::cannot_listen(&address, &e))?;

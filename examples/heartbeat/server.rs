@@ -123,10 +123,9 @@ fn serve_datagrams(flags: &Flags) -> Result<(), String> {
         fyke_examples::wrong_flags(crate::Flags::command(), text);
     }
     let address = flags.server.address(ADDRESS);
-    let group = flags.server.group("heartbeat");
-    let group = group.map_err(|e| format!("cannot start event loops: {e}"))?;
+    let (group, bootstrap) = flags.server.datagrams("heartbeat")?;
     let (after, heartbeat) = (flags.push_after, !flags.no_heartbeat);
-    let bootstrap = Bootstrap::new(group.clone()).handler(move |ch| -> Result<Stages> {
+    let bootstrap = bootstrap.handler(move |ch| -> Result<Stages> {
         let push = PushDatagrams { after, clients: HashMap::new(), next: 0 };
         if heartbeat {
             let codec = DatagramHeartbeat::new(PING, PONG);

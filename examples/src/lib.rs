@@ -16,7 +16,7 @@ use std::time::Duration;
 use clap::{Args, Command, CommandFactory, FromArgMatches, ValueEnum, error::ErrorKind};
 use fyke::transport::userspace::StackHandle;
 use fyke::{
-    Address, Backend, Blocking, ChannelInit, ChannelOptions, EventLoopGroup, IntoStages, Kernel,
+    Address, Backend, Blocking, Bootstrap, ChannelInit, ChannelOptions, EventLoopGroup, IntoStages, Kernel,
     Server, ServerBootstrap, ShutdownReport,
 };
 use tracing_subscriber::EnvFilter;
@@ -230,6 +230,23 @@ impl ServerFlags {
         let host = self.tap.open(wanted)?;
         let group = self.group_of(name, host.loops);
         Ok((host, group.map_err(|e| format!("cannot start event loops: {e}"))?))
+    }
+
+    /// Loops for an endpoint of datagrams, and what makes it.
+    ///
+    /// # Errors
+    /// One line for the user.
+    pub fn datagrams(&self, name: &str) -> Result<(EventLoopGroup, Bootstrap), String> {
+        let cannot = |e: io::Error| format!("cannot start event loops: {e}");
+        if self.transport != TransportName::Tap {
+            let group = self.group(name).map_err(cannot)?;
+            return Ok((group.clone(), Bootstrap::new(group)));
+        }
+        // An endpoint lives on one loop: more queues would only hand frames over to it.
+        let host = self.tap.open(1)?;
+        let group = self.group_of(name, host.loops).map_err(cannot)?;
+        eprintln!("{}", self.tap.hint());
+        Ok((group.clone(), Bootstrap::new(group).transport(host.userspace)))
     }
 
     /// Answers `netstat` and `arp` if that is wanted.
