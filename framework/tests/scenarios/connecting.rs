@@ -39,7 +39,7 @@ impl InboundHandler for Early {
 #[test]
 fn a_refused_channel_closes_with_its_reason() {
     on_those(
-        |kind| matches!(kind, Kind::Tcp(_)),
+        |kind| matches!(kind, Kind::Tcp(_) | Kind::Stack(_)),
         |world| {
             let (early, channels) = std::sync::mpsc::channel();
             let refused = world

@@ -62,7 +62,8 @@ fn connections_are_spread_over_the_workers() {
 #[test]
 fn acceptors_accept_and_workers_serve() {
     on_those(
-        |kind| kind != Kind::Blocking,
+        // A stack's connections live where they were accepted.
+        |kind| !matches!(kind, Kind::Blocking | Kind::Stack(_)),
         |world| {
             let (acceptors, workers) = (world.group(1, "acceptor"), world.group(2, "worker"));
             let bootstrap = ServerBootstrap::with_acceptors(acceptors.clone(), workers.clone());

@@ -8,6 +8,7 @@
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -16,8 +17,8 @@ use fyke::core::transport::{Threading, Transport, TransportFactory, TransportSea
 use fyke::prelude::*;
 use fyke::transport::fake::Fake;
 use fyke::{
-    Address, Blocking, ChannelInit, CloseReason, Event, EventFilter, IntoStages, Local,
-    LocalNetwork,
+    Address, Blocking, Cable, ChannelInit, CloseReason, Event, EventFilter, IntoStages, Local,
+    LocalNetwork, StackOptions, Userspace,
 };
 
 /// A guard against a test that hangs; nothing is ever waited for so long when all is well.
@@ -31,11 +32,13 @@ pub(crate) enum Kind {
     Blocking,
     Local,
     Fake(u64),
+    /// Two of fyke's own stacks on a cable, with or without offload.
+    Stack(bool),
 }
 
 impl Kind {
     pub(crate) fn is_tcp(self) -> bool {
-        matches!(self, Self::Tcp(_) | Self::Blocking)
+        matches!(self, Self::Tcp(_) | Self::Blocking | Self::Stack(_))
     }
 }
 
@@ -49,6 +52,8 @@ pub(crate) fn transports() -> Vec<Setup> {
         ("unix".to_owned(), Kind::Unix),
         ("blocking".to_owned(), Kind::Blocking),
         ("local".to_owned(), Kind::Local),
+        ("stack".to_owned(), Kind::Stack(true)),
+        ("stack-plain".to_owned(), Kind::Stack(false)),
     ];
     let seeds = std::env::var("SCENARIO_SEEDS").map_or(4, |n| n.parse().unwrap());
     let fake = (1..=seeds).map(|seed| (format!("fake-{seed}"), Kind::Fake(seed)));
@@ -148,8 +153,54 @@ pub(crate) struct World {
     pub(crate) servers: EventLoopGroup,
     pub(crate) clients: EventLoopGroup,
     network: LocalNetwork,
+    stacks: Mutex<Stacks>,
     directory: PathBuf,
     next: AtomicU32,
+}
+
+/// The stacks of servers and of clients: which of them a loop gets, its thread's name says.
+#[derive(Clone, Debug)]
+struct Stacks {
+    servers: Userspace,
+    clients: Userspace,
+}
+
+/// The servers' address, and the clients'.
+const SERVERS: [u8; 4] = [10, 8, 0, 1];
+const CLIENTS: [u8; 4] = [10, 8, 0, 2];
+
+impl Stacks {
+    fn new(offload: bool, servers: u16) -> Self {
+        let cable = Cable::options().offload(offload).queues(servers, 1).build();
+        let host = |[a, b, c, d]: [u8; 4]| {
+            let address = format!("{a}.{b}.{c}.{d}/24").parse().unwrap();
+            // A burst to somebody whose link address is not known yet is kept whole, as memory and
+            // the kernel's loopback keep it.
+            let keep = |config: &mut fyke::stack::StackConfig| {
+                config.limits.neighbor_queue_packets_max = 128;
+            };
+            StackOptions::new().address(address).trust_addresses().configure(keep)
+        };
+        Self {
+            servers: Userspace::over(host(SERVERS), cable.left()).loops(servers),
+            clients: Userspace::over(host(CLIENTS), cable.right()),
+        }
+    }
+}
+
+impl TransportFactory for Stacks {
+    fn key(&self) -> &'static str {
+        "stacks"
+    }
+
+    fn listens_on_every_loop(&self) -> bool {
+        self.servers.listens_on_every_loop()
+    }
+
+    fn create(&self, seat: TransportSeat<'_>) -> std::io::Result<Box<dyn Transport>> {
+        let client = std::thread::current().name().is_some_and(|name| name.starts_with("client"));
+        if client { self.clients.create(seat) } else { self.servers.create(seat) }
+    }
 }
 
 static WORLDS: AtomicU32 = AtomicU32::new(0);
@@ -166,6 +217,7 @@ impl World {
             servers: group(kind, 1, "server"),
             clients: group(kind, 1, "client"),
             network: LocalNetwork::new(),
+            stacks: Mutex::new(Stacks::new(kind == Kind::Stack(true), 1)),
             directory,
             next: AtomicU32::new(0),
         }
@@ -173,6 +225,11 @@ impl World {
 
     /// More loops of this world's kind.
     pub(crate) fn group(&self, threads: usize, name: &str) -> EventLoopGroup {
+        if threads > 1 {
+            // They are one host from now on.
+            let stacks = Stacks::new(self.kind == Kind::Stack(true), threads as u16);
+            *self.stacks.lock().unwrap() = stacks;
+        }
         group(self.kind, threads, name)
     }
 
@@ -183,6 +240,7 @@ impl World {
             Kind::Blocking => std::sync::Arc::new(Blocking::tcp),
             Kind::Local => std::sync::Arc::new(self.local()),
             Kind::Fake(seed) => std::sync::Arc::new(Fake::wrap(self.local(), seed)),
+            Kind::Stack(_) => std::sync::Arc::new(self.stacks.lock().unwrap().clone()),
         })
     }
 
@@ -202,6 +260,15 @@ impl World {
             Kind::Tcp(_) | Kind::Blocking => Address::Inet(([127, 0, 0, 1], 0).into()),
             Kind::Unix => Address::unix(self.path()),
             Kind::Local | Kind::Fake(_) => Address::local(""),
+            Kind::Stack(_) => Address::Inet((SERVERS, 0).into()),
+        }
+    }
+
+    /// The same for a datagram endpoint of a client.
+    pub(crate) fn free_address_of_client(&self) -> Address {
+        match self.kind {
+            Kind::Stack(_) => Address::Inet((CLIENTS, 0).into()),
+            _ => self.free_address(),
         }
     }
 
@@ -219,6 +286,12 @@ impl World {
                 Address::unix(path)
             }
             Kind::Local | Kind::Fake(_) => Address::local("nobody"),
+            Kind::Stack(_) => {
+                // Somebody has to be there to refuse.
+                let server = self.server().child(|ch| ch.pipeline().inbound("echo", Echo));
+                server.bind(self.free_address()).unwrap().close();
+                Address::Inet((SERVERS, 9).into())
+            }
         }
     }
 

@@ -85,7 +85,7 @@ fn endpoint(world: &World, options: ChannelOptions, peer: Option<&Address>) -> E
         .handler(move |ch| ch.datagrams().inbound("listen", Listen(tell.clone())));
     let opened = match peer {
         Some(peer) => bootstrap.connect_datagram(peer),
-        None => bootstrap.bind_datagram(world.free_address()),
+        None => bootstrap.bind_datagram(world.free_address_of_client()),
     };
     let (channel, address) = opened.unwrap();
     Endpoint { channel, address, heard }
