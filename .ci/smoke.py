@@ -21,11 +21,11 @@ MODES = POLLERS + [["--transport", "blocking"]]
 class Server:
     """An example that runs until the end of the `with`; then it must end with exit code 0."""
 
-    def __init__(self, name, *flags):
+    def __init__(self, name, *flags, listen="127.0.0.1:0"):
         self.name = " ".join([name, *flags])
         command = [os.path.join(BIN, name), *flags]
         if "--unix" not in flags:
-            command += ["--listen", "127.0.0.1:0"]
+            command += ["--listen", listen]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline().strip()
         assert line.startswith("listening on "), f"no address: {line!r} {self.process.stderr.read()}"
@@ -446,9 +446,14 @@ def main():
     if not shutil.which("curl"):
         print("skipped: curl is not installed")
         cases = [(check, mode) for check, mode in cases if check not in (http, http_requests, http_extras, chat)]
+    return run_cases(cases)
+
+
+def run_cases(cases, prefix=""):
+    """Runs checks one after the other; answers whether one has failed."""
     bad = 0
     for check, mode in cases:
-        name = " ".join([check.__name__.replace("_", " "), *mode])
+        name = prefix + " ".join([check.__name__.replace("_", " "), *mode])
         try:
             reason = check(*mode)
             print(f"skipped: {name}: {reason}" if reason else f"ok: {name}", flush=True)

@@ -1,0 +1,222 @@
+"""Runs the examples on fyke's own stack against the kernel, in a user and network namespace of its own.
+
+One line a check on standard output: `ok: ..`, `skipped: ..`, anything else has failed.
+"""
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import smoke
+from smoke import BIN, Server, exchange
+
+STACK = "10.7.0.2"
+KERNEL = "10.7.0.1"
+WORK = tempfile.mkdtemp(prefix="fyke-tap-")
+
+
+def run(*command, timeout=30):
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+
+
+def tool(name, *flags, timeout=30):
+    return run(os.path.join(BIN, name), *flags, timeout=timeout)
+
+
+def on_tap(name, *flags, port=0):
+    """A server on the stack; a port is chosen by the stack when it is not given."""
+    return Server(name, "--transport", "tap", *flags, listen=f"{STACK}:{port}")
+
+
+def echo(*flags):
+    data = os.urandom(1 << 20)
+    with on_tap("echo", *flags) as server:
+        for _ in range(3):
+            connection = socket.create_connection((STACK, server.port), 5)
+            assert exchange(connection, data) == data, "other bytes came back"
+
+
+def many_connections():
+    with on_tap("echo") as server:
+        connections = [socket.create_connection((STACK, server.port), 5) for _ in range(1000)]
+        for number, connection in enumerate(connections):
+            connection.sendall(b"%d\n" % number)
+        for number, connection in enumerate(connections):
+            connection.settimeout(5)
+            expected = b"%d\n" % number
+            got = b""
+            while len(got) < len(expected):
+                chunk = connection.recv(100)
+                assert chunk, f"connection {number} was closed"
+                got += chunk
+            assert got == expected, f"connection {number} got {got!r}"
+            connection.close()
+
+
+def datagrams():
+    with on_tap("echo", "--udp") as server:
+        peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        peer.settimeout(5)
+        for size in (0, 1, 1400, 2000):
+            data = os.urandom(size)
+            peer.sendto(data, (STACK, server.port))
+            assert peer.recvfrom(4096) == (data, (STACK, server.port)), f"{size} bytes"
+
+
+def http_curl(*flags):
+    content = os.urandom(3_000_000)
+    with open(os.path.join(WORK, "file.bin"), "wb") as file:
+        file.write(content)
+    with on_tap("http", "--root", WORK, *flags) as server:
+        url = f"http://{STACK}:{server.port}/files/file.bin"
+        for _ in range(3):
+            got = subprocess.run(["curl", "-sS", "-m", "20", url], capture_output=True, timeout=30)
+            assert got.stdout == content, f"{len(got.stdout)} bytes: {got.stderr}"
+
+
+def refused_and_reset():
+    with on_tap("echo") as server:
+        try:
+            socket.create_connection((STACK, 1), 5)
+            raise AssertionError("nobody listens there")
+        except ConnectionRefusedError:
+            pass
+        connection = socket.create_connection((STACK, server.port), 5)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        connection.sendall(b"x" * 100_000)
+        connection.close()
+        again = socket.create_connection((STACK, server.port), 5)
+        assert exchange(again, b"still there") == b"still there"
+
+
+def kernel_pings_the_stack():
+    if not shutil.which("ping"):
+        return "ping is not installed"
+    with on_tap("echo"):
+        for size in ("56", "4000", "20000"):
+            got = run("ping", "-c", "2", "-i", "0.2", "-W", "3", "-s", size, STACK)
+            assert got.returncode == 0, f"{size} bytes: {got.stdout}"
+
+
+def ping():
+    for size in ("56", "4000"):
+        got = tool("ping", KERNEL, "-c", "2", "-i", "50", "-s", size)
+        assert got.returncode == 0 and "2 answers" in got.stdout, got.stdout + got.stderr
+    nobody = tool("ping", "10.7.0.99", "-c", "1", "-W", "300")
+    assert nobody.returncode == 1 and "100 % lost" in nobody.stdout, nobody.stdout
+
+
+def traceroute():
+    for flags in ([], ["--udp"]):
+        got = tool("traceroute", KERNEL, *flags)
+        assert got.returncode == 0 and f" 1  {KERNEL}" in got.stdout, got.stdout + got.stderr
+
+
+def arp():
+    got = tool("arp", KERNEL)
+    assert got.returncode == 0 and "reachable" in got.stdout, got.stdout + got.stderr
+    nobody = tool("arp", "10.7.0.99", "-w", "4000")
+    assert nobody.returncode == 1 and "no answer" in nobody.stdout, nobody.stdout
+
+
+def a_look_inside():
+    control, capture = os.path.join(WORK, "control"), os.path.join(WORK, "capture.pcapng")
+    with on_tap("echo", "--threads", "1", "--control", control, "--pcap", capture) as server:
+        connection = socket.create_connection((STACK, server.port), 5)
+        connection.sendall(b"hello")
+        connection.recv(5)
+        table = tool("netstat", "--control", control)
+        own = "%s:%d" % connection.getsockname()
+        assert "LISTEN" in table.stdout, table.stdout + table.stderr
+        line = next((l for l in table.stdout.splitlines() if own in l), "")
+        assert "ESTABLISHED" in line and " ms" in line, table.stdout
+        neighbours = tool("arp", "--control", control)
+        assert KERNEL in neighbours.stdout, neighbours.stdout + neighbours.stderr
+    shown = tool("tcpdump", "--read", capture)
+    assert "Flags [S.]" in shown.stdout and "ARP" in shown.stdout, shown.stdout[:300] + shown.stderr
+
+
+def tcpdump_looks_on():
+    dump = subprocess.Popen([os.path.join(BIN, "tcpdump"), "-i", "lo", "-c", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    dump.stderr.readline()
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.sendto(b"x", ("127.0.0.1", 9))
+    out, _ = dump.communicate(timeout=10)
+    assert dump.returncode == 0 and "127.0.0.1.9: UDP" in out, out
+
+
+def a_device_that_was_there():
+    if not shutil.which("ip"):
+        return "ip is not installed"
+    made = run("ip", "tuntap", "add", "mode", "tap", "name", "old0")
+    assert made.returncode == 0, made.stderr
+    run("ip", "address", "add", "10.8.0.1/24", "dev", "old0")
+    run("ip", "link", "set", "old0", "up")
+    with Server("echo", "--transport", "tap", "--tap-name", "old0", "--stack-address", "10.8.0.2/24", listen="10.8.0.2:0") as server:
+        connection = socket.create_connection(("10.8.0.2", server.port), 5)
+        assert exchange(connection, b"hello") == b"hello"
+        shown = run("ip", "-brief", "address", "show", "old0").stdout
+        assert "10.8.0.1/24" in shown and "10.7.0.1" not in shown, shown
+    assert "old0" in run("ip", "link").stdout, "it is not ours to take away"
+    run("ip", "link", "del", "old0")
+
+
+def a_device_that_vanishes():
+    if not shutil.which("ip"):
+        return "ip is not installed"
+    server = on_tap("echo")
+    with server:
+        connection = socket.create_connection((STACK, server.port), 5)
+        connection.sendall(b"hello")
+        connection.recv(5)
+        gone = run("ip", "link", "del", "fyke0")
+        assert gone.returncode == 0, gone.stderr
+        time.sleep(0.3)
+        assert server.process.poll() is None, "it ended by itself"
+
+
+def wrong_addresses():
+    foreign = tool("echo", "--transport", "tap", "--listen", "10.99.0.1:7000")
+    assert foreign.returncode == 1 and len(foreign.stderr.strip().splitlines()) == 1, foreign.stderr
+    assert tool("echo", "--transport", "tap", "--stack-address", "10.7.0.2").returncode == 2
+    assert tool("echo", "--control", "/tmp/x").returncode == 2
+
+
+def without_the_right():
+    """In a user namespace that does not own the network."""
+    refused = run("unshare", "-Ur", "--", "setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", os.path.join(BIN, "echo"), "--transport", "tap")
+    lines = refused.stderr.strip().splitlines()
+    if "setpriv" in refused.stderr or "unshare" in lines[0].split(":")[0]:
+        return f"cannot drop the right: {lines[0]}"
+    assert refused.returncode == 1 and len(lines) == 1, refused.stderr
+    assert "CAP_NET_ADMIN" in lines[0] and "unshare -Urn" in lines[0], lines[0]
+
+
+def main():
+    if os.environ.get("FYKE_TAP_INSIDE") != "1":
+        if not os.path.exists("/dev/net/tun"):
+            print("skipped: the examples on a TAP device: there is no /dev/net/tun here")
+            return 0
+        if run("unshare", "-Urn", "true").returncode != 0:
+            print("skipped: the examples on a TAP device: namespaces (unshare -Urn) are not permitted here")
+            return 0
+        environment = dict(os.environ, FYKE_TAP_INSIDE="1")
+        inside = subprocess.run(["unshare", "-Urn", sys.executable, os.path.abspath(__file__)], env=environment)
+        return inside.returncode
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
+    cases = [(echo, []), (echo, ["--threads", "1"]), (echo, ["--threads", "4"]), (echo, ["--no-offload"])]
+    cases += [(many_connections, []), (datagrams, []), (refused_and_reset, []), (http_curl, []), (http_curl, ["--no-offload"])]
+    cases += [(check, []) for check in (kernel_pings_the_stack, ping, traceroute, arp, a_look_inside, tcpdump_looks_on)]
+    cases += [(check, []) for check in (a_device_that_was_there, a_device_that_vanishes, wrong_addresses, without_the_right)]
+    if not shutil.which("curl"):
+        print("skipped: curl is not installed")
+        cases = [(check, mode) for check, mode in cases if check is not http_curl]
+    return smoke.run_cases(cases, "tap: ")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
