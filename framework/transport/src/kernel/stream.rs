@@ -132,12 +132,13 @@ impl Kernel {
                 if matches!(out.front(), Front::Bytes(..)) && sends.wants(out.offered()) =>
             {
                 let offered = out.offered();
-                if let Some((tried, sent)) = sends.send(&endpoint.fd, out, zero_copy)? {
-                    if sent == tried && (sent as u64) < offered {
-                        // There is room, but so many pieces are enough for one call.
+                if let Some(sent) = sends.send(&endpoint.fd, out, zero_copy)? {
+                    if sent > 0 && (sent as u64) < offered {
+                        // The socket need not be full: a limit on pinned memory ends a write, too.
+                        // Only one that takes nothing promises a readiness.
                         pending.push(TransportEvent::Writable(endpoint.owner));
                     }
-                    return endpoint.wrote(registry, sent, tried);
+                    return endpoint.wrote(registry, sent, sent.max(1));
                 }
             }
             _ => {}

@@ -132,26 +132,25 @@ impl ZeroSends {
         self.kept.is_empty()
     }
 
-    /// Sends the front of `out`; answers how much was tried and how much went, or `None` when this
-    /// write has to be copied.
+    /// Sends the front of `out`; answers how much went, which is 0 when the socket is full, or `None`
+    /// when this write has to be copied.
     pub(super) fn send(
         &mut self,
         socket: &OwnedFd,
         out: &mut Gather<'_>,
         stats: &mut ZeroCopyStats,
-    ) -> io::Result<Option<(usize, usize)>> {
+    ) -> io::Result<Option<usize>> {
         let pieces = take_pieces(out);
         let mut slices = [IoSlice::new(&[]); ZERO_COPY_SLICES_MAX];
         for (slice, piece) in slices.iter_mut().zip(&pieces) {
             *slice = IoSlice::new(piece);
         }
-        let tried = pieces.iter().map(Bytes::len).sum();
         let sent = match sys::send_zero_copy(socket, &slices[..pieces.len()]) {
             Ok(sent) => sent,
             Err(error) => {
                 return match Errno::from_io_error(&error) {
-                    Some(Errno::AGAIN) => Ok(Some((tried, 0))),
-                    // Too many reports wait.
+                    Some(Errno::AGAIN) => Ok(Some(0)),
+                    // Too many reports wait, or too much memory is pinned.
                     Some(Errno::NOBUFS) => Ok(None),
                     _ => Err(error),
                 };
@@ -165,7 +164,7 @@ impl ZeroSends {
             begins
         };
         self.kept.push_back(Some(pieces.into_iter().take_while(gone).collect()));
-        Ok(Some((tried, sent)))
+        Ok(Some(sent))
     }
 
     /// Takes the reports that wait, and lets go of the buffers they name.
