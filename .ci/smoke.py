@@ -1,4 +1,4 @@
-"""Runs every example over every poller with real clients: plain sockets, curl, a WebSocket client.
+"""Runs every example over every poller with real clients: plain sockets, curl, openssl, a WebSocket client.
 
 One line a check on standard output: `ok: ..`, `skipped: ..`, anything else has failed.
 """
@@ -394,7 +394,7 @@ def ws_client():
             server.shutdown()
             thread.join(10)
     run = lambda *a: subprocess.run([program, *a], capture_output=True, text=True, input="", timeout=30)
-    for url, code in (("ws://127.0.0.1:1/", 1), ("http://127.0.0.1:1/", 2), ("wss://127.0.0.1:1/", 2)):
+    for url, code in (("ws://127.0.0.1:1/", 1), ("http://127.0.0.1:1/", 2), ("wss://127.0.0.1:1/", 1)):
         done = run(url)
         assert done.returncode == code and done.stderr.startswith("error: "), (url, done.returncode, done.stderr)
     with Server("echo") as server:
@@ -424,6 +424,104 @@ def heartbeat(*flags):
         assert code == 1 and text.endswith("was lost: the answer to a heartbeat timed out\n"), text
 
 
+def certificates(folder, name="localhost"):
+    """A root, and what it has signed for this machine: paths of the root, the certificate, its key."""
+    path = lambda what: os.path.join(folder, f"{name}-{what}.pem")
+    run = lambda *a: subprocess.run(["openssl", *a], check=True, capture_output=True)
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    run("req", "-x509", *new, "-days", "2", "-subj", "/CN=root", "-keyout", path("root-key"), "-out", path("root"))
+    run("req", *new, "-subj", f"/CN={name}", "-keyout", path("key"), "-out", path("request"))
+    with open(path("names"), "w") as file:
+        file.write(f"subjectAltName=DNS:{name},IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+    run("x509", "-req", "-in", path("request"), "-CA", path("root"), "-CAkey", path("root-key"), "-days", "2",
+        "-extfile", path("names"), "-out", path("cert"))
+    return path("root"), path("cert"), path("key")
+
+
+def s_client(port, root, *flags):
+    """`openssl s_client` that trusts the root: it says hello, and answers what comes back and what it says."""
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", root, "-verify_return_error", *flags]
+    client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    timer = threading.Timer(10, client.kill)
+    timer.start()
+    client.stdin.write(b"hello over there\n")
+    client.stdin.flush()
+    lines = []
+    for line in client.stdout:
+        lines.append(line)
+        if line == b"hello over there\n":
+            break
+    timer.cancel()
+    client.terminate()
+    client.communicate(timeout=10)
+    return b"".join(lines)
+
+
+def tls(*flags):
+    if not shutil.which("openssl"):
+        return "openssl is not installed"
+    with tempfile.TemporaryDirectory() as folder:
+        root, cert, key = certificates(folder)
+        data = os.urandom(3_000_000)
+        with open(os.path.join(folder, "file"), "wb") as file:
+            file.write(data)
+        curl = lambda *a, **k: subprocess.run(["curl", "-sS", "-m", "20", *a], capture_output=True, **k)
+        with Server("http", "--tls", cert, key, "--root", folder, *flags) as server:
+            url = f"https://127.0.0.1:{server.port}"
+            trust = ["--cacert", root]
+            assert curl(*trust, url + "/plaintext").stdout == b"Hello, World!"
+            assert curl(*trust, "--tls-max", "1.2", url + "/plaintext").stdout == b"Hello, World!"
+            assert curl(*trust, "--data-binary", "@-", url + "/", input=data).stdout == data, "the body differs"
+            assert curl(*trust, url + "/files/file").stdout == data, "the file differs"
+            assert curl(url + "/plaintext").returncode == 60, "a stranger's certificate was taken"
+            assert curl(url.replace("https", "http") + "/plaintext").returncode == 52
+        with Server("echo", "--tls", cert, key, *flags) as server:
+            for version in ("-tls1_2", "-tls1_3"):
+                assert s_client(server.port, root, version).endswith(b"hello over there\n"), version
+            refused = s_client(server.port, root, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0")
+            assert b" alert " in refused, refused
+            program = os.path.join(BIN, "echo-client")
+            call = [program, server.address, "-c", "4", "-s", "20000", "-m", "50", "--tls"]
+            done = subprocess.run([*call, "--ca", root], capture_output=True, text=True, timeout=30)
+            assert done.returncode == 0 and "verified" in done.stdout, done.stderr
+            done = subprocess.run([*call, "--ca", root, "--tls-name", "other"], capture_output=True, text=True, timeout=30)
+            assert done.returncode == 1 and "not valid for name" in done.stderr, done.stderr
+
+
+def tls_clients_and_reload():
+    """Clients must show certificates, and new certificates are shown without a restart."""
+    if not shutil.which("openssl"):
+        return "openssl is not installed"
+    with tempfile.TemporaryDirectory() as folder:
+        root, cert, key = certificates(folder)
+        with Server("echo", "--tls", cert, key, "--tls-client-ca", root) as server:
+            assert b"certificate required" in s_client(server.port, root, "-tls1_3", "-ign_eof")
+            assert s_client(server.port, root, "-cert", cert, "-key", key).endswith(b"hello over there\n")
+        with Server("echo", "--tls", cert, key) as server:
+            new_root, new_cert, new_key = certificates(folder, "renewed")
+            assert s_client(server.port, root).endswith(b"hello over there\n")
+            shutil.copy(new_cert, cert)
+            shutil.copy(new_key, key)
+            for _ in range(100):
+                if s_client(server.port, new_root).endswith(b"hello over there\n"):
+                    return
+                time.sleep(0.1)
+            raise AssertionError("the new certificate was not shown")
+
+
+def tls_self_signed():
+    with Server("ws-echo", "--tls-self-signed") as server:
+        program = os.path.join(BIN, "ws-client")
+        call = [program, f"wss://{server.address}/"]
+        done = subprocess.run([*call, "--insecure"], input="one\ntwo\n", capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0 and done.stdout == "one\ntwo\n", done.stderr
+        done = subprocess.run(call, input="", capture_output=True, text=True, timeout=30)
+        assert done.returncode == 1 and "nobody we trust" in done.stderr, done.stderr
+    with Server("chat", "--tls-self-signed") as server:
+        page = subprocess.run(["curl", "-skS", f"https://{server.address}/"], capture_output=True, text=True)
+        assert "<title>" in page.stdout, page.stderr
+
+
 def wrong_calls():
     run = lambda *a: subprocess.run([os.path.join(BIN, "echo"), *a], capture_output=True, text=True, timeout=20)
     assert run("--nonsense").returncode == 2
@@ -442,10 +540,11 @@ def main():
     cases += [(source_and_sink, mode) for mode in MODES]
     cases += [(http_extras, mode) for mode in (MODES[0], MODES[-1])]
     cases += [(heartbeat, mode) for mode in (MODES[0], MODES[-1], ["--udp"])]
+    cases += [(tls, mode) for mode in MODES] + [(tls_clients_and_reload, []), (tls_self_signed, [])]
     cases += [(second_signal, []), (wrong_calls, [])]
     if not shutil.which("curl"):
         print("skipped: curl is not installed")
-        cases = [(check, mode) for check, mode in cases if check not in (http, http_requests, http_extras, chat)]
+        cases = [(check, mode) for check, mode in cases if check not in (http, http_requests, http_extras, chat, tls, tls_self_signed)]
     return run_cases(cases)
 
 

@@ -11,7 +11,9 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 use fyke::clock::{Clock, Instant};
 use fyke::prelude::*;
-use fyke::{Address, Backend, CloseReason, SystemClock};
+use fyke::{Address, Backend, CloseReason, CodecError, IntoStages, Stages, SystemClock};
+use fyke_codecs::tls::{TlsClientConfig, TlsHandler};
+use fyke_examples::tls::TlsClientFlags;
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -47,6 +49,17 @@ struct Flags {
     /// Event loops
     #[arg(long, value_name = "N", default_value_t = 1)]
     threads: usize,
+
+    /// Speak TLS
+    #[arg(long)]
+    tls: bool,
+
+    /// The name that the server's certificate is for [default: its address]
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    tls_name: Option<String>,
+
+    #[command(flatten)]
+    trust: TlsClientFlags,
 
     /// How much to log
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
@@ -184,8 +197,9 @@ fn run(flags: &Flags) -> Result<(), String> {
             .into(),
     });
     let (report, outcomes) = mpsc::channel();
+    let tls = if flags.tls { Some(flags.trust.client(&[])?) } else { None };
     let began = std::time::Instant::now();
-    connect(flags, &group, &totals, &report)?;
+    connect(flags, &tls, &group, &totals, &report)?;
     drop(report);
     let result = collect(flags, &totals, &outcomes, began);
     group.shutdown(Duration::from_secs(1));
@@ -195,6 +209,7 @@ fn run(flags: &Flags) -> Result<(), String> {
 /// Opens the connections, a few hundred at a time so that no listener's queue overflows.
 fn connect(
     flags: &Flags,
+    tls: &Option<TlsClientConfig>,
     group: &EventLoopGroup,
     totals: &Arc<Totals>,
     report: &mpsc::Sender<Outcome>,
@@ -203,7 +218,7 @@ fn connect(
     let numbers: Vec<usize> = (0..flags.connections).collect();
     for batch in numbers.chunks(AT_ONCE) {
         let connects: Vec<_> =
-            batch.iter().map(|&n| start(flags, group, n, totals, report)).collect();
+            batch.iter().map(|&n| start(flags, tls, group, n, totals, report)).collect();
         for connect in connects {
             connect.wait().map_err(|e| format!("cannot connect to {}: {e}", flags.address))?;
         }
@@ -213,13 +228,15 @@ fn connect(
 
 fn start(
     flags: &Flags,
+    tls: &Option<TlsClientConfig>,
     group: &EventLoopGroup,
     number: usize,
     totals: &Arc<Totals>,
     report: &mpsc::Sender<Outcome>,
 ) -> fyke::Connect {
     let (flags2, totals, report) = (flags.clone(), Arc::clone(totals), report.clone());
-    let bootstrap = Bootstrap::new(group.clone()).handler(move |ch| {
+    let tls = tls.clone();
+    let bootstrap = Bootstrap::new(group.clone()).handler(move |ch| -> Result<Stages> {
         let verify = Verify {
             seed: number as u64,
             size: u64::from(flags2.size),
@@ -233,9 +250,20 @@ fn start(
             report: report.clone(),
             clock: SystemClock::new(),
         };
-        ch.pipeline().inbound("verify", verify)
+        let Some(config) = &tls else {
+            return ch.pipeline().inbound("verify", verify).into_stages();
+        };
+        let name = flags2.tls_name.clone().unwrap_or_else(|| host(&flags2.address));
+        let tls = TlsHandler::client(config, &name).map_err(CodecError::from)?;
+        ch.pipeline().duplex("tls", tls).inbound("verify", verify).into_stages()
     });
     bootstrap.connect(&flags.address)
+}
+
+/// The host of an address.
+fn host(address: &Address) -> String {
+    let text = address.to_string();
+    text.rsplit_once(':').map_or(text.clone(), |(host, _)| host.to_owned())
 }
 
 fn collect(

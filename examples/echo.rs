@@ -9,6 +9,8 @@ use clap::{CommandFactory, Parser};
 use fyke::prelude::*;
 use fyke::{Address, Datagram, IntoStages, Stages};
 use fyke_codecs::frames::LengthField;
+use fyke_codecs::tls::TlsOptions;
+use fyke_examples::tls::TlsFlags;
 use fyke_examples::{ServerFlags, TransportName};
 
 /// A server that sends back what comes.
@@ -17,6 +19,9 @@ use fyke_examples::{ServerFlags, TransportName};
 struct Flags {
     #[command(flatten)]
     server: ServerFlags,
+
+    #[command(flatten)]
+    tls: TlsFlags,
 
     /// Echo messages with a length in front (u32, big endian) instead of bytes
     #[arg(long, conflicts_with_all = ["source", "sink", "udp"])]
@@ -147,16 +152,17 @@ fn main() -> ExitCode {
 fn serve(flags: &Flags) -> Result<(), String> {
     let (frame, source, sink) = (flags.frame, flags.source, flags.sink);
     let options = ChannelOptions::default();
+    let tls = flags.tls.server(&[], TlsOptions::new())?;
     flags.server.serve("echo", "127.0.0.1:7000", options, move |ch| -> Result<Stages> {
+        let pipeline = tls.pipeline(ch);
         match (frame, source, sink) {
-            (true, ..) => ch
-                .pipeline()
+            (true, ..) => pipeline
                 .codec("frames", LengthField::u32())
                 .inbound("echo", EchoFrames)
                 .into_stages(),
-            (_, true, _) => ch.pipeline().inbound("source", Source).into_stages(),
-            (_, _, true) => ch.pipeline().inbound("sink", Sink).into_stages(),
-            _ => ch.pipeline().inbound("echo", Echo).into_stages(),
+            (_, true, _) => pipeline.inbound("source", Source).into_stages(),
+            (_, _, true) => pipeline.inbound("sink", Sink).into_stages(),
+            _ => pipeline.inbound("echo", Echo).into_stages(),
         }
     })
 }

@@ -24,7 +24,9 @@ use fyke_codecs::http1::{
     Precondition, Reply, Request, RequestHead, Response, ServiceContext, StaticFiles, Status,
     Validators, server,
 };
+use fyke_codecs::tls::TlsOptions;
 use fyke_examples::ServerFlags;
+use fyke_examples::tls::TlsFlags;
 use serde::Serialize;
 
 use extras::Extras;
@@ -37,6 +39,9 @@ use extras::Extras;
 struct Flags {
     #[command(flatten)]
     server: ServerFlags,
+
+    #[command(flatten)]
+    tls: TlsFlags,
 
     /// Serve the files in this directory below /files/
     #[arg(long, value_name = "DIR")]
@@ -237,9 +242,11 @@ fn serve(flags: &Flags) -> Result<(), String> {
     std::thread::spawn(extras::tick);
     let limits = Limits::new().body_bytes_max(BODY_BYTES_MAX);
     let options = ChannelOptions::default();
+    // HTTP says itself where a message ends, and browsers seldom say goodbye.
+    let tls = flags.tls.server(&["http/1.1"], TlsOptions::new().ignore_truncation(true))?;
     flags.server.serve("http", "127.0.0.1:8080", options, move |ch| {
         let app = Arc::clone(&app);
-        let mut http = server(ch.pipeline(), limits);
+        let mut http = server(tls.pipeline(ch), limits);
         if compression {
             let compressor = HttpContentCompressor::new(CompressionConfig::new());
             http = http.duplex("compressor", compressor);

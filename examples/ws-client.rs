@@ -13,11 +13,15 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 use fyke::clock::TimerKey;
 use fyke::prelude::*;
-use fyke::{Backend, Channel, ChannelOptions, Event, EventFilter, Sender};
+use fyke::{
+    Backend, Channel, ChannelOptions, CodecError, Event, EventFilter, IntoStages, Sender, Stages,
+};
+use fyke_codecs::tls::TlsHandler;
 use fyke_codecs::websocket::{
     self, CloseCode, CloseFrame, DeflateConfig, Limits, Message, WebSocketClientConfig,
     WebSocketUrl,
 };
+use fyke_examples::tls::TlsClientFlags;
 
 /// A WebSocket client: lines of standard input go out as text messages, what comes is printed.
 ///
@@ -27,8 +31,11 @@ use fyke_codecs::websocket::{
 #[derive(Parser, Clone, Debug)]
 #[command(name = "ws-client", version)]
 struct Flags {
-    /// The server: ws://HOST[:PORT]/PATH
+    /// The server: ws://HOST[:PORT]/PATH, or wss: for TLS
     url: WebSocketUrl,
+
+    #[command(flatten)]
+    trust: TlsClientFlags,
 
     /// Answer each message with itself until the server closes, instead of reading and printing
     #[arg(long)]
@@ -191,10 +198,6 @@ fn print(message: &Message) -> io::Result<()> {
 fn main() -> ExitCode {
     let flags: Flags = fyke_examples::parse();
     fyke_examples::start_log(Flags::command(), &flags.log);
-    if flags.url.is_secure() {
-        let text = "wss: needs TLS, which this example does not speak; use ws:";
-        fyke_examples::wrong_flags(Flags::command(), text);
-    }
     fyke_examples::exit(run(&flags))
 }
 
@@ -232,13 +235,20 @@ fn connect(
     let outbound_bytes_max = message_bytes_max + message_bytes_max / 4 + OUTBOUND_SPARE_BYTES;
     let (echo, linger) = (flags.echo, Duration::from_millis(flags.linger));
     let report = report.clone();
+    let tls = if flags.url.is_secure() { Some(flags.trust.client(&["http/1.1"])?) } else { None };
+    let server_name = flags.url.host().to_owned();
     let bootstrap = Bootstrap::new(group.clone())
         .options(ChannelOptions::default().outbound_bytes_max(outbound_bytes_max))
-        .handler(move |ch| {
+        .handler(move |ch| -> Result<Stages> {
             let report = report.clone();
             let (silence, closed, failure, input_failure) = (None, None, None, None);
             let session = Session { echo, linger, silence, closed, failure, input_failure, report };
-            websocket::client(ch.pipeline(), &config).inbound("session", session)
+            let mut pipeline = ch.pipeline();
+            if let Some(tls) = &tls {
+                let tls = TlsHandler::client(tls, &server_name).map_err(CodecError::from)?;
+                pipeline = pipeline.duplex("tls", tls);
+            }
+            websocket::client(pipeline, &config).inbound("session", session).into_stages()
         });
     let (host, port) = (flags.url.host(), flags.url.port());
     let addresses = (host, port).to_socket_addrs();

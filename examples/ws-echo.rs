@@ -11,10 +11,12 @@ use fyke::prelude::*;
 use fyke_codecs::http1::{
     self, HttpObjectAggregator, HttpServerHandler, Request, Response, Status,
 };
+use fyke_codecs::tls::TlsOptions;
 use fyke_codecs::websocket::{
     DeflateConfig, Limits, Message, WebSocketServerProtocolConfig, WebSocketServerProtocolHandler,
 };
 use fyke_examples::ServerFlags;
+use fyke_examples::tls::TlsFlags;
 
 /// A WebSocket server that sends back what comes, at every path.
 #[derive(Parser, Debug)]
@@ -22,6 +24,9 @@ use fyke_examples::ServerFlags;
 struct Flags {
     #[command(flatten)]
     server: ServerFlags,
+
+    #[command(flatten)]
+    tls: TlsFlags,
 
     /// Do not agree to compression (permessage-deflate)
     #[arg(long)]
@@ -82,9 +87,10 @@ fn serve(flags: &Flags) -> std::result::Result<(), String> {
         .outbound_bytes_max(message_bytes_max + message_bytes_max / 4 + OUTBOUND_SPARE_BYTES)
         // Who sends too much is to read why, however much is under way.
         .close_linger_bytes_max(2 * message_bytes_max + OUTBOUND_SPARE_BYTES);
+    let tls = flags.tls.server(&["http/1.1"], TlsOptions::new().ignore_truncation(true))?;
     flags.server.serve("ws-echo", "127.0.0.1:9001", options, move |ch| {
         let upgrade = WebSocketServerProtocolHandler::inbound(&config, |_| Echo);
-        http1::server(ch.pipeline(), http1::Limits::new())
+        http1::server(tls.pipeline(ch), http1::Limits::new())
             .duplex("ws-upgrade", upgrade)
             .inbound("aggregator", HttpObjectAggregator::new(0))
             .inbound(

@@ -27,8 +27,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use fyke::{ChannelInit, ChannelOptions, IntoStages};
 use fyke_codecs::http1::{self, HttpObjectAggregator, HttpServerHandler, Request};
+use fyke_codecs::tls::TlsOptions;
 use fyke_codecs::websocket::{self, WebSocketServerProtocolConfig, WebSocketServerProtocolHandler};
 use fyke_examples::ServerFlags;
+use fyke_examples::tls::{ServerTls, TlsFlags};
 
 use crate::page::Page;
 use crate::session::{Session, SharedRooms};
@@ -39,6 +41,9 @@ use crate::session::{Session, SharedRooms};
 struct Flags {
     #[command(flatten)]
     server: ServerFlags,
+
+    #[command(flatten)]
+    tls: TlsFlags,
 }
 
 /// The page asks for its files without any content.
@@ -49,15 +54,17 @@ struct Chat {
     page: Page,
     rooms: SharedRooms,
     websocket: WebSocketServerProtocolConfig,
+    tls: ServerTls,
 }
 
 impl Chat {
-    fn new() -> Self {
+    fn new(tls: ServerTls) -> Self {
         let limits = websocket::Limits::new().message_bytes_max(protocol::MESSAGE_BYTES_MAX);
         Self {
             page: Page::new(),
             rooms: SharedRooms::default(),
             websocket: WebSocketServerProtocolConfig::new("/ws").limits(limits),
+            tls,
         }
     }
 
@@ -67,7 +74,7 @@ impl Chat {
         let upgrade = WebSocketServerProtocolHandler::duplex(&self.websocket, move |_| {
             Session::new(SharedRooms::clone(&rooms))
         });
-        http1::server(ch.pipeline(), http1::Limits::new())
+        http1::server(self.tls.pipeline(ch), http1::Limits::new())
             .duplex("ws-upgrade", upgrade)
             .inbound("aggregator", HttpObjectAggregator::new(REQUEST_BYTES_MAX))
             .inbound("page", HttpServerHandler::new(move |_, asked: Request| page.answer(&asked)))
@@ -80,8 +87,13 @@ const OUTBOUND_BYTES_MAX: usize = 4 * outlet::QUEUE_BYTES_MAX;
 fn main() -> ExitCode {
     let flags: Flags = fyke_examples::parse();
     flags.server.prepare(Flags::command);
-    let chat = Chat::new();
+    fyke_examples::exit(serve(&flags))
+}
+
+fn serve(flags: &Flags) -> Result<(), String> {
+    // WebSocket says itself where a message ends, and browsers seldom say goodbye.
+    let tls = flags.tls.server(&["http/1.1"], TlsOptions::new().ignore_truncation(true))?;
+    let chat = Chat::new(tls);
     let options = ChannelOptions::default().outbound_bytes_max(OUTBOUND_BYTES_MAX);
-    let served = flags.server.serve("chat", "127.0.0.1:8080", options, move |ch| chat.serve(ch));
-    fyke_examples::exit(served)
+    flags.server.serve("chat", "127.0.0.1:8080", options, move |ch| chat.serve(ch))
 }

@@ -4,7 +4,7 @@
 pub mod control;
 pub mod icmp;
 pub mod tap;
-
+pub mod tls;
 
 use std::fmt::Display;
 use std::io::{self, Write};
