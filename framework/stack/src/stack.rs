@@ -147,7 +147,8 @@ impl Stack {
     /// waits for time to pass. O(1).
     ///
     /// It is never too late, and sometimes too early: timers that were put off are looked at when
-    /// they would have expired.
+    /// they would have expired. Ask after [`poll_transmit`](Self::poll_transmit): the timers of what
+    /// may have something to send are set when it was sent.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.net.wheel.next_deadline()

@@ -221,23 +221,36 @@ const LANES: usize = 8;
 fn native_sum(bytes: &[u8]) -> u64 {
     let (blocks, rest) = bytes.as_chunks::<{ LANES * 8 }>();
     let mut sum = if blocks.is_empty() { 0 } else { sum_of_blocks(blocks) };
+    // A few words only, one after the other: a vector would not be filled.
     let (words, rest) = rest.as_chunks::<8>();
     for word in words {
-        sum += halves(u64::from_ne_bytes(*word));
+        sum = add64(sum, u64::from_ne_bytes(*word));
     }
-    let (words, rest) = rest.as_chunks::<4>();
-    for word in words {
-        sum += u64::from(u32::from_ne_bytes(*word));
+    if let Some((word, rest)) = rest.split_first_chunk::<4>() {
+        sum = add64(sum, u64::from(u32::from_ne_bytes(*word)));
+        return sum_of_last(sum, rest);
     }
-    let (words, rest) = rest.as_chunks::<2>();
-    for word in words {
-        sum += u64::from(u16::from_ne_bytes(*word));
-    }
-    if let [last] = rest {
+    sum_of_last(sum, rest)
+}
+
+/// With the last bytes, of which there are less than four.
+#[inline]
+fn sum_of_last(sum: u64, bytes: &[u8]) -> u64 {
+    let word = match *bytes {
+        [] => return sum,
         // The missing byte is a zero (RFC 1071, section 4.1).
-        sum += u64::from(u16::from_ne_bytes([*last, 0]));
-    }
-    sum
+        [a] => u32::from(u16::from_ne_bytes([a, 0])),
+        [a, b] => u32::from(u16::from_ne_bytes([a, b])),
+        [a, b, c, ..] => u32::from_ne_bytes([a, b, c, 0]),
+    };
+    add64(sum, u64::from(word))
+}
+
+/// `a + b` with the carry added back.
+#[inline]
+const fn add64(a: u64, b: u64) -> u64 {
+    let (sum, carry) = a.overflowing_add(b);
+    sum + carry as u64 // cannot overflow: with a carry the sum is at most 2^64 - 2
 }
 
 /// The sum of long slices, where the time goes.

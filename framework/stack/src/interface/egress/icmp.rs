@@ -36,9 +36,9 @@ pub(crate) enum ErrorKind {
 /// Whether a packet is an ICMP error, or might be one.
 fn is_icmp_error(inbound: &Inbound) -> bool {
     match inbound.protocol {
-        IpProtocol::ICMPV4 => icmpv4::Packet::parse(&inbound.payload)
+        IpProtocol::ICMPV4 => icmpv4::Packet::parse(inbound.payload())
             .map_or(true, |packet| packet.message().is_error()),
-        IpProtocol::ICMPV6 => icmpv6::Packet::parse(&inbound.payload)
+        IpProtocol::ICMPV6 => icmpv6::Packet::parse(inbound.payload())
             .map_or(true, |packet| packet.message().is_error()),
         _ => false,
     }

@@ -47,6 +47,7 @@ pub(super) struct SegmentOut<'a> {
 }
 
 /// Whether the headers that segments have in common were worked out.
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack, for one turn")]
 pub(super) enum Shared {
     /// Not yet.
     Unknown,
@@ -197,6 +198,14 @@ fn sack(segment: &tcp::Options, to: &Options) -> Option<TcpOption<'static>> {
 }
 
 fn linux(to: &mut Options, from: &tcp::Options) {
+    // What nearly every segment has, and nothing else.
+    let plain = from.sack.is_empty() && from.mss.is_none() && from.fast_open.is_none();
+    if let Some(stamp) = from.timestamp.filter(|_| plain && !from.sack_permitted)
+        && from.window_scale.is_none()
+    {
+        *to = Options::timestamps(stamp.value, stamp.echo);
+        return;
+    }
     if let Some(mss) = from.mss {
         add(to, TcpOption::MaximumSegmentSize(mss));
     }
@@ -287,6 +296,22 @@ mod tests {
         options.timestamp = None;
         assert_eq!(kinds(Personality::Linux, &options), [2, NOP, NOP, 4, NOP, 3]);
         assert_eq!(kinds(Personality::FreeBsd, &options), [2, NOP, 3, 4]);
+    }
+
+    #[test]
+    fn timestamps_alone_stand_behind_two_nops() {
+        let stamp = Timestamp { value: 0x0102_0304, echo: 0xf1f2_f3f4 };
+        let options = tcp::Options { timestamp: Some(stamp), ..tcp::Options::default() };
+        let segment = Segment { options, ..Segment::default() };
+        let bytes = [1, 1, 8, 10, 1, 2, 3, 4, 0xf1, 0xf2, 0xf3, 0xf4];
+        for personality in [Personality::Linux, Personality::FreeBsd] {
+            assert_eq!(super::options(personality, &segment).as_bytes(), bytes);
+        }
+        let read = crate::wire::tcp::OptionsIter::only_timestamps;
+        assert_eq!(read(&bytes), Some((stamp.value, stamp.echo)));
+        for other in [&bytes[..11], &bytes[2..], &[&bytes[..], &[0; 4]].concat()] {
+            assert_eq!(read(other), None);
+        }
     }
 
     #[test]

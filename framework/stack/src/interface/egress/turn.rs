@@ -190,6 +190,10 @@ impl Stack {
             }
         }
         let Some(socket) = self.tcp.sockets.at_mut(index) else { return };
+        // What is to be sent has its turn first, and most of it moves the timer.
+        if socket.dirty {
+            return;
+        }
         let deadline = socket.connection.next_deadline();
         let timer = Timer::Connection { index, generation };
         if socket.timer.arm(&mut self.net.wheel, deadline, timer) {
@@ -213,14 +217,14 @@ impl Stack {
                 }
             });
         }
-        // What arrived in order, or was acknowledged, came over the neighbour.
-        let progress = socket.pending.contains(Pending::READABLE)
-            || socket.pending.contains(Pending::WRITABLE);
-        let remote = socket.tuple.remote().ip();
         // One that was not accepted yet tells by that; its other events wait for the acceptor.
         let silent = socket.orphan || socket.listener.is_some();
         if !silent && !socket.pending.is_empty() && !socket.queued {
             socket.queued = true;
+            // What arrived in order, or was acknowledged, came over the neighbour.
+            let progress = socket.pending.contains(Pending::READABLE)
+                || socket.pending.contains(Pending::WRITABLE);
+            let remote = socket.tuple.remote().ip();
             self.events.push(Source::Tcp(TcpId { index, generation }));
             if progress {
                 self.net.vouch_for(remote);

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use fyke_clock::Instant;
 
 use super::Link;
@@ -11,7 +11,7 @@ use crate::interface::egress::Queued;
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
 use crate::stack::frame::RxMeta;
-use crate::wire::ethernet::{EtherType, Frame, FrameKind};
+use crate::wire::ethernet::{EtherType, Frame, FrameKind, HEADER_LEN};
 use crate::wire::{MacAddress, arp};
 
 impl Stack {
@@ -19,7 +19,7 @@ impl Stack {
         &mut self,
         now: Instant,
         own: MacAddress,
-        bytes: Bytes,
+        mut bytes: Bytes,
         meta: RxMeta,
     ) {
         let Ok(frame) = Frame::parse(&bytes) else {
@@ -38,10 +38,12 @@ impl Stack {
             // A tagged frame is for a station in that VLAN, and we are in none.
             _ if frame.vlan().is_some() => self.net.drop_in(now, DropReason::UnknownEtherType),
             FrameKind::Type(EtherType::IPV4) => {
-                self.ipv4_input(now, bytes.slice_ref(frame.payload()), link);
+                bytes.advance(HEADER_LEN);
+                self.ipv4_input(now, bytes, link);
             }
             FrameKind::Type(EtherType::IPV6) => {
-                self.ipv6_input(now, bytes.slice_ref(frame.payload()), link);
+                bytes.advance(HEADER_LEN);
+                self.ipv6_input(now, bytes, link);
             }
             FrameKind::Type(EtherType::ARP) => self.arp_input(now, frame.payload()),
             FrameKind::Type(_) => self.net.drop_in(now, DropReason::UnknownEtherType),

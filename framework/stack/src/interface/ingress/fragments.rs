@@ -2,7 +2,7 @@
 
 use fyke_clock::Instant;
 
-use super::Inbound;
+use super::{Body, Inbound};
 use crate::interface::egress::ErrorKind;
 use crate::interface::reassembly::{Key, Outcome, Piece, Whole};
 use crate::interface::timer::Timer;
@@ -58,7 +58,7 @@ fn quotable(packet: &bytes::Bytes) -> Option<Inbound> {
         let to_group = view.destination().is_multicast() || view.destination().is_broadcast();
         return Some(Inbound {
             protocol: view.protocol(),
-            payload: packet.slice_ref(view.payload()),
+            body: Body::Behind(view.header_len()),
             to_group,
             ..Inbound::quoted(view.source().into(), view.destination().into(), packet)
         });
@@ -67,7 +67,7 @@ fn quotable(packet: &bytes::Bytes) -> Option<Inbound> {
     let upper = view.upper_layer().ok()?;
     Some(Inbound {
         protocol: upper.protocol,
-        payload: packet.slice_ref(upper.payload),
+        body: Body::Apart(packet.slice_ref(upper.payload)),
         to_group: view.destination().is_multicast(),
         ..Inbound::quoted(view.source().into(), view.destination().into(), packet)
     })

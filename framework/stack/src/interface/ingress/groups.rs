@@ -33,8 +33,8 @@ const RECORDS_MAX: usize = 50;
 
 impl Stack {
     pub(super) fn igmp_input(&mut self, now: Instant, inbound: &Inbound) {
-        let sound = igmp::checksum_is_valid(&inbound.payload) && inbound.hop_limit == 1;
-        let packet = igmp::Packet::parse(&inbound.payload).ok().filter(|_| sound);
+        let sound = igmp::checksum_is_valid(inbound.payload()) && inbound.hop_limit == 1;
+        let packet = igmp::Packet::parse(inbound.payload()).ok().filter(|_| sound);
         let Some(packet) = packet else {
             return self.net.drop_in(now, DropReason::MulticastInvalid);
         };

@@ -45,7 +45,7 @@ const PLATEAUS: [u16; 10] = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 
 
 impl Stack {
     pub(super) fn icmpv4_input(&mut self, now: Instant, inbound: &Inbound) {
-        let Ok(packet) = icmpv4::Packet::parse(&inbound.payload) else {
+        let Ok(packet) = icmpv4::Packet::parse(inbound.payload()) else {
             return self.net.drop_in(now, DropReason::Malformed);
         };
         if !inbound.loopback && !packet.checksum_is_valid() {
@@ -54,11 +54,11 @@ impl Stack {
         self.net.counters.icmp_in += 1;
         let report = match packet.message() {
             icmpv4::Message::EchoRequest { identifier, sequence } => {
-                let data = inbound.payload.slice_ref(packet.payload());
+                let data = inbound.share(packet.payload());
                 return self.echo(now, inbound, identifier, sequence, &data);
             }
             icmpv4::Message::EchoReply { identifier, sequence } => {
-                let data = inbound.payload.slice_ref(packet.payload());
+                let data = inbound.share(packet.payload());
                 return self.echo_reply(now, inbound, (identifier, sequence), data);
             }
             icmpv4::Message::Unreachable { code } => report_v4(code),
@@ -77,7 +77,7 @@ impl Stack {
 
     pub(super) fn icmpv6_input(&mut self, now: Instant, inbound: &Inbound) {
         let pseudo = PseudoHeader::new(inbound.source, inbound.destination);
-        let (Ok(packet), Some(pseudo)) = (icmpv6::Packet::parse(&inbound.payload), pseudo) else {
+        let (Ok(packet), Some(pseudo)) = (icmpv6::Packet::parse(inbound.payload()), pseudo) else {
             return self.net.drop_in(now, DropReason::Malformed);
         };
         if !inbound.loopback && !packet.checksum_is_valid(&pseudo) {
@@ -86,11 +86,11 @@ impl Stack {
         self.net.counters.icmp_in += 1;
         let report = match packet.message() {
             icmpv6::Message::EchoRequest { identifier, sequence } => {
-                let data = inbound.payload.slice_ref(packet.payload());
+                let data = inbound.share(packet.payload());
                 return self.echo(now, inbound, identifier, sequence, &data);
             }
             icmpv6::Message::EchoReply { identifier, sequence } => {
-                let data = inbound.payload.slice_ref(packet.payload());
+                let data = inbound.share(packet.payload());
                 return self.echo_reply(now, inbound, (identifier, sequence), data);
             }
             icmpv6::Message::Unreachable { code } => report_v6(code),

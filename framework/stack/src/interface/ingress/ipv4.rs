@@ -6,33 +6,63 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 
 use super::martian::{is_martian_v4, is_source_of_ours};
-use super::{Inbound, Link};
+use super::{Body, Inbound, Link};
 use crate::interface::reassembly::{Key, Piece, Whole};
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
+use crate::wire::IpProtocol;
 use crate::wire::ipv4::Packet;
 
-/// What a packet is.
-enum Checked {
-    Whole(Inbound),
-    Fragment(Key, Piece, Inbound),
+/// What matters of a header, once everything about it is in order.
+struct Head {
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: IpProtocol,
+    hop_limit: u8,
+    traffic_class: u8,
+    to_group: bool,
+    header_len: usize,
+    total_len: usize,
+    fragment: Option<Fragment>,
+}
+
+struct Fragment {
+    identification: u16,
+    offset: u16,
+    more: bool,
 }
 
 impl Stack {
-    pub(super) fn ipv4_input(&mut self, now: Instant, packet: Bytes, link: Link) {
-        match self.ipv4_checked(&packet, link) {
-            Ok(Checked::Whole(inbound)) => self.deliver(now, inbound),
-            Ok(Checked::Fragment(key, piece, inbound)) => {
-                let Some(whole) = self.fragment_input(now, key, piece) else { return };
-                let Whole { payload, packet, traffic_class, .. } = whole;
-                self.deliver(now, Inbound { payload, packet, traffic_class, ..inbound });
-            }
-            Err(reason) => self.net.drop_in(now, reason),
+    pub(super) fn ipv4_input(&mut self, now: Instant, mut packet: Bytes, link: Link) {
+        let head = match self.ipv4_checked(&packet, link) {
+            Ok(head) => head,
+            Err(reason) => return self.net.drop_in(now, reason),
+        };
+        // What is behind is the link's padding. Not every kind of `Bytes` is cut for nothing.
+        if packet.len() > head.total_len {
+            packet.truncate(head.total_len);
+        }
+        let inbound = Inbound {
+            source: head.source,
+            destination: head.destination,
+            protocol: head.protocol,
+            protocol_at: 9,
+            hop_limit: head.hop_limit,
+            traffic_class: head.traffic_class,
+            packet,
+            body: Body::Behind(head.header_len),
+            to_group: head.to_group || link.to_group,
+            loopback: link.loopback,
+            meta: link.meta,
+        };
+        match head.fragment {
+            None => self.deliver(now, inbound),
+            Some(fragment) => self.ipv4_fragment(now, inbound, &fragment),
         }
     }
 
-    /// The packet when it is in order and for us.
-    fn ipv4_checked(&self, bytes: &Bytes, link: Link) -> Result<Checked, DropReason> {
+    /// The header when it is in order and the packet is for us.
+    fn ipv4_checked(&self, bytes: &[u8], link: Link) -> Result<Head, DropReason> {
         let packet = Packet::parse(bytes).map_err(|_| DropReason::Malformed)?;
         if !link.loopback && !packet.checksum_is_valid() {
             return Err(DropReason::IpChecksum);
@@ -48,45 +78,54 @@ impl Stack {
         {
             return Err(DropReason::Martian);
         }
-        let to_group = destination.is_multicast() || addresses.is_broadcast(destination);
-        let ours = if destination.is_multicast() {
-            self.net.hears(destination.into())
-        } else {
-            to_group || self.net.accepts(destination.into())
-        };
+        // Most packets are for one address of ours, which settles everything else.
+        let ours = addresses.is_local(destination.into());
+        let to_group = !ours && (destination.is_multicast() || addresses.is_broadcast(destination));
+        let ours = ours
+            || if destination.is_multicast() {
+                self.net.hears(destination.into())
+            } else {
+                to_group || self.net.accepts(destination.into())
+            };
         if !ours {
             return Err(DropReason::NotOurs);
         }
-        let inbound = Inbound {
-            source: IpAddr::V4(source),
-            destination: IpAddr::V4(destination),
+        let fragment = packet.is_fragment().then(|| Fragment {
+            identification: packet.identification(),
+            offset: packet.fragment_offset(),
+            more: packet.more_fragments(),
+        });
+        Ok(Head {
+            source: source.into(),
+            destination: destination.into(),
             protocol: packet.protocol(),
-            protocol_at: 9,
             hop_limit: packet.ttl(),
             traffic_class: packet.traffic_class(),
-            payload: bytes.slice_ref(packet.payload()),
-            packet: bytes.slice_ref(packet.as_bytes()),
-            to_group: to_group || link.to_group,
-            loopback: link.loopback,
-            meta: link.meta,
-        };
-        if !packet.is_fragment() {
-            return Ok(Checked::Whole(inbound));
-        }
+            to_group,
+            header_len: packet.header_len(),
+            total_len: packet.as_bytes().len(),
+            fragment,
+        })
+    }
+
+    fn ipv4_fragment(&mut self, now: Instant, inbound: Inbound, fragment: &Fragment) {
         let key = Key {
             source: inbound.source,
             destination: inbound.destination,
-            identification: u32::from(packet.identification()),
-            protocol: packet.protocol().0,
+            identification: u32::from(fragment.identification),
+            protocol: inbound.protocol.0,
         };
         let piece = Piece {
-            offset: usize::from(packet.fragment_offset()),
-            more: packet.more_fragments(),
-            payload: inbound.payload.clone(),
-            protocol: packet.protocol(),
+            offset: usize::from(fragment.offset),
+            more: fragment.more,
+            payload: inbound.share(inbound.payload()),
+            protocol: inbound.protocol,
             packet: inbound.packet.clone(),
             traffic_class: inbound.traffic_class,
         };
-        Ok(Checked::Fragment(key, piece, inbound))
+        let Some(whole) = self.fragment_input(now, key, piece) else { return };
+        let Whole { payload, packet, traffic_class, .. } = whole;
+        let body = Body::Apart(payload);
+        self.deliver(now, Inbound { body, packet, traffic_class, ..inbound });
     }
 }

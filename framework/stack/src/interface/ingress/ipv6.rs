@@ -7,11 +7,12 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 
 use super::martian::{is_martian_v6, is_source_of_ours};
-use super::{Inbound, Link};
+use super::{Body, Inbound, Link};
 use crate::interface::egress::ErrorKind;
 use crate::interface::reassembly::{Key, Piece, Whole};
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
+use crate::wire::IpProtocol;
 use crate::wire::icmpv6::parameter_problem;
 use crate::wire::ipv6::{Action, Extension, Extensions, FragmentHeader, HEADER_LEN, Packet};
 
@@ -31,7 +32,7 @@ impl From<DropReason> for Refusal {
 
 impl Stack {
     pub(super) fn ipv6_input(&mut self, now: Instant, packet: Bytes, link: Link) {
-        let mut inbound = match self.ipv6_checked(&packet, link) {
+        let mut inbound = match self.ipv6_checked(packet, link) {
             Ok(inbound) => inbound,
             Err(reason) => return self.net.drop_in(now, reason),
         };
@@ -51,8 +52,8 @@ impl Stack {
     }
 
     /// The packet when its addresses are in order and it is for us.
-    fn ipv6_checked(&self, bytes: &Bytes, link: Link) -> Result<Inbound, DropReason> {
-        let packet = Packet::parse(bytes).map_err(|_| DropReason::Malformed)?;
+    fn ipv6_checked(&self, mut bytes: Bytes, link: Link) -> Result<Inbound, DropReason> {
+        let packet = Packet::parse(&bytes).map_err(|_| DropReason::Malformed)?;
         let (source, destination) = (packet.source(), packet.destination());
         let addresses = &self.net.addresses;
         if !link.loopback
@@ -69,15 +70,21 @@ impl Stack {
         if !ours {
             return Err(DropReason::NotOurs);
         }
+        let (protocol, hop_limit) = (packet.next_header(), packet.hop_limit());
+        let (traffic_class, total_len) = (packet.traffic_class(), packet.as_bytes().len());
+        // What is behind is the link's padding. Not every kind of `Bytes` is cut for nothing.
+        if bytes.len() > total_len {
+            bytes.truncate(total_len);
+        }
         Ok(Inbound {
             source: IpAddr::V6(source),
             destination: IpAddr::V6(destination),
-            protocol: packet.next_header(),
+            protocol,
             protocol_at: 6,
-            hop_limit: packet.hop_limit(),
-            traffic_class: packet.traffic_class(),
-            payload: bytes.slice_ref(packet.payload()),
-            packet: bytes.slice_ref(packet.as_bytes()),
+            hop_limit,
+            traffic_class,
+            packet: bytes,
+            body: Body::Behind(HEADER_LEN),
             to_group: to_group || link.to_group,
             loopback: link.loopback,
             meta: link.meta,
@@ -86,6 +93,9 @@ impl Stack {
 
     /// Goes behind the extension headers; a fragment header ends the walk.
     fn walk_extensions(&self, inbound: &mut Inbound) -> Result<Option<FragmentHeader>, Refusal> {
+        if !has_extensions(inbound.protocol) {
+            return Ok(None);
+        }
         let bytes = inbound.packet.clone();
         let packet = Packet::parse(&bytes).map_err(|_| DropReason::Malformed)?;
         let mut extensions = packet.extensions();
@@ -129,7 +139,7 @@ impl Stack {
         }
         inbound.protocol = extensions.protocol();
         inbound.protocol_at = extensions.protocol_at() as u32;
-        inbound.payload = bytes.slice_ref(extensions.payload());
+        inbound.body = Body::Behind(extensions.payload_at());
         Ok(fragment)
     }
 
@@ -149,7 +159,7 @@ impl Stack {
         let piece = Piece {
             offset: usize::from(fragment.offset),
             more: fragment.more,
-            payload: inbound.payload.clone(),
+            payload: inbound.share(inbound.payload()),
             protocol: fragment.next_header,
             packet: inbound.packet.clone(),
             traffic_class: inbound.traffic_class,
@@ -160,6 +170,11 @@ impl Stack {
         };
         self.ipv6_input(now, packet, Link { reassembled: true, ..link });
     }
+}
+
+/// Whether something may stand between the header and the payload; in most packets nothing does.
+fn has_extensions(next: IpProtocol) -> bool {
+    !matches!(next, IpProtocol::TCP | IpProtocol::UDP | IpProtocol::ICMPV6)
 }
 
 /// A header that is where it must not be, too short or one too many.

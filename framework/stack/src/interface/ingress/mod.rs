@@ -26,7 +26,7 @@ mod udp;
 
 use core::net::IpAddr;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use fyke_clock::Instant;
 
 use crate::interface::egress::ErrorKind;
@@ -59,17 +59,53 @@ pub(crate) struct Inbound {
     pub(crate) protocol_at: u32,
     pub(crate) hop_limit: u8,
     pub(crate) traffic_class: u8,
-    /// Behind all IP headers.
-    pub(crate) payload: Bytes,
     /// From the IP header on: what an ICMP error quotes.
     pub(crate) packet: Bytes,
+    /// What is behind all IP headers.
+    pub(crate) body: Body,
     /// It came to everybody or to a group, by its link or IP address.
     pub(crate) to_group: bool,
     pub(crate) loopback: bool,
     pub(crate) meta: RxMeta,
 }
 
+/// Where the payload of a packet is. The usual case has no handle of its own: taking and dropping
+/// one costs more than reading a header.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    /// Behind so many bytes of the packet.
+    Behind(usize),
+    /// Apart from it, because it was put together.
+    Apart(Bytes),
+}
+
 impl Inbound {
+    /// What is behind all IP headers.
+    pub(crate) fn payload(&self) -> &[u8] {
+        match &self.body {
+            Body::Behind(headers) => self.packet.get(*headers..).unwrap_or_default(),
+            Body::Apart(bytes) => bytes,
+        }
+    }
+
+    /// A part of the payload, to be kept.
+    pub(crate) fn share(&self, part: &[u8]) -> Bytes {
+        match &self.body {
+            Body::Behind(_) => self.packet.slice_ref(part),
+            Body::Apart(bytes) => bytes.slice_ref(part),
+        }
+    }
+
+    /// The payload without its first `front` bytes, and nothing else of the packet.
+    pub(crate) fn into_payload(self, front: usize) -> Bytes {
+        let (mut bytes, headers) = match self.body {
+            Body::Behind(headers) => (self.packet, headers),
+            Body::Apart(bytes) => (bytes, 0),
+        };
+        bytes.advance((headers + front).min(bytes.len()));
+        bytes
+    }
+
     /// Just enough of a packet to quote it.
     fn quoted(source: IpAddr, destination: IpAddr, packet: &Bytes) -> Self {
         Self {
@@ -79,8 +115,8 @@ impl Inbound {
             protocol_at: 0,
             hop_limit: 0,
             traffic_class: 0,
-            payload: Bytes::new(),
             packet: packet.clone(),
+            body: Body::Apart(Bytes::new()),
             to_group: false,
             loopback: false,
             meta: RxMeta::default(),
@@ -124,7 +160,7 @@ impl Stack {
     /// A whole packet for us, of either family.
     fn deliver(&mut self, now: Instant, inbound: Inbound) {
         match inbound.protocol {
-            IpProtocol::TCP => self.tcp_input(now, &inbound),
+            IpProtocol::TCP => self.tcp_input(now, inbound),
             IpProtocol::UDP => self.udp_input(now, &inbound),
             IpProtocol::ICMPV4 if inbound.source.is_ipv4() => self.icmpv4_input(now, &inbound),
             IpProtocol::ICMPV6 if inbound.source.is_ipv6() => self.icmpv6_input(now, &inbound),

@@ -2,8 +2,8 @@
 
 use fyke_clock::Instant;
 
-use super::Inbound;
 use super::icmp::Report;
+use super::{Body, Inbound};
 use crate::interface::icmp_table::{Delivered, IcmpContent, IcmpFailure, IcmpReport, QuotedFlow};
 use crate::interface::steer::Flow;
 use crate::stack::Stack;
@@ -46,7 +46,7 @@ impl Stack {
         if own.is_none() && self.icmp.listeners() == 0 {
             return false;
         }
-        let (kind, code) = match inbound.payload.first_chunk() {
+        let (kind, code) = match inbound.payload().first_chunk() {
             Some(&[kind, code]) => (kind, code),
             None => (0, 0),
         };
@@ -99,7 +99,7 @@ impl Stack {
         let from_ourselves = Inbound {
             protocol,
             hop_limit: self.net.config.hop_limit,
-            payload: bytes::Bytes::copy_from_slice(&message),
+            body: Body::Apart(bytes::Bytes::copy_from_slice(&message)),
             ..Inbound::quoted(quoted.source, quoted.source, &bytes::Bytes::new())
         };
         self.report_error(now, &from_ourselves, quoted, Report::Soft)

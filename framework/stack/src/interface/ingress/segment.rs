@@ -7,47 +7,48 @@ use crate::interface::tuple::FourTuple;
 use crate::stack::counters::DropReason;
 use crate::tcp::{Ecn, Flags, Options, SackBlocks, Segment, SeqNum, Timestamp};
 use crate::wire::PseudoHeader;
-use crate::wire::tcp::{Packet, TcpOption};
+use crate::wire::tcp::{OptionsIter, Packet, TcpOption};
 
 /// What a peer takes over IPv6 that does not tell (RFC 9293, section 3.7.1): the smallest MTU less the
 /// headers. TCP's own default is that of IPv4.
 const IPV6_MSS_DEFAULT: u16 = 1220;
 
-/// The segment in a packet, and whose it is.
-pub(super) fn parse(inbound: &Inbound) -> Result<(FourTuple, Segment), DropReason> {
-    let packet = Packet::parse(&inbound.payload).map_err(|_| DropReason::Malformed)?;
+/// Whose the segment in a packet is, when it is one and its checksum is right.
+pub(super) fn tuple_of(inbound: &Inbound) -> Result<FourTuple, DropReason> {
+    let packet = Packet::parse(inbound.payload()).map_err(|_| DropReason::Malformed)?;
     let pseudo = PseudoHeader::new(inbound.source, inbound.destination);
     let pseudo = pseudo.ok_or(DropReason::Malformed)?;
     if inbound.checksum_is_open() && !packet.checksum_is_valid(&pseudo) {
         return Err(DropReason::TransportChecksum);
     }
-    let tuple = FourTuple::new(
-        (inbound.destination, packet.destination_port()).into(),
-        (inbound.source, packet.source_port()).into(),
-    );
+    let (ours, theirs) = (packet.destination_port(), packet.source_port());
+    Ok(FourTuple::of(inbound.destination, ours, inbound.source, theirs))
+}
+
+/// The segment in a packet that has one.
+pub(super) fn of(inbound: Inbound) -> Option<Segment> {
+    let packet = Packet::parse(inbound.payload()).ok()?;
     let flags = Flags::from_bits(packet.flags());
     let mut options = options(&packet);
-    if flags.contains(Flags::SYN) && !tuple.is_ipv4() {
+    if flags.contains(Flags::SYN) && inbound.source.is_ipv6() {
         options.mss.get_or_insert(IPV6_MSS_DEFAULT);
     }
-    let segment = Segment {
-        seq: SeqNum::new(packet.seq()),
-        ack: SeqNum::new(packet.ack()),
-        flags,
-        window: packet.window(),
-        urgent: packet.urgent(),
-        options,
-        ecn: Ecn::from_bits(inbound.traffic_class),
-        payload: inbound.payload.slice_ref(packet.payload()),
-        gso_size: inbound.meta.gso_size,
-    };
-    Ok((tuple, segment))
+    let (seq, ack) = (SeqNum::new(packet.seq()), SeqNum::new(packet.ack()));
+    let (window, urgent) = (packet.window(), packet.urgent());
+    let (ecn, gso_size) = (Ecn::from_bits(inbound.traffic_class), inbound.meta.gso_size);
+    let header_len = packet.header_len();
+    let payload = inbound.into_payload(header_len);
+    Some(Segment { seq, ack, flags, window, urgent, options, ecn, payload, gso_size })
 }
 
 /// The options that mean something. Of two of a kind the first counts, as with a kernel's parser
 /// only the order decides; the header bounds how many there are.
 fn options(packet: &Packet<'_>) -> Options {
     let mut options = Options::default();
+    if let Some((value, echo)) = OptionsIter::only_timestamps(packet.options_bytes()) {
+        options.timestamp = Some(Timestamp { value, echo });
+        return options;
+    }
     for option in packet.options() {
         match option {
             TcpOption::EndOfList => break,

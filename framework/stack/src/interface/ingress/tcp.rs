@@ -21,23 +21,25 @@ use crate::tcp::{self, Flags, ListenAnswer, Segment, SeqNum};
 const DOUBT_TIME_OUTS: u8 = 3;
 
 impl Stack {
-    pub(super) fn tcp_input(&mut self, now: Instant, inbound: &Inbound) {
+    pub(super) fn tcp_input(&mut self, now: Instant, inbound: Inbound) {
         // A segment to a group is nobody's (RFC 9293, section 3.9.2.3, MUST-57), and what came to
         // the link's broadcast address is none for one host (RFC 1122, section 3.3.6).
         if inbound.to_group {
             return self.net.drop_in(now, DropReason::TcpNoSocket);
         }
-        let (tuple, segment) = match segment::parse(inbound) {
-            Ok(parsed) => parsed,
+        let loopback = inbound.loopback;
+        let tuple = match segment::tuple_of(&inbound) {
+            Ok(tuple) => tuple,
             Err(reason) => return self.net.drop_in(now, reason),
         };
+        let Some(segment) = segment::of(inbound) else { return };
         self.net.counters.segments_in += 1;
         self.net.counters.work.lookups += 1;
         match self.tcp.lookup(&tuple) {
             Some(Place::Connection(index)) => self.connection_input(now, index, &tuple, &segment),
             Some(Place::Embryo(index)) => self.embryo_input(now, index, &segment),
             Some(Place::TimeWait(index)) => self.time_wait_input(now, index, &tuple, &segment),
-            None if inbound.loopback || self.net.owns(&Flow::Tcp(tuple)) => {
+            None if loopback || self.net.owns(&Flow::Tcp(tuple)) => {
                 self.stray_input(now, &tuple, &segment, None);
             }
             None => self.net.drop_in(now, DropReason::OtherShard),

@@ -18,7 +18,7 @@ use crate::wire::udp::Packet;
 impl Stack {
     pub(super) fn udp_input(&mut self, now: Instant, inbound: &Inbound) {
         let pseudo = PseudoHeader::new(inbound.source, inbound.destination);
-        let (Ok(packet), Some(pseudo)) = (Packet::parse(&inbound.payload), pseudo) else {
+        let (Ok(packet), Some(pseudo)) = (Packet::parse(inbound.payload()), pseudo) else {
             return self.net.drop_in(now, DropReason::Malformed);
         };
         if inbound.checksum_is_open() && !packet.checksum_is_valid(&pseudo) {
@@ -38,7 +38,7 @@ impl Stack {
             // Nobody is told about what came to everybody (send_error sees to that).
             return self.net.send_error(now, inbound, ErrorKind::PortUnreachable);
         };
-        let payload = inbound.payload.slice_ref(packet.payload());
+        let payload = inbound.share(packet.payload());
         // A super-datagram of a device that joins (USO) is several datagrams.
         let size = match usize::from(inbound.meta.gso_size) {
             0 => payload.len().max(1),

@@ -141,6 +141,18 @@ pub struct OptionsIter<'a> {
 }
 
 impl<'a> OptionsIter<'a> {
+    /// The value and the echo when there are timestamps behind two NOPs and nothing else.
+    #[must_use]
+    #[inline]
+    pub const fn only_timestamps(bytes: &[u8]) -> Option<(u32, u32)> {
+        match *bytes {
+            [NOP, NOP, TIMESTAMPS, 10, a, b, c, d, e, f, g, h] => {
+                Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])))
+            }
+            _ => None,
+        }
+    }
+
     /// Over the bytes behind a fixed header.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
@@ -192,6 +204,13 @@ impl Options {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
         Self(OptionBytes::from_bytes(bytes))
+    }
+
+    /// Timestamps alone, behind two NOPs: what stands in nearly every segment (RFC 7323, appendix A).
+    #[must_use]
+    pub fn timestamps(value: u32, echo: u32) -> Self {
+        let ([a, b, c, d], [e, f, g, h]) = (value.to_be_bytes(), echo.to_be_bytes());
+        Self::from_bytes(&[NOP, NOP, TIMESTAMPS, 10, a, b, c, d, e, f, g, h])
     }
 
     /// Adds an option; `false`, and nothing is added, when there is no room for it.
