@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fyke_clock::TimerKey;
 use tracing::Span;
@@ -21,6 +22,7 @@ use crate::channel::progress::Progress;
 use crate::driver::TransportId;
 use crate::error::{CloseReason, Error, LinkError};
 use crate::event_loop::state::LoopState;
+use crate::event_loop::timers::Timer;
 use crate::options::ChannelOptions;
 use crate::outgoing::Datagram;
 use crate::pipeline::edit::Plans;
@@ -118,6 +120,8 @@ pub(crate) struct ChannelCore {
     demand: u32,
     /// Pieces of offloaded work that stages wait for.
     pub(super) offloads: u32,
+    /// Pauses of reading that are not over.
+    pub(super) pauses: u32,
     /// The transport may have something to read: a bit that stays until it was found empty.
     pub(crate) read_ready: bool,
     pub(crate) input_ended: bool,
@@ -199,6 +203,7 @@ impl ChannelCore {
             reads_while_unwritable: false,
             demand: 0,
             offloads: 0,
+            pauses: 0,
             read_ready: false,
             input_ended: false,
             peer_end: PeerEnd::None,
@@ -272,6 +277,15 @@ impl ChannelCore {
                 || !self.options.pause_when_unwritable
                 || self.reads_while_unwritable)
             && self.offloads == 0
+            && self.pauses == 0
+    }
+
+    /// Takes nothing in for so long, whoever else wants to.
+    pub(crate) fn pause_reading(&mut self, state: &mut LoopState, time: Duration) {
+        let deadline = state.env.now() + time;
+        let timer = state.timers.schedule(deadline, Timer::ReadOn(self.key));
+        self.keep_timer(state, timer);
+        self.pauses += 1;
     }
 
     pub(crate) fn wants_reading(&self) -> bool {

@@ -32,6 +32,8 @@ pub(crate) enum Work {
         tag: u64,
     },
     CloseTimer,
+    /// A pause of reading is over.
+    ReadOn,
     Offloaded {
         slot: u16,
         stage: u32,
@@ -104,6 +106,7 @@ impl LocalChannel {
                 self.notice_to(state, slot, stage, Notice::Timer(tag));
             }
             Work::CloseTimer => self.close_timer_expired(state),
+            Work::ReadOn => self.core.pauses -= 1,
             Work::Offloaded { slot, stage, result } => {
                 self.on_offloaded(state, slot, stage, result)
             }

@@ -14,6 +14,8 @@ pub(crate) enum Timer {
     Stage { channel: ChannelKey, slot: u16, stage: u32, tag: u64 },
     /// A connect, close or lingering has taken long enough.
     Close(ChannelKey),
+    /// A channel reads on after a pause.
+    ReadOn(ChannelKey),
     /// A listener tries to accept again.
     Accept(ChannelKey),
     /// A task of the loop.

@@ -211,6 +211,7 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
                 Timer::Stage { channel, slot, stage, tag } => {
                     self.core.turn_of(channel, Work::Timer { slot, stage, tag });
                 }
+                Timer::ReadOn(channel) => self.core.turn_of(channel, Work::ReadOn),
                 Timer::Close(channel) => self.core.turn_of(channel, Work::CloseTimer),
                 Timer::Accept(key) => {
                     self.core.resume_accepting(key, self.options.accepts_per_turn);

@@ -7,6 +7,7 @@
 //! | [`ReadTimeoutHandler`], [`WriteTimeoutHandler`] | close channels whose peer sends nothing, or takes nothing |
 //! | [`ChunkedFiles`] | turns files into bytes, a piece at a time, away from the loop |
 //! | [`HeartbeatHandler`] | keeps a connection alive, and finds out when its peer is gone |
+//! | [`TrafficShapingHandler`] | lets bytes through as fast as limits allow, of a channel and of many |
 //! | [`read_fn`], [`write_fn`] | make handlers of closures |
 
 mod chunked_files;
@@ -14,6 +15,7 @@ mod from_fn;
 mod heartbeat;
 mod idle;
 mod logging;
+mod shaping;
 mod silence;
 mod timeout;
 
@@ -26,4 +28,8 @@ pub use heartbeat::{
 };
 pub use idle::{IdleState, IdleStateEvent, IdleStateHandler};
 pub use logging::{ByteFormat, LogMessage, LogStyle, LoggingHandler};
+pub use shaping::{
+    RateLimit, ShapedRead, ShapedWrite, TrafficCounters, TrafficShapingConfig,
+    TrafficShapingHandler,
+};
 pub use timeout::{ReadTimeoutHandler, TimeoutCounter, WriteTimeoutHandler};

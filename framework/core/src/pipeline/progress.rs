@@ -1,5 +1,7 @@
 //! What handlers learn of the progress of reading and writing.
 
+use std::time::Duration;
+
 use fyke_clock::Instant;
 
 use crate::channel::core::State;
@@ -11,6 +13,12 @@ impl<O, W> Ctx<'_, O, W> {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.core.state == State::Open
+    }
+
+    /// Takes no message in for so long, whatever the other reasons to read or not: the pause is over
+    /// by itself, also when this handler has left. Several pauses end each at its time.
+    pub fn pause_reading(&mut self, time: Duration) {
+        self.core.pause_reading(self.state, time);
     }
 
     /// What became of the bytes that were written so far: a write that makes slow progress is told

@@ -9,6 +9,7 @@ mod adaptive;
 mod heartbeat;
 mod idle;
 mod progress;
+mod shaping;
 mod timeouts;
 
 use std::time::Duration;
