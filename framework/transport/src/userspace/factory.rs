@@ -102,6 +102,9 @@ impl Userspace {
                 if let Some(place) = place {
                     made.join(place.sit((handle.clone(), transport, DESK_KEY), medium));
                 }
+                if let Some(policy) = inner.options.policy() {
+                    made.set_policy(policy);
+                }
                 made.sockets().observers = inner.handle.observers();
                 inner.handle.add::<D>(&handle, transport);
                 Ok(Box::new(made))

@@ -21,6 +21,9 @@ pub(super) type Observer = Arc<dyn Fn(&mut Stack, Instant, &Event) + Send + Sync
 /// Work with a loop's sockets.
 type Work<'a> = &'a mut dyn FnMut(&mut Sockets);
 
+/// Finds a transport in its loop, whatever its device is.
+pub(super) type Find = fn(&mut LoopCore, TransportId, Work<'_>);
+
 /// The stacks of one [`Userspace`](super::Userspace), from any thread.
 ///
 /// What is asked runs on the stack's loop between the turns of its channels; what it queues to be
@@ -59,11 +62,10 @@ struct Seat {
     handle: LoopHandle,
     transport: TransportId,
     thread: ThreadId,
-    /// Finds the transport in its loop.
-    find: fn(&mut LoopCore, TransportId, Work<'_>),
+    find: Find,
 }
 
-fn find<D: Device>(core: &mut LoopCore, transport: TransportId, work: Work<'_>) {
+pub(super) fn find<D: Device>(core: &mut LoopCore, transport: TransportId, work: Work<'_>) {
     if let Some(transport) = core.transport_as::<StackTransport<D>>(transport) {
         work(transport.sockets());
     }

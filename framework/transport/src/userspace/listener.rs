@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use fyke_core::driver::TransportId;
 use fyke_core::transport::{Handle, Incoming, TransportEvent};
@@ -10,6 +10,7 @@ use fyke_core::{Address, ChannelKey, LoopHandle, SocketOptions};
 use fyke_stack::{ListenerId, StackError, TcpId};
 
 use super::error::{inet, io_error, not_open};
+use super::forward::is_forward;
 use super::options::{self, Habits};
 use super::sockets::Sockets;
 use super::stream::Stream;
@@ -96,9 +97,15 @@ impl Sockets {
         options: &SocketOptions,
     ) -> io::Result<(Handle, Address)> {
         self.check_alive()?;
+        let habits = Habits::of(options)?;
+        if is_forward(address) {
+            let id = self.listen_forward(&habits, options)?;
+            let local = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
+            let listening = Listening { id, owner, local, habits };
+            return Ok((self.listeners.insert(listening), address.clone()));
+        }
         let address = inet(address)?;
         options::check_family(options, address.is_ipv6())?;
-        let habits = Habits::of(options)?;
         let (id, local) = self.bind_listener(address, &habits, options)?;
         let handle = self.listeners.insert(Listening { id, owner, local, habits });
         Ok((handle, Address::Inet(local)))

@@ -10,6 +10,7 @@
 //! transport.rs      the stack, its device, the loop's turn
 //! handle.rs         the stack seen from other threads
 //! crew.rs           several loops that are one host
+//! forward.rs        connections to any address, for gateways
 //! sockets.rs        the stack's sockets as channels see them: verbs in, events out
 //! stream.rs, listener.rs, datagram.rs   the verbs
 //! table.rs          whom a socket's events are for
@@ -23,6 +24,7 @@ mod datagram;
 mod device;
 mod error;
 mod factory;
+mod forward;
 mod handle;
 mod impaired;
 mod listener;
@@ -36,6 +38,7 @@ mod transport;
 pub use cable::{CABLE_FRAMES_DEFAULT, Cable, CableDevice, CableEnd, CableOptions};
 pub use device::{Device, Frame};
 pub use factory::Userspace;
+pub use forward::Offer;
 pub use handle::StackHandle;
 pub use impaired::{Impaired, ImpairedCounters, Impairment};
 pub use stack_options::StackOptions;

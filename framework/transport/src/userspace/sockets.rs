@@ -14,6 +14,7 @@ use fyke_stack::{Event, Stack};
 
 use super::datagram::Endpoint;
 use super::error::{Failure, io_error, not_open};
+use super::forward::Forwarding;
 use super::handle::Observer;
 use super::listener::Listening;
 use super::options::Configs;
@@ -36,6 +37,8 @@ pub(super) struct Sockets {
     pub(super) notices: Vec<Notice>,
     /// Where the search for a free port to listen on goes on.
     pub(super) next_port: u16,
+    /// What becomes of SYNs that nobody listens for.
+    pub(super) forwarding: Option<Forwarding>,
     /// Who hears of what belongs to no channel.
     pub(super) observers: Vec<Observer>,
     /// Why the device is gone.
@@ -94,6 +97,7 @@ impl Sockets {
                 let endpoint = self.datagrams.by_id(id.as_u64());
                 events.extend(endpoint.map(|endpoint| TransportEvent::Writable(endpoint.owner)));
             }
+            Event::Forward(id) => self.offer(id),
             other => self.observe(other),
         }
     }

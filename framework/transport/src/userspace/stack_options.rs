@@ -11,6 +11,8 @@ use fyke_stack::{
     Capture, Cidr, Medium, Offload, Route, Seed, Shard, Stack, StackConfig, StackError,
 };
 
+use super::forward::{Offer, Policy};
+
 /// Makes a capture for a loop's stack: of the loop's number, and of what frames look like.
 type MakeCapture = dyn Fn(u32, Medium) -> io::Result<Box<dyn Capture>> + Send + Sync;
 
@@ -37,6 +39,7 @@ pub struct StackOptions {
     routes: Vec<Route>,
     seed: Option<Seed>,
     capture: Option<Arc<MakeCapture>>,
+    policy: Option<Policy>,
 }
 
 impl Default for StackOptions {
@@ -56,6 +59,7 @@ impl StackOptions {
             routes: Vec::new(),
             seed: None,
             capture: None,
+            policy: None,
         }
     }
 
@@ -128,6 +132,22 @@ impl StackOptions {
     ) -> Self {
         self.capture = Some(Arc::new(make));
         self
+    }
+
+    /// Takes packets for any address, as a gateway does, and offers every connection that somebody
+    /// wants to make to `policy`, on the loop: it is accepted, reset or ignored there, or later. What
+    /// is accepted comes to who listens on [`Offer::address`]; the channel's local address is the one
+    /// that the peer asked for.
+    ///
+    /// Addresses and ports that somebody listens on are not offered.
+    pub fn forward(mut self, policy: impl Fn(Offer) + Send + Sync + 'static) -> Self {
+        self.config.any_address = true;
+        self.policy = Some(Arc::new(policy));
+        self
+    }
+
+    pub(super) fn policy(&self) -> Option<Policy> {
+        self.policy.clone()
     }
 
     pub(super) fn own_seed(&self) -> Option<Seed> {

@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use fyke_buffer::Pool;
 use fyke_clock::Instant;
@@ -21,6 +22,8 @@ use fyke_stack::{Stack, TxSink};
 use super::crew::Crew;
 use super::device::{Device, Frame};
 use super::error::Failure;
+use super::forward::{Forwarding, Offer, Policy};
+use super::handle::find;
 use super::options::Configs;
 use super::sockets::Sockets;
 use super::table::{Kind, Table};
@@ -76,6 +79,7 @@ impl<D: Device> StackTransport<D> {
                 configs: Configs::new(base),
                 notices: Vec::new(),
                 next_port: first,
+                forwarding: None,
                 observers: Vec::new(),
                 failure: None,
                 stack,
@@ -103,6 +107,18 @@ impl<D: Device> StackTransport<D> {
     /// The device.
     pub fn device_mut(&mut self) -> &mut D {
         &mut self.device
+    }
+
+    /// Offers every SYN that nobody listens for to `policy`; see
+    /// [`StackOptions::forward`](super::StackOptions::forward). The stack's configuration says whether
+    /// that means SYNs to any address, or only to its own.
+    pub fn forward(&mut self, policy: impl Fn(Offer) + Send + Sync + 'static) {
+        self.set_policy(Arc::new(policy));
+    }
+
+    pub(super) fn set_policy(&mut self, policy: Policy) {
+        let seat = (self.sockets.handle.clone(), self.sockets.id);
+        self.sockets.forwarding = Some(Forwarding::new(policy, seat, find::<D>));
     }
 
     /// Takes part in a host of several loops.

@@ -256,6 +256,8 @@ impl Host {
             ch.pipeline().inbound("tap", tap)
         });
         let transport = self.transport;
+        // A turn tells the loop what time it is: from then the connect's time counts.
+        self.event_loop.turn(Some(Duration::ZERO)).unwrap();
         self.event_loop.core().connect(transport, address, &spec, move |connected| {
             let peer = |channel| Peer { channel, address: None, log: events };
             let _ = told.send(connected.map(peer));

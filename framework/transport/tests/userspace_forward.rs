@@ -1,0 +1,101 @@
+//! Forwarding: connections to any address, decided about at once or later.
+
+mod userspace_support;
+
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fyke_stack::{Cidr, Route};
+use fyke_transport::userspace::{Cable, Offer, StackOptions, Userspace};
+use userspace_support::{Log, Server, World, kind_of, options, plain};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Everything that the client does not know goes over the gateway.
+fn client() -> StackOptions {
+    let any: Cidr = "0.0.0.0/0".parse().unwrap();
+    options(1).route(Route::via(any, [10, 9, 0, 1].into()))
+}
+
+fn world(policy: impl Fn(Offer) + Send + Sync + 'static) -> (World, Server) {
+    let cable = Cable::new();
+    let gateway = Userspace::over(options(0).forward(policy), cable.left());
+    let client = Userspace::over(client(), cable.right());
+    let mut world = World::of(&[&gateway, &client]);
+    let server = world.hosts[0].listen(&Offer::address().to_string(), plain(), true);
+    (world, server)
+}
+
+#[test]
+fn every_destination_is_decided_about() {
+    let (mut world, server) = world(|offer| match offer.local().port() {
+        80 => offer.accept(),
+        81 => offer.reset(),
+        _ => offer.ignore(),
+    });
+    let own = world.hosts[0].listen("0.0.0.0:90", plain(), true);
+    let limit = plain().connect_timeout(10 * SECOND);
+    let mut connect = |to: &str| {
+        let answer = world.hosts[1].connect(&to.parse().unwrap(), limit.clone());
+        world.pass(11 * SECOND);
+        answer.try_recv().unwrap()
+    };
+    let peer = connect("192.0.2.7:80").unwrap();
+    let accepted = server.accepted().unwrap();
+    assert_eq!(accepted.channel.local_address(), Some(&"192.0.2.7:80".parse().unwrap()));
+    assert_eq!(peer.channel.local_address(), accepted.address.as_ref());
+    assert_eq!(kind_of(&connect("192.0.2.7:81").err().unwrap()), ErrorKind::ConnectionRefused);
+    let silence = connect("192.0.2.7:82").err().unwrap();
+    assert!(silence.is_timeout(), "{silence}");
+    // Who listens is not passed by.
+    connect("10.9.0.1:90").unwrap();
+    assert!(own.accepted().is_some() && server.accepted().is_none());
+    peer.send("through the gateway");
+    world.pass(SECOND);
+    assert_eq!(peer.log(), [Log::Bytes(b"through the gateway".to_vec())]);
+}
+
+#[test]
+fn a_decision_may_come_late_and_repeated_syns_make_no_second_offer() {
+    let offers: Arc<Mutex<Vec<Offer>>> = Arc::default();
+    let kept = Arc::clone(&offers);
+    let (mut world, server) = world(move |offer| kept.lock().unwrap().push(offer));
+    let limit = plain().connect_timeout(60 * SECOND);
+    let good = world.hosts[1].connect(&"198.51.100.1:443".parse().unwrap(), limit.clone());
+    let bad = world.hosts[1].connect(&"198.51.100.2:443".parse().unwrap(), limit.clone());
+    let unsure = world.hosts[1].connect(&"198.51.100.3:443".parse().unwrap(), limit);
+    world.pass(20 * SECOND);
+    let mut all = std::mem::take(&mut *offers.lock().unwrap());
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert!(good.try_recv().is_err() && bad.try_recv().is_err());
+    all.sort_by_key(Offer::local);
+    let [first, second, third] = <[Offer; 3]>::try_from(all).unwrap();
+    // Elsewhere it turned out that one can be reached and another cannot.
+    std::thread::spawn(move || {
+        first.accept();
+        second.reset();
+    })
+    .join()
+    .unwrap();
+    world.settle();
+    good.try_recv().unwrap().unwrap();
+    let local = server.accepted().unwrap().channel.local_address().cloned();
+    assert_eq!(local, Some("198.51.100.1:443".parse().unwrap()));
+    assert_eq!(kind_of(&bad.try_recv().unwrap().err().unwrap()), ErrorKind::ConnectionRefused);
+    // Dropped, it is offered again with the next SYN.
+    drop(third);
+    world.pass(30 * SECOND);
+    let again = offers.lock().unwrap().pop().unwrap();
+    again.accept();
+    world.pass(SECOND);
+    unsure.try_recv().unwrap().unwrap();
+}
+
+#[test]
+fn without_a_policy_there_is_nothing_to_listen_on() {
+    let (mut world, _cable) = World::pair();
+    let address = Offer::address().to_string();
+    let error = world.hosts[0].try_listen(&address, plain(), false).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
