@@ -116,6 +116,22 @@ fn it_is_off_unless_asked_for() {
     }
 }
 
+#[test]
+fn a_peer_that_refuses_a_cookie_and_gives_none_is_left_alone() {
+    // Section 2: a cookie has 4 to 16 bytes, and an even number of them.
+    for (given, goes_on) in [(&b"12345"[..], false), (b"123", false), (b"abcdef", true)] {
+        let (mut world, _) = acquainted(8);
+        connect(&mut world, "hello");
+        let sent = parse(&world.client.transmit(world.now).remove(0));
+        let answer = syn_ack(&sent).option(TcpOption::FastOpen(given));
+        world.client.stack.input(world.now, answer.bytes(), RxMeta::default());
+        world.client.transmit(world.now);
+        connect(&mut world, "again");
+        let next = cookie(&parse(&world.client.transmit(world.now).remove(0)));
+        assert_eq!(next, goes_on.then(|| given.to_vec()), "{given:?}");
+    }
+}
+
 /// A plain answer to a SYN of the client's.
 fn syn_ack(syn: &Seen) -> Frame {
     let (server, client) = (syn.destination.to_string(), syn.source.to_string());

@@ -10,6 +10,7 @@ use super::icmp;
 use super::inbound::{self, pattern};
 use super::outcome::{Cause, Relaxation, SkipReason};
 use super::runner::{Runner, Stop};
+use super::system::System;
 use crate::packet::{Packet, Payload, Segment, flag};
 use crate::script::{Body, IcmpSpec, OptionSpec, OptionsSpec, PacketSpec, Quoted, TcpSpec};
 
@@ -72,7 +73,8 @@ impl Runner<'_> {
         tolerance: Duration,
     ) -> Result<(), Stop> {
         skip(spec)?;
-        if fast_open(spec).is_some() {
+        let linux = self.kernel.settings.system == System::Linux;
+        if fast_open(spec).is_some() && linux {
             return Err(Stop::Skip(SkipReason::FastOpen));
         }
         let flow = self.flow_of(spec);

@@ -56,8 +56,7 @@ fn it_tells_when_its_syn_ack_left_unless_that_is_unclear() {
 fn it_is_sent_again_with_back_off_and_given_up() {
     let mut cache = cache(4);
     let index = cache.insert(embryo(1, 0)).unwrap();
-    for (at, due) in [(1, Due::Resend(index)), (3, Due::Resend(index)), (7, Due::GiveUp(index))]
-    {
+    for (at, due) in [(1, Due::Resend(index)), (3, Due::Resend(index)), (7, Due::GiveUp(index))] {
         assert_eq!(cache.next_deadline(Ticks(0)), Some(Ticks(at * SECOND)));
         assert_eq!(cache.pop_due(Ticks(at * SECOND - 1)), None);
         assert_eq!(cache.pop_due(Ticks(at * SECOND)), Some(due));

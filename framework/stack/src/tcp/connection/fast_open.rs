@@ -75,12 +75,7 @@ impl Connection {
     /// A passive open whose SYN brought a cookie of ours: what came with it can be read at once, and
     /// what is written goes out before the handshake is complete.
     #[must_use]
-    pub fn accept_fast(
-        config: Arc<Config>,
-        syn: &Segment,
-        initial: Initial,
-        now: Instant,
-    ) -> Self {
+    pub fn accept_fast(config: Arc<Config>, syn: &Segment, initial: Initial, now: Instant) -> Self {
         let mut new = Self::accept(config, syn, initial, now);
         new.early = true;
         new.syn_data = !syn.payload.is_empty();
@@ -160,8 +155,10 @@ impl Connection {
         let given = segment.options.fast_open.as_ref();
         let cookie = given.filter(|cookie| is_cookie(cookie)).cloned();
         let asked = fast.asked.cookie.is_empty();
-        // A peer that took our cookie need not give another.
-        let refused = lost || plain || (asked && cookie.is_none());
+        // A peer that took our cookie need not give another, and one that did not may be busy.
+        let taken = segment.ack.is_after(self.send.iss + 1);
+        let nonsense = given.is_some() && !taken;
+        let refused = lost || plain || (cookie.is_none() && (asked || nonsense));
         fast.outcome = Some(FastOpenOutcome { cookie, peer_mss, refused });
     }
 }

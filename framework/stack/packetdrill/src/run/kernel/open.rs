@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use fyke_stack::tcp::{ConnectionOption, State};
 use fyke_stack::{ConnectOptions, ListenOptions, StackError, TcpId};
 
@@ -111,16 +112,36 @@ impl Kernel {
         let descriptor = args::descriptor(a)?;
         let remote = self.address(args::at(a, 1)?, self.config.remote(self.config.connect_port))?;
         let place = self.socket(descriptor)?.place;
-        let local = match place {
-            Place::Fresh => None,
-            Place::Bound(address) => Some(address),
+        match place {
+            Place::Fresh | Place::Bound(_) => {}
             Place::Listening(..) => return Ok(Attempt::Error("EOPNOTSUPP")),
             Place::Tcp(id) => return self.connect_again(descriptor, id, progress),
+        }
+        if let Err(attempt) = self.open(descriptor, remote, None)? {
+            return Ok(attempt);
+        }
+        if self.socket(descriptor)?.nonblocking {
+            return Ok(Attempt::Error("EINPROGRESS"));
+        }
+        Ok(Attempt::Blocked)
+    }
+
+    /// Begins a connection for a socket that has none, with what goes out first.
+    pub(super) fn open(
+        &mut self,
+        descriptor: i64,
+        remote: SocketAddr,
+        first: Option<Bytes>,
+    ) -> Result<Result<TcpId, Attempt>, Attempt> {
+        let local = match self.socket(descriptor)?.place {
+            Place::Bound(address) => Some(address),
+            _ => None,
         };
         let settings = self.settings.clone();
         let options = self.socket(descriptor)?.options.clone();
         let mut connect = ConnectOptions::default();
         connect.local = local;
+        connect.fast_open = first;
         connect.config = Some(Arc::new(options.config(&settings)));
         connect.traffic_class = options.traffic_class;
         connect.hop_limit = options.hop_limit;
@@ -128,7 +149,7 @@ impl Kernel {
         let now = host.now();
         let id = match host.stack.connect(now, remote, connect) {
             Ok(id) => id,
-            Err(error) => return Ok(Attempt::Error(refused(error))),
+            Err(error) => return Ok(Err(Attempt::Error(refused(error)))),
         };
         let source = SocketAddr::new(self.config.local, local.map_or(0, |l| l.port()));
         self.flow = Some(Flow::new(Stage::Connecting, source, remote));
@@ -138,10 +159,7 @@ impl Kernel {
         for option in options.late() {
             self.set(id, option)?;
         }
-        if self.socket(descriptor)?.nonblocking {
-            return Ok(Attempt::Error("EINPROGRESS"));
-        }
-        Ok(Attempt::Blocked)
+        Ok(Ok(id))
     }
 
     /// Another attempt: of a call that waits, or a call after one that did not wait.

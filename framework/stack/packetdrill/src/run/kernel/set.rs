@@ -15,7 +15,8 @@ impl Kernel {
     pub(super) fn call_setsockopt(&mut self, a: &[Expr]) -> Result<Attempt, Attempt> {
         let descriptor = args::descriptor(a)?;
         let name = args::word(args::at(a, 2)?).unwrap_or("").to_owned();
-        if let Some(reason) = skipped(&name) {
+        let ours = name == "TCP_FASTOPEN" && self.settings.system == System::FreeBsd;
+        if let Some(reason) = skipped(&name).filter(|_| !ours) {
             return Ok(Attempt::Skip(reason));
         }
         let argument = args::at(a, 3)?;
@@ -62,6 +63,7 @@ impl Kernel {
         match name {
             "SO_REUSEADDR" | "SO_REUSEPORT" => options.reuse = Some(on),
             "SO_KEEPALIVE" => options.keep_alive = on,
+            "TCP_FASTOPEN" => options.fast_open = on,
             "TCP_NODELAY" => options.no_delay = Some(on),
             "TCP_CORK" | "TCP_NOPUSH" => options.cork = Some(on),
             "TCP_QUICKACK" => options.quick_ack = Some(on),

@@ -76,6 +76,7 @@ pub(super) struct Options {
     pub(super) congestion: Option<String>,
     pub(super) defer_accept: bool,
     pub(super) no_options: bool,
+    pub(super) fast_open: bool,
 }
 
 impl Options {
