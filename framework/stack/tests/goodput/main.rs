@@ -35,7 +35,7 @@ const LOSSES: f64 = 40.0;
 /// Segments in one run of a cell without random loss; the second when more seeds are asked for. A
 /// hole at the end of the time holds back up to a window, which is a second with the longest queue:
 /// the longer the run, the less it is of it.
-const SEGMENTS: [f64; 2] = [10_000.0, 60_000.0];
+const SEGMENTS: [f64; 2] = [10_000.0, 30_000.0];
 
 /// Runs of a cell, unless more are asked for.
 const SEEDS: u64 = 3;
