@@ -199,7 +199,7 @@ struct WaitDatagrams {
 
 impl WaitDatagrams {
     fn hello(&mut self, cx: &mut Context<'_, Self>, number: u64) {
-        cx.write(Datagram { peer: None, payload: HELLO.into(), truncated: false });
+        cx.write(Datagram::connected(HELLO));
         cx.schedule(HELLO_EVERY, number);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -170,6 +171,10 @@ impl fmt::Debug for FileRegion {
 pub struct Datagram {
     /// Inbound: the sender. Outbound: the receiver; `None` is the connected peer.
     pub peer: Option<Address>,
+    /// Inbound, where the transport tells it: the address of ours that it was sent to. An answer that
+    /// has the same leaves from there; `None` leaves from the endpoint's own. Transports that do not
+    /// tell it pay no heed to it.
+    pub local: Option<SocketAddr>,
     /// The bytes.
     pub payload: ByteBuf,
     /// Inbound: the datagram was longer than the receive buffer and was cut.
@@ -180,12 +185,12 @@ impl Datagram {
     /// A datagram for `peer`.
     #[must_use]
     pub fn to(peer: Address, payload: impl Into<ByteBuf>) -> Self {
-        Self { peer: Some(peer), payload: payload.into(), truncated: false }
+        Self { peer: Some(peer), local: None, payload: payload.into(), truncated: false }
     }
 
     /// A datagram for the connected peer.
     #[must_use]
     pub fn connected(payload: impl Into<ByteBuf>) -> Self {
-        Self { peer: None, payload: payload.into(), truncated: false }
+        Self { peer: None, local: None, payload: payload.into(), truncated: false }
     }
 }

@@ -176,6 +176,7 @@ impl Transport for EmbeddedTransport {
         for datagram in &batch[..n] {
             wire.datagrams_out.push(Datagram {
                 peer: datagram.peer.clone(),
+                local: datagram.local,
                 payload: ByteBuf::from(datagram.payload.as_slice()),
                 truncated: false,
             });

@@ -535,7 +535,7 @@ fn endpoint(config: HeartbeatConfig) -> EmbeddedChannel {
 }
 
 fn from(peer: &str, payload: &str) -> Datagram {
-    Datagram { peer: Some(peer.parse().unwrap()), payload: payload.into(), truncated: false }
+    Datagram::to(peer.parse().unwrap(), payload)
 }
 
 fn sent(channel: &mut EmbeddedChannel) -> Vec<(Option<Address>, Vec<u8>)> {

@@ -54,7 +54,7 @@ fn acknowledgements_count_where_there_are_any() {
 fn an_empty_datagram_is_progress() {
     let mut channel = EmbeddedChannel::datagram(|ch| ch.datagrams());
     channel.advance(secs(1));
-    let datagram = Datagram { peer: None, payload: Default::default(), truncated: false };
+    let datagram = Datagram::connected("");
     send_datagram(&mut channel, datagram);
     let progress = channel.write_progress().unwrap();
     assert_eq!((progress.taken_bytes, progress.taken_at), (1, at(1)));

@@ -169,7 +169,7 @@ fn datagrams_can_be_stuck_too() {
     let mut channel = EmbeddedChannel::datagram(|ch| {
         ch.datagrams().outbound("timeout", WriteTimeoutHandler::<Datagram>::new(secs(10)))
     });
-    let datagram = || Datagram { peer: None, payload: "x".into(), truncated: false };
+    let datagram = || Datagram::connected("x");
     channel.set_room(Some(1));
     send_datagram(&mut channel, datagram());
     channel.advance(secs(100));

@@ -256,7 +256,7 @@ fn receive_singly(
 }
 
 fn empty(pool: &Pool, bytes_max: usize) -> Datagram {
-    Datagram { peer: None, payload: pool.take(bytes_max), truncated: false }
+    Datagram { peer: None, local: None, payload: pool.take(bytes_max), truncated: false }
 }
 
 /// Pooled buffers may be larger than asked for; the limit is what was asked.

@@ -122,7 +122,7 @@ impl HeartbeatCodec for DatagramHeartbeat {
     type Write = Datagram;
 
     fn ping(&mut self, _: u64) -> Datagram {
-        Datagram { peer: None, payload: self.ping[..].into(), truncated: false }
+        Datagram::connected(&self.ping[..])
     }
 
     fn beat(&mut self, message: &Datagram) -> Beat {
@@ -143,7 +143,7 @@ impl HeartbeatCodec for DatagramHeartbeat {
         if let Some(Address::Inet(seen_as)) = &ping.peer {
             payload.write_slice(seen_as.to_string().as_bytes());
         }
-        Some(Datagram { peer: ping.peer, payload, truncated: false })
+        Some(Datagram { peer: ping.peer, local: ping.local, payload, truncated: false })
     }
 }
 
