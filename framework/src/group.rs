@@ -2,20 +2,21 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use fyke_core::event_loop::ShutdownReport;
-use fyke_core::turner;
-use fyke_core::{EventLoop, LoopHandle, LoopOptions, LoopStats, Offload, OffloadInline};
-use fyke_poller::{Backend, SystemClock, pin_to_cpu};
-use fyke_transport::PollerDriver;
+use fyke_core::{LoopHandle, LoopStats, Offload, OffloadInline};
+use fyke_poller::Backend;
 
+use crate::loop_thread::start_loop;
 use crate::offload::OffloadPool;
 use crate::seeds::Seeds;
 use crate::threads::ChannelThreads;
+use crate::ticker::Ticker;
+use crate::waiting::receive;
 
 /// Event loops, each on its own thread: `Clone + Send + Sync`, and every clone is the same group.
 ///
@@ -147,7 +148,7 @@ impl GroupBuilder {
             let mut options = seeds.options(id as u64);
             options.offload = Arc::new(offload.clone());
             options.busy_poll = self.busy_poll;
-            match start_loop(&self, id, options) {
+            match start_loop(&self.name, self.backend, self.pin, id, options) {
                 Ok((handle, thread)) => {
                     loops.push(handle);
                     threads.push(thread);
@@ -192,38 +193,6 @@ pub(crate) fn next_loop_id() -> u32 {
 fn end_at_once(event_loop: &LoopHandle) {
     // One that has ended already is what is wanted.
     let _ = event_loop.execute(|core| core.shutdown(Duration::ZERO, |_| {}));
-}
-
-fn start_loop(
-    group: &GroupBuilder,
-    id: usize,
-    options: LoopOptions,
-) -> io::Result<(LoopHandle, JoinHandle<()>)> {
-    let (backend, pin) = (group.backend, group.pin);
-    let (sender, receiver) = mpsc::sync_channel(1);
-    let thread = thread::Builder::new().name(format!("{}-{id}", group.name)).spawn(move || {
-        if pin {
-            let cpus = thread::available_parallelism().map_or(1, usize::from);
-            if let Err(error) = pin_to_cpu(id % cpus) {
-                tracing::warn!(%error, cpu = id % cpus, "the loop's thread cannot be pinned");
-            }
-        }
-        let driver = match PollerDriver::new(backend) {
-            Ok(driver) => driver,
-            Err(error) => {
-                // Nobody listens any more only when the group's maker is gone.
-                let _ = sender.send(Err(error));
-                return;
-            }
-        };
-        let mut event_loop = EventLoop::new(driver, SystemClock::new(), options);
-        let _ = sender.send(Ok(event_loop.handle()));
-        if let Err(error) = event_loop.run() {
-            tracing::error!(%error, id, "an event loop cannot wait any more and ends");
-        }
-    })?;
-    let handle = receiver.recv().map_err(|_| io::Error::other("a loop's thread died"))??;
-    Ok((handle, thread))
 }
 
 impl EventLoopGroup {
@@ -397,53 +366,12 @@ impl Drop for Group {
     }
 }
 
-/// Waits for what a loop sends; `None` when it will never send. On a thread that turns its loops
-/// itself, they are turned.
-pub(crate) fn receive<T>(receiver: &mpsc::Receiver<T>) -> Option<io::Result<T>> {
-    let turned = turner::wait_for(|| match receiver.try_recv() {
-        Ok(value) => Some(Some(value)),
-        Err(mpsc::TryRecvError::Disconnected) => Some(None),
-        Err(mpsc::TryRecvError::Empty) => None,
-    });
-    match turned {
-        Some(Ok(value)) => value.map(Ok),
-        Some(Err(error)) => Some(Err(error)),
-        None => receiver.recv().ok().map(Ok),
-    }
-}
-
 /// Loads within a twentieth of a processor count as equal.
 const LOAD_STEP: u64 = 50_000_000;
 
 pub(crate) fn least_loaded(loops: &[LoopHandle]) -> usize {
     let scores = loops.iter().map(|l| (l.load() / LOAD_STEP, l.population()));
     scores.enumerate().min_by_key(|(_, score)| *score).map_or(0, |(index, _)| index)
-}
-
-/// Ends a periodic thread without waiting for its period.
-#[derive(Default)]
-struct Ticker {
-    ended: AtomicBool,
-    lock: Mutex<()>,
-    condition: Condvar,
-}
-
-impl Ticker {
-    /// Waits for one period; `true` when it is over.
-    fn wait(&self, period: Duration) -> bool {
-        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.ended.load(Ordering::Acquire) {
-            drop(self.condition.wait_timeout(lock, period));
-        }
-        self.ended.load(Ordering::Acquire)
-    }
-
-    fn end(&self) {
-        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        self.ended.store(true, Ordering::Release);
-        drop(lock);
-        self.condition.notify_all();
-    }
 }
 
 impl fmt::Debug for EventLoopGroup {

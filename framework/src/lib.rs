@@ -50,6 +50,7 @@ struct Readme;
 mod client;
 mod connect;
 mod group;
+mod loop_thread;
 mod offload;
 pub mod prelude;
 mod reconnect;
@@ -60,6 +61,8 @@ mod signals;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod threads;
+mod ticker;
+mod waiting;
 
 /// Buffers: [`ByteBuf`], composite buffers, pools.
 pub use fyke_buffer as buffer;

@@ -12,9 +12,10 @@ use fyke_core::transport::{Incoming, Threading, TransportFactory};
 use fyke_core::{Address, ChannelKey, ChannelOptions, IntoStages, LoopCore, LoopHandle};
 use fyke_transport::Kernel;
 
-use crate::group::{EventLoopGroup, least_loaded, receive};
+use crate::group::{EventLoopGroup, least_loaded};
 use crate::resolve::{ToAddresses, first_that_works};
 use crate::threads::Listening;
+use crate::waiting::receive;
 
 /// Builds servers. What is not set has a default that is safe on the open internet.
 ///
