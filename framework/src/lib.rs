@@ -86,7 +86,9 @@ pub use fyke_buffer::ByteBuf;
 pub use fyke_codec::{Decoder, Encoder};
 pub use fyke_core::async_channel::AsyncChannel;
 pub use fyke_core::channel::ChannelGroup;
-pub use fyke_core::event_loop::{ChannelInit, ChannelSpec, ShutdownReport};
+pub use fyke_core::event_loop::{
+    AcceptGate, ChannelInit, ChannelSpec, Cidr, IpRules, ShutdownReport,
+};
 pub use fyke_core::{
     Address, Channel, ChannelId, ChannelOptions, CloseReason, CodecError, Context, Ctx, Datagram,
     DuplexContext, DuplexHandler, Edit, Env, Error, ErrorKind, Event, EventFilter, Fault,

@@ -7,7 +7,9 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use fyke_core::driver::TransportId;
-use fyke_core::event_loop::{AcceptSink, Adopt, ChannelInit, ChannelSpec, ShutdownReport};
+use fyke_core::event_loop::{
+    AcceptGate, AcceptSink, Adopt, ChannelInit, ChannelSpec, ShutdownReport,
+};
 use fyke_core::transport::{Incoming, Threading, TransportFactory};
 use fyke_core::{Address, ChannelKey, ChannelOptions, IntoStages, LoopCore, LoopHandle};
 use fyke_transport::Kernel;
@@ -57,6 +59,7 @@ pub struct ServerBootstrap<P = NoPipeline> {
     transport: Arc<dyn TransportFactory>,
     options: ChannelOptions,
     reuse_port: bool,
+    gate: Option<Arc<AcceptGate>>,
     pipeline: P,
 }
 
@@ -81,6 +84,7 @@ impl ServerBootstrap {
             transport: Arc::new(Kernel::tcp),
             options: ChannelOptions::default(),
             reuse_port: false,
+            gate: None,
             pipeline: NoPipeline,
         }
     }
@@ -107,6 +111,13 @@ impl<P> ServerBootstrap<P> {
         self
     }
 
+    /// Who may connect: see [`AcceptGate`]. Everybody by default, as far as memory and descriptors
+    /// go. Several servers may share one.
+    pub fn accept_gate(mut self, gate: &Arc<AcceptGate>) -> Self {
+        self.gate = Some(Arc::clone(gate));
+        self
+    }
+
     /// The initialiser of accepted channels: it runs on the channel's loop, once a channel.
     pub fn child<S: IntoStages>(
         self,
@@ -118,6 +129,7 @@ impl<P> ServerBootstrap<P> {
             transport: self.transport,
             options: self.options,
             reuse_port: self.reuse_port,
+            gate: self.gate,
             pipeline: Child(Box::new(move |options| ChannelSpec::new(options, init))),
         }
     }
@@ -134,6 +146,10 @@ impl ServerBootstrap<Child> {
         let mut options = self.options;
         options.socket.reuse_port |= self.reuse_port;
         let spec = (self.pipeline.0)(options);
+        let spec = match self.gate {
+            Some(gate) => spec.gated(gate),
+            None => spec,
+        };
         let plan = Plan {
             acceptors: self.acceptors,
             workers: self.workers,
@@ -289,6 +305,7 @@ struct Dispatch {
 
 impl AcceptSink for Dispatch {
     fn accepted(&mut self, core: &mut LoopCore, incoming: Incoming, peer: Address) {
+        let Some(incoming) = self.spec.admit(incoming, &peer, core.env().now()) else { return };
         let chosen = least_loaded(&self.loops);
         let adopt =
             Adopt { transport: self.transports[chosen], incoming, peer, spec: self.spec.clone() };

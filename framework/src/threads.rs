@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use fyke_clock::Clock;
 use fyke_core::event_loop::{Adopt, ChannelSpec, ShutdownReport};
 use fyke_core::transport::{Incoming, TransportFactory};
 use fyke_core::{Address, Channel, EventLoop, LoopHandle, Offload, Result};
@@ -98,7 +99,12 @@ impl ChannelThreads {
         loop {
             let served = match listener.accept() {
                 Ok(None) => return,
-                Ok(Some((incoming, peer))) => self.serve(factory, spec, incoming, peer),
+                Ok(Some((incoming, peer))) => {
+                    match spec.admit(incoming, &peer, SystemClock::new().now()) {
+                        Some(incoming) => self.serve(factory, spec, incoming, peer),
+                        None => Ok(()),
+                    }
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = served {

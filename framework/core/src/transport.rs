@@ -29,13 +29,27 @@ use crate::outgoing::{Datagram, FileRegion};
 pub struct Handle(pub u64);
 
 /// A connection that was accepted and not yet adopted by a loop. It may cross threads.
-pub struct Incoming(Box<dyn Any + Send>);
+pub struct Incoming(Box<dyn Any + Send>, Option<Box<dyn Any + Send>>);
 
 impl Incoming {
     /// Wraps the transport's own value (a descriptor, say).
     #[must_use]
     pub fn new<T: Send + 'static>(inner: T) -> Self {
-        Self(Box::new(inner))
+        Self(Box::new(inner), None)
+    }
+
+    /// Keeps `guard` until the connection, or the channel that it becomes, is gone.
+    #[must_use]
+    pub fn guarded<G: Send + 'static>(self, guard: G) -> Self {
+        let guard: Box<dyn Any + Send> = match self.1 {
+            Some(before) => Box::new((before, guard)),
+            None => Box::new(guard),
+        };
+        Self(self.0, Some(guard))
+    }
+
+    pub(crate) fn take_guard(&mut self) -> Option<Box<dyn Any + Send>> {
+        self.1.take()
     }
 
     /// The transport's own value again, or `self` when it is of another transport.
@@ -43,7 +57,7 @@ impl Incoming {
     /// # Errors
     /// `self`, when `T` is not what was wrapped.
     pub fn take<T: 'static>(self) -> Result<T, Self> {
-        self.0.downcast().map(|b| *b).map_err(Self)
+        self.0.downcast().map(|b| *b).map_err(|inner| Self(inner, self.1))
     }
 }
 

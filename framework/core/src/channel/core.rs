@@ -74,6 +74,8 @@ pub(crate) struct ChannelCore {
     pub(crate) plans: Plans,
     pub(crate) shared: Option<Arc<ChannelShared>>,
     pub(crate) attributes: LocalAttributes,
+    /// What lives as long as the connection.
+    pub(crate) guard: Option<Box<dyn Any + Send>>,
     pub(crate) peer: Option<Address>,
     pub(crate) span: Span,
     pub(crate) reason: Option<CloseReason>,
@@ -174,6 +176,7 @@ impl ChannelCore {
             plans: Plans::default(),
             shared: None,
             attributes: LocalAttributes::default(),
+            guard: None,
             peer,
             span: Span::none(),
             reason: None,

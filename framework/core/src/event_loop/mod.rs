@@ -11,6 +11,8 @@
 //! | `shutdown` | ending in order, with a deadline |
 //! | `timers`, `stats`, `stall` | as they say |
 
+mod gate;
+mod ip_rules;
 mod listeners;
 pub(crate) mod shared;
 mod shutdown;
@@ -39,6 +41,8 @@ use crate::event_loop::state::LoopState;
 use crate::event_loop::timers::{Repeat, Timer};
 use crate::transport::{TransportEvent, TransportFactory, TransportSeat};
 
+pub use gate::{AcceptGate, GateCounters, Refused};
+pub use ip_rules::{Cidr, IpRules, ParseCidrError};
 pub use listeners::AcceptSink;
 pub use shared::{LoopEnded, LoopHandle};
 pub use shutdown::ShutdownReport;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use fyke_clock::Instant;
 use slab::Slab;
 
 use crate::address::Address;
@@ -15,6 +16,7 @@ use crate::channel::{Channel, ChannelKey, LocalChannel};
 use crate::driver::TransportId;
 use crate::error::{CloseReason, Error, Result};
 use crate::event::Offloaded;
+use crate::event_loop::gate::AcceptGate;
 use crate::event_loop::listeners::Listener;
 use crate::event_loop::state::LoopState;
 use crate::options::ChannelOptions;
@@ -54,6 +56,7 @@ pub(super) enum Entry {
 pub struct ChannelSpec {
     options: Arc<ChannelOptions>,
     init: Arc<Init>,
+    gate: Option<Arc<AcceptGate>>,
 }
 
 /// What an initialiser is given.
@@ -109,6 +112,23 @@ impl ChannelSpec {
         Self {
             options: Arc::new(options),
             init: Arc::new(move |channel| init(channel).into_stages()),
+            gate: None,
+        }
+    }
+
+    /// Accepted connections have to pass this gate.
+    #[must_use]
+    pub fn gated(mut self, gate: Arc<AcceptGate>) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
+    /// Lets an accepted connection pass the gate, if there is one; `None` when it was refused.
+    #[must_use]
+    pub fn admit(&self, incoming: Incoming, peer: &Address, now: Instant) -> Option<Incoming> {
+        match &self.gate {
+            Some(gate) => gate.admit(incoming, peer, now).ok(),
+            None => Some(incoming),
         }
     }
 
@@ -175,9 +195,10 @@ impl LoopCore {
     /// # Errors
     /// When the transport cannot take it, or its pipeline cannot be built; it is closed then.
     pub fn adopt(&mut self, adopt: Adopt) -> Result<()> {
-        let Adopt { transport, incoming, peer, spec } = adopt;
+        let Adopt { transport, mut incoming, peer, spec } = adopt;
         let mut channel = self.new_channel(transport, Head::Stream, &spec, Some(peer));
         let key = channel.core.key;
+        channel.core.guard = incoming.take_guard();
         let table = self.state.transport_mut(transport).ok_or_else(Error::closed)?;
         let handle = table.adopt(key, incoming, &spec.options.socket)?;
         channel.core.handle = Some(handle);

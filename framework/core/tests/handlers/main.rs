@@ -6,6 +6,7 @@
 mod support;
 
 mod adaptive;
+mod gate;
 mod heartbeat;
 mod idle;
 mod progress;
