@@ -3,8 +3,8 @@
 //! `cargo run --release --example proxy -- --listen 127.0.0.1:7000 --connect 127.0.0.1:8080`
 #![forbid(unsafe_code)]
 
-#[path = "proxy/relay.rs"]
-mod relay;
+#[path = "proxy/front.rs"]
+mod front;
 #[cfg(test)]
 #[path = "proxy/tests.rs"]
 mod tests;
@@ -13,9 +13,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use fyke::{Address, Bootstrap, EventLoopGroup, Kernel, ServerBootstrap};
+use fyke_examples::relay::{self, Relay};
 use fyke_examples::{ServerFlags, TransportName};
 
-use relay::{Limits, Relay};
+use front::{Front, Limits};
 
 /// Carries connections on to another address, without looking at what they say.
 #[derive(Parser, Debug)]
@@ -48,8 +49,8 @@ fn main() -> ExitCode {
 }
 
 fn serve(flags: &Flags) -> Result<(), String> {
-    if flags.server.transport == TransportName::Blocking {
-        let text = "a relay needs event loops: --transport blocking has none";
+    if flags.server.transport != TransportName::Kernel {
+        let text = "the relay is between sockets of the kernel; `gateway` takes connections from a TAP device";
         fyke_examples::wrong_flags(Flags::command(), text);
     }
     let address = flags.server.address("127.0.0.1:7000");
@@ -74,8 +75,8 @@ fn start(
     let upstream = Bootstrap::new(group.clone())
         .transport(transport)
         .options(relay::options())
-        .handler(move |ch| ch.pipeline().inbound("relay", Relay::back(splice)));
-    let front = relay::Front::new(upstream, target.clone(), splice, limits.connections_max);
+        .handler(move |ch| ch.pipeline().inbound("relay", Relay::new(splice)));
+    let front = Front::new(upstream, target.clone(), splice, limits.connections_max);
     ServerBootstrap::new(group.clone())
         .transport(transport)
         .options(relay::options())

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fyke::{Address, Backend, EventLoopGroup, Server};
 
-use super::relay::Limits;
+use super::front::Limits;
 use super::start;
 
 const MIB: usize = 1 << 20;

@@ -3,6 +3,7 @@
 
 pub mod control;
 pub mod icmp;
+pub mod relay;
 pub mod tap;
 pub mod tls;
 
@@ -16,8 +17,8 @@ use std::time::Duration;
 use clap::{Args, Command, CommandFactory, FromArgMatches, ValueEnum, error::ErrorKind};
 use fyke::transport::userspace::StackHandle;
 use fyke::{
-    Address, Backend, Blocking, Bootstrap, ChannelInit, ChannelOptions, EventLoopGroup, IntoStages, Kernel,
-    Server, ServerBootstrap, ShutdownReport,
+    Address, Backend, Blocking, Bootstrap, ChannelInit, ChannelOptions, EventLoopGroup, IntoStages,
+    Kernel, Server, ServerBootstrap, ShutdownReport,
 };
 use tracing_subscriber::EnvFilter;
 

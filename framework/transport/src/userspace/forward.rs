@@ -70,6 +70,12 @@ impl Offer {
         self.remote
     }
 
+    /// The loop that the connection will live on.
+    #[must_use]
+    pub fn event_loop(&self) -> &LoopHandle {
+        &self.desk.handle
+    }
+
     /// Opens the connection: it comes to who listens on [`address`](Self::address).
     pub fn accept(mut self) {
         self.decide(ForwardDecision::Accept);

@@ -10,26 +10,21 @@
 //! differs. Either way one that does not read stops the other one's reading, and each direction goes on
 //! by itself.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fyke::core::Spliced;
 use fyke::prelude::*;
-use fyke::{Address, Event, EventFilter, Handler};
-
-/// What a relay may use up.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) connections_max: usize,
-    pub(crate) pipes_max: usize,
-}
+use fyke::{Channel, Event, EventFilter};
 
 /// Below and above so many bytes on their way to one end the other end reads, or does not.
 const LOW_WATER_MARK: usize = 128 * 1024;
 const HIGH_WATER_MARK: usize = 512 * 1024;
 
 /// The options of both ends.
-pub(crate) fn options() -> ChannelOptions {
+#[must_use]
+pub fn options() -> ChannelOptions {
     ChannelOptions::new()
         .water_marks(LOW_WATER_MARK, HIGH_WATER_MARK)
         // Each direction ends by itself, and one that stands still does not stop the other.
@@ -38,68 +33,77 @@ pub(crate) fn options() -> ChannelOptions {
         .auto_read(false)
 }
 
-/// Makes the relays of the connections that come.
-#[derive(Clone)]
-pub(crate) struct Front(Arc<Shared>);
-
-struct Shared {
-    upstream: Bootstrap<Handler>,
-    target: Address,
-    splice: bool,
-    connections: AtomicUsize,
-    connections_max: usize,
+/// How many relays there may be at once.
+#[derive(Clone, Debug)]
+pub struct Places {
+    taken: Arc<AtomicUsize>,
+    max: usize,
 }
 
-/// One connection of those that are counted.
-struct Place(Arc<Shared>);
+/// One relay of those that are counted.
+#[derive(Debug)]
+pub struct Place(Arc<AtomicUsize>);
+
+impl Places {
+    /// So many.
+    #[must_use]
+    pub fn new(max: usize) -> Self {
+        Self { taken: Arc::default(), max }
+    }
+
+    /// One of them, if one is left; it is free again when it is dropped.
+    #[must_use]
+    pub fn take(&self) -> Option<Place> {
+        let before = self.taken.fetch_add(1, Ordering::Relaxed);
+        // One that is too many gives its place back at once.
+        let place = Place(Arc::clone(&self.taken));
+        (before < self.max).then_some(place)
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Front {
-    pub(crate) fn new(
-        upstream: Bootstrap<Handler>,
-        target: Address,
-        splice: bool,
-        connections_max: usize,
-    ) -> Self {
-        let connections = AtomicUsize::new(0);
-        Self(Arc::new(Shared { upstream, target, splice, connections, connections_max }))
-    }
+type Begin = Box<dyn FnOnce(&mut Context<'_, Relay>) -> Result<()>>;
 
-    /// The relay of one connection.
-    pub(crate) fn relay(&self) -> Relay {
-        let before = self.0.connections.fetch_add(1, Ordering::Relaxed);
-        // One that is too many gives its place back at once.
-        let place = Place(Arc::clone(&self.0));
-        let role = Role::Front((before < self.0.connections_max).then_some(place));
-        Relay { splice: self.0.splice, other: None, role }
-    }
-}
-
-/// One end of a relay.
-pub(crate) struct Relay {
+/// One end of a relay. It carries nothing until it is [`join`]ed with another one.
+pub struct Relay {
     splice: bool,
     other: Option<Sender<Outgoing>>,
-    role: Role,
-}
-
-enum Role {
-    /// Was connected to, and connects to the other end; without a place it is one too many.
-    Front(Option<Place>),
-    Back,
+    begin: Option<Begin>,
 }
 
 /// The other end is there.
 struct Joined(Sender<Outgoing>);
 
+/// Makes one relay of two ends; when one of them is gone already, the other one is closed.
+pub fn join(one: &Channel, other: &Channel) {
+    let joined = one.sender().is_ok_and(|to_one| other.fire_event(Joined(to_one)).is_ok())
+        && other.sender().is_ok_and(|to_other| one.fire_event(Joined(to_other)).is_ok());
+    if !joined {
+        one.close();
+        other.close();
+    }
+}
+
 impl Relay {
-    /// The end that is connected to the server.
-    pub(crate) fn back(splice: bool) -> Self {
-        Self { splice, other: None, role: Role::Back }
+    /// An end whose bytes stay in the kernel when `splice` says so, where that is possible.
+    #[must_use]
+    pub fn new(splice: bool) -> Self {
+        Self { splice, other: None, begin: None }
+    }
+
+    /// What it does when its channel is connected: look for the other end.
+    #[must_use]
+    pub fn begin(
+        mut self,
+        begin: impl FnOnce(&mut Context<'_, Self>) -> Result<()> + 'static,
+    ) -> Self {
+        self.begin = Some(Box::new(begin));
+        self
     }
 
     fn carry(&self, message: Outgoing) -> Result<()> {
@@ -110,30 +114,11 @@ impl Relay {
         }
         Ok(())
     }
+}
 
-    /// Connects to the server, and to each other what is one connection then.
-    fn connect(shared: &Shared, cx: &mut Context<'_, Self>) -> Result<()> {
-        let (here, to_here) = (cx.channel(), cx.sender::<Outgoing>()?);
-        // On the same loop, so that nothing crosses threads.
-        let connecting = shared.upstream.clone().on(here.event_loop()).connect(&shared.target);
-        let target = shared.target.clone();
-        cx.spawn(async move {
-            let there = match connecting.await {
-                Ok(there) => there,
-                Err(error) => {
-                    tracing::warn!(%error, %target, "cannot connect");
-                    return here.close();
-                }
-            };
-            let Ok(to_there) = there.sender() else { return there.close() };
-            // One that is gone already does not take it, and the other one has nothing to do then.
-            let joined = there.fire_event(Joined(to_here)).is_ok();
-            if !joined || here.fire_event(Joined(to_there)).is_err() {
-                there.close();
-                here.close();
-            }
-        });
-        Ok(())
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").field("joined", &self.other.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -143,15 +128,7 @@ impl InboundHandler for Relay {
     type Write = Outgoing;
 
     fn active(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
-        match &self.role {
-            Role::Front(None) => {
-                tracing::warn!("too many connections: closing one");
-                cx.close();
-                Ok(())
-            }
-            Role::Front(Some(place)) => Self::connect(&place.0, cx),
-            Role::Back => Ok(()),
-        }
+        self.begin.take().map_or(Ok(()), |begin| begin(cx))
     }
 
     fn read(&mut self, _: &mut Context<'_, Self>, msg: ByteBuf) -> Result<()> {
