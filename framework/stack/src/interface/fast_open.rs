@@ -75,6 +75,14 @@ impl Peers {
         Some(known)
     }
 
+    /// How much a SYN to a peer may bring now.
+    pub(crate) fn room(&self, now: Instant, address: IpAddr, path_mss: u16) -> Option<usize> {
+        let peer = self.table.get(&address)?;
+        let left_alone = peer.refused_until.is_some_and(|until| now < until);
+        let room = peer.known.room(path_mss);
+        (!left_alone && !peer.known.cookie.is_empty()).then_some(room as usize)
+    }
+
     /// What came of it.
     pub(crate) fn learn(&mut self, now: Instant, address: IpAddr, outcome: FastOpenOutcome) {
         if !self.table.contains_key(&address) {

@@ -92,6 +92,15 @@ impl Stack {
         Ok(id)
     }
 
+    /// How many bytes the next SYN to a peer can bring by Fast Open; `None` when it has given us no
+    /// cookie.
+    #[must_use]
+    pub fn fast_open_bytes(&self, peer: IpAddr) -> Option<usize> {
+        let headers = if peer.is_ipv4() { 40 } else { 60 };
+        let path_mss = self.net.path_mtu(peer).saturating_sub(headers);
+        self.tcp.fast_peers.room(self.net.now, peer, path_mss)
+    }
+
     /// The connection of an active open, with what goes out first.
     fn begin(
         &mut self,

@@ -10,7 +10,6 @@ use super::icmp;
 use super::inbound::{self, pattern};
 use super::outcome::{Cause, Relaxation, SkipReason};
 use super::runner::{Runner, Stop};
-use super::system::System;
 use crate::packet::{Packet, Payload, Segment, flag};
 use crate::script::{Body, IcmpSpec, OptionSpec, OptionsSpec, PacketSpec, Quoted, TcpSpec};
 
@@ -21,7 +20,10 @@ impl Runner<'_> {
     /// Sends a packet of the script to the stack.
     pub(super) fn inbound(&mut self, spec: &PacketSpec) -> Result<(), Stop> {
         skip(spec)?;
-        if fast_open(spec) == Some(true) && self.kernel.settings.listeners_grant_fast_open() {
+        // Our cookies are not those a kernel would have given.
+        let opens = matches!(&spec.body, Body::Tcp(tcp) if tcp.flags.bits & (flag::SYN | flag::ACK) == flag::SYN);
+        let granted = self.kernel.settings.listeners_grant_fast_open();
+        if opens && fast_open(spec) == Some(true) && granted {
             return Err(Stop::Skip(SkipReason::FastOpen));
         }
         let mut flow = self.flow_of(spec);
@@ -73,8 +75,8 @@ impl Runner<'_> {
         tolerance: Duration,
     ) -> Result<(), Stop> {
         skip(spec)?;
-        let linux = self.kernel.settings.system == System::Linux;
-        if fast_open(spec).is_some() && linux {
+        let answers = matches!(&spec.body, Body::Tcp(tcp) if tcp.flags.bits & flag::ACK != 0);
+        if fast_open(spec).is_some() && answers {
             return Err(Stop::Skip(SkipReason::FastOpen));
         }
         let flow = self.flow_of(spec);

@@ -59,7 +59,8 @@ fn fields(scope: &mut Scope, info: &Info, system: System) {
     let micros = |time: Option<std::time::Duration>| {
         time.map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
     };
-    let bits = [info.timestamps, info.sack, info.window_scales.is_some(), info.ecn];
+    let scaled = info.window_scales.is_some();
+    let bits = [info.timestamps, info.sack, scaled, info.ecn, false, info.syn_data];
     let bits = bits.iter().enumerate().map(|(i, on)| u32::from(*on) << i);
     scope.set("tcpi_options", bits.sum::<u32>());
     let (theirs, ours) = info.window_scales.unwrap_or((0, 0));

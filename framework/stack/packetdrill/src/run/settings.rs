@@ -53,7 +53,9 @@ impl Settings {
             System::FreeBsd => KeepAlive { probes: 8, ..KeepAlive::default() },
         };
         let connect_timeout = Duration::from_secs(75);
-        Self { system, stack, keep_alive, connect_timeout, unknown: false, fast_open: 0 }
+        // Linux lets clients ask for it unless told otherwise.
+        let fast_open = i64::from(system == System::Linux);
+        Self { system, stack, keep_alive, connect_timeout, unknown: false, fast_open }
     }
 
     /// What google's scripts are written for, where it is not what an unchanged Linux does.

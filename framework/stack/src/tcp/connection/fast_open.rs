@@ -52,6 +52,13 @@ pub(super) struct Fast {
     outcome: Option<FastOpenOutcome>,
 }
 
+impl FastOpen {
+    /// How much goes with the SYN, on a path for such segments.
+    pub(crate) fn room(&self, path_mss: u16) -> u32 {
+        u32::from(self.peer_mss.min(path_mss)).saturating_sub(OPTION_BYTES_MAX)
+    }
+}
+
 /// Whether a cookie may be one: 4 to 16 bytes, and an even number (RFC 7413, section 2).
 fn is_cookie(bytes: &Bytes) -> bool {
     matches!(bytes.len(), 4..=16) && bytes.len() % 2 == 0
@@ -107,8 +114,7 @@ impl Connection {
         if fast.asked.cookie.is_empty() {
             return Some((Bytes::new(), 0));
         }
-        let room = u32::from(fast.asked.peer_mss.min(path)).saturating_sub(OPTION_BYTES_MAX);
-        fast.sent = unsent.min(room).min(window);
+        fast.sent = unsent.min(fast.asked.room(path)).min(window);
         Some((fast.asked.cookie.clone(), fast.sent))
     }
 

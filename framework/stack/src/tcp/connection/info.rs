@@ -127,7 +127,7 @@ pub struct Info {
     pub undone: u32,
     /// The network said that the peer cannot be reached, and nothing was acknowledged since.
     pub unreachable: bool,
-    /// Data went with the SYN, and was taken (RFC 7413).
+    /// Data went with the SYN, and all of it was taken (RFC 7413).
     pub syn_data: bool,
 }
 

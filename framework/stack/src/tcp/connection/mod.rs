@@ -144,7 +144,7 @@ pub struct Connection {
     soft_error: bool,
     /// What is written goes out before the handshake is complete: the SYN had our cookie.
     early: bool,
-    /// Data went with the SYN and was taken.
+    /// Data went with the SYN and all of it was taken.
     syn_data: bool,
 }
 

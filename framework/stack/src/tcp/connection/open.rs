@@ -166,7 +166,8 @@ impl Connection {
     /// The acknowledgement that completes the open, in SYN-SENT and in SYN-RECEIVED.
     pub(super) fn syn_acknowledged(&mut self, now: Instant, segment: &Segment) {
         self.send.una = self.send.iss + 1;
-        self.syn_data |= self.active && segment.ack.is_after(self.send.una);
+        let whole = segment.ack == self.send.nxt && self.send.has_unacknowledged();
+        self.syn_data |= self.active && whole;
         self.sample_handshake(now, segment);
         self.timers.retransmit.clear();
         self.send.attempts = 0;

@@ -178,7 +178,7 @@ impl Connection {
         let nxt = self.send.nxt;
         let Some(outgoing) = &mut self.send.outgoing else { return };
         outgoing.congestion.on_sent(text.len);
-        if small {
+        if small && !text.again {
             outgoing.small = text.end();
         }
         if text.again {

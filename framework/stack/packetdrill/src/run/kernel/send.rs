@@ -25,7 +25,6 @@ impl Kernel {
         };
         let has = |word: &str| flags.is_some_and(|flags| args::has_word(flags, word));
         for (flag, reason) in [
-            ("MSG_FASTOPEN", SkipReason::FastOpen),
             ("MSG_ZEROCOPY", SkipReason::ZeroCopy),
             ("MSG_EOR", SkipReason::EndOfRecord),
         ] {
@@ -40,8 +39,13 @@ impl Kernel {
         let total: usize = pieces.iter().map(|(_, length)| length).sum();
         let socket = self.socket(descriptor)?;
         let opens = socket.options.fast_open && call.name == "sendto";
-        if opens && matches!(socket.place, Place::Fresh | Place::Bound(_)) {
-            return self.send_fast(descriptor, &content(&pieces, 0));
+        if matches!(socket.place, Place::Fresh | Place::Bound(_)) {
+            if has("MSG_FASTOPEN") {
+                return self.send_message_fast(descriptor, content(&pieces, 0), progress);
+            }
+            if opens {
+                return self.send_fast(descriptor, &content(&pieces, 0));
+            }
         }
         let Place::Tcp(id) = self.socket(descriptor)?.place else {
             let errno = if self.settings.system == System::Linux { "EPIPE" } else { "ENOTCONN" };
@@ -77,6 +81,40 @@ impl Kernel {
         }
         self.written(id).extend_from_slice(data);
         Ok(Attempt::Done(data.len() as i64))
+    }
+
+    /// Linux's way: data goes along when there is a cookie; a call that does not wait and has none
+    /// only asks for one.
+    fn send_message_fast(
+        &mut self,
+        descriptor: i64,
+        data: Vec<u8>,
+        progress: &mut Progress,
+    ) -> Result<Attempt, Attempt> {
+        const CLIENT: i64 = 0x1;
+        if self.settings.fast_open & CLIENT == 0 {
+            return Ok(Attempt::Error("EOPNOTSUPP"));
+        }
+        let remote = self.config.remote(self.config.connect_port);
+        let room = self.host().stack.fast_open_bytes(remote.ip()).filter(|_| !data.is_empty());
+        let known = room.is_some();
+        let waits = !self.socket(descriptor)?.nonblocking;
+        let mut first = Bytes::from(data);
+        if !waits {
+            // What does not fit beside the options is for another call.
+            first.truncate(room.unwrap_or(0));
+        }
+        let id = match self.open(descriptor, remote, Some(first.clone()))? {
+            Ok(id) => id,
+            Err(attempt) => return Ok(attempt),
+        };
+        self.written(id).extend_from_slice(&first);
+        progress.bytes = first.len();
+        Ok(match (known, waits) {
+            (true, _) => Attempt::Done(first.len() as i64),
+            (false, true) => Attempt::Blocked,
+            (false, false) => Attempt::Error("EINPROGRESS"),
+        })
     }
 
     fn send_pieces<'a>(&self, call: &'a CallSpec) -> Result<Vec<(&'a Expr, usize)>, Attempt> {
