@@ -10,7 +10,6 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::ptr;
 
-use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::retry_on_intr;
 
@@ -114,13 +113,13 @@ pub fn set_tap_persistent(tap: impl AsFd, on: bool) -> io::Result<()> {
     outcome(result)
 }
 
-/// Reads one frame behind what is in `block`, into what its capacity leaves, and returns how long it
-/// is. A frame that fills all the room may have been cut.
+/// Reads one frame into `room` and returns how long it is. One that fills all the room may have been
+/// cut. ([`recv_vectored`](super::recv_vectored) reads one into several places.)
 ///
 /// # Errors
 /// `WouldBlock` when there is none; EBADFD when the device is gone.
-pub fn read_frame(tap: impl AsFd, block: &mut Vec<u8>) -> io::Result<usize> {
-    Ok(retry_on_intr(|| rustix::io::read(&tap, spare_capacity(block)))?)
+pub fn read_frame(tap: impl AsFd, room: &mut [u8]) -> io::Result<usize> {
+    Ok(retry_on_intr(|| rustix::io::read(&tap, &mut *room))?)
 }
 
 /// Writes one frame that is in `slices`, of which there are at most [`FRAME_SLICES_MAX`].
@@ -186,17 +185,17 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_read_behind_each_other_into_one_block() {
-        // A pair of datagram sockets has what counts here: each call moves one frame.
+    fn each_call_moves_one_frame() {
+        // A pair of datagram sockets has what counts here.
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         write_frame(&theirs, &[IoSlice::new(b"on"), IoSlice::new(b"e")]).unwrap();
-        write_frame(&theirs, &[IoSlice::new(b"two")]).unwrap();
-        let mut block = Vec::with_capacity(64);
-        assert_eq!(read_frame(&ours, &mut block).unwrap(), 3);
-        assert_eq!(read_frame(&ours, &mut block).unwrap(), 3);
-        assert_eq!(block, b"onetwo");
-        assert_eq!(read_frame(&ours, &mut block).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        write_frame(&theirs, &[IoSlice::new(b"three")]).unwrap();
+        let mut room = [0; 4];
+        assert_eq!(read_frame(&ours, &mut room).unwrap(), 3);
+        assert_eq!(room, *b"one\0");
+        assert_eq!(read_frame(&ours, &mut room).unwrap(), 4);
+        assert_eq!(read_frame(&ours, &mut room).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]
@@ -206,7 +205,7 @@ mod tests {
         let slices = vec![IoSlice::new(b"x"); FRAME_SLICES_MAX + 1];
         let error = write_frame(&ours, &slices).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        let error = read_frame(&theirs, &mut Vec::with_capacity(8)).unwrap_err();
+        let error = read_frame(&theirs, &mut [0; 8]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
 

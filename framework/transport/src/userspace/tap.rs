@@ -6,6 +6,8 @@
 //! device.rs    the queue as the Device of a stack; frames from the kernel
 //! send.rs      frames to the kernel, and those that it does not take
 //! header.rs    the virtio header in front of each frame
+//! cut.rs       super-segments in pieces, where the kernel is not asked to cut them
+//! merge.rs     segments that follow each other as one, where the kernel does not put them together
 //! blocks.rs    the memory that received frames share
 //! datagrams.rs frames that stand for several datagrams are cut
 //! error.rs     why a device could not be opened, in words
@@ -24,10 +26,12 @@
 
 mod blocks;
 mod counters;
+mod cut;
 mod datagrams;
 mod device;
 mod error;
 mod header;
+mod merge;
 mod options;
 mod queue;
 mod send;

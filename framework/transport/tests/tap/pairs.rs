@@ -143,10 +143,13 @@ fn refused() {
     device.transmit(frame);
     let counters = device.counters();
     assert_eq!((counters.super_segments_cut, counters.frames_refused), (1, 3));
-    assert_eq!(device.offload().gso_bytes_max, 0);
+    // From now on it is cut without asking.
+    device.transmit(frame);
+    let counters = device.counters();
+    assert_eq!((counters.super_segments_cut, counters.frames_refused), (2, 6));
     // What is no super-segment is only counted.
     device.transmit(plain(&header, &[]));
-    assert_eq!(device.counters().frames_refused, 4);
+    assert_eq!(device.counters().frames_refused, 7);
     assert!(device.ready());
 }
 

@@ -4,23 +4,30 @@
 //! worth of frames costs one allocation, or none: a block that nobody holds any more is read into
 //! again, the one that was filled last first, because the processor's caches still know it.
 //!
+//! A block is zeroed when it is made and never again: what is behind the frames of a batch is what an
+//! earlier one left there, and nobody gets to see it.
+//!
 //! A batch that is short for its block is copied out: a stored frame keeps at most
 //! [`KEPT_PER_BYTE`] times its batch's bytes alive.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 /// A batch that fills less of a block than one part in so many is copied out of it.
 const KEPT_PER_BYTE: usize = 16;
 
-/// How many blocks are remembered for another use; what is lent beyond that is freed by its users.
-const REMEMBERED_MAX: usize = 8;
+/// How many bytes of blocks are remembered for another use; what is lent beyond that is freed by its
+/// users. A turn that a fast sender fills finds blocks for all of it.
+const REMEMBERED_BYTES_MAX: usize = 4 << 20;
+
+/// How many blocks are still remembered when nothing came for some turns.
+const REMEMBERED_AT_REST: usize = 2;
 
 /// Blocks of one capacity.
 #[derive(Debug)]
 pub(super) struct Blocks {
     capacity: usize,
     /// A block that was not lent.
-    spare: Option<Vec<u8>>,
+    spare: Option<BytesMut>,
     /// One more handle to each block that was lent, the latest last.
     lent: Vec<Bytes>,
 }
@@ -30,42 +37,39 @@ impl Blocks {
         Self { capacity, spare: None, lent: Vec::new() }
     }
 
-    /// An empty block.
-    pub(super) fn take(&mut self) -> Vec<u8> {
-        self.spare
-            .take()
-            .or_else(|| self.reclaim())
-            .unwrap_or_else(|| Vec::with_capacity(self.capacity))
+    /// A block to write into, all of it.
+    pub(super) fn take(&mut self) -> BytesMut {
+        let block = self.spare.take().or_else(|| self.reclaim());
+        block.unwrap_or_else(|| BytesMut::zeroed(self.capacity))
     }
 
-    /// A block that was taken and stays empty.
-    pub(super) fn put_back(&mut self, mut block: Vec<u8>) {
-        block.clear();
+    /// A block that was taken and not used: nothing came. Memory that a burst has needed goes, one
+    /// block each time.
+    pub(super) fn put_back(&mut self, block: BytesMut) {
         self.spare = Some(block);
-    }
-
-    /// What was read into `block`, to be cut into frames.
-    pub(super) fn lend(&mut self, block: Vec<u8>) -> Bytes {
-        if block.len() < self.capacity / KEPT_PER_BYTE {
-            let copy = Bytes::copy_from_slice(&block);
-            self.put_back(block);
-            return copy;
-        }
-        if self.lent.len() == REMEMBERED_MAX {
+        if self.lent.len() > REMEMBERED_AT_REST {
             self.lent.remove(0);
         }
-        let bytes = Bytes::from(block);
+    }
+
+    /// The first `len` bytes of `block`, to be cut into frames.
+    pub(super) fn lend(&mut self, block: BytesMut, len: usize) -> Bytes {
+        if len < self.capacity / KEPT_PER_BYTE {
+            let copy = Bytes::copy_from_slice(&block[..len]);
+            self.spare = Some(block);
+            return copy;
+        }
+        if (self.lent.len() + 1) * self.capacity > REMEMBERED_BYTES_MAX && !self.lent.is_empty() {
+            self.lent.remove(0);
+        }
+        let bytes = block.freeze();
         self.lent.push(bytes.clone());
         bytes
     }
 
-    fn reclaim(&mut self) -> Option<Vec<u8>> {
+    fn reclaim(&mut self) -> Option<BytesMut> {
         let latest = self.lent.iter().rposition(Bytes::is_unique)?;
-        let mut block = self.lent.remove(latest).try_into_mut().ok()?;
-        // Emptied before it becomes a vector again, so that nothing is moved.
-        block.clear();
-        let block = Vec::from(block);
-        (block.capacity() >= self.capacity).then_some(block)
+        self.lent.remove(latest).try_into_mut().ok()
     }
 }
 
@@ -75,8 +79,8 @@ mod tests {
 
     fn filled(blocks: &mut Blocks, len: usize) -> Bytes {
         let mut block = blocks.take();
-        block.resize(len, 7);
-        blocks.lend(block)
+        block[..len].fill(7);
+        blocks.lend(block, len)
     }
 
     #[test]
@@ -87,7 +91,7 @@ mod tests {
         assert_ne!(places[0], places[1]);
         drop((first, second));
         let third = blocks.take();
-        assert_eq!((third.as_ptr(), third.len(), third.capacity()), (places[1], 0, 4096));
+        assert_eq!((third.as_ptr(), third.len()), (places[1], 4096));
         assert_eq!(blocks.take().as_ptr(), places[0]);
     }
 
@@ -95,8 +99,7 @@ mod tests {
     fn a_block_in_use_is_left_alone() {
         let mut blocks = Blocks::new(4096);
         let held = filled(&mut blocks, 4000).slice(10..20);
-        let mut next = blocks.take();
-        next.resize(4096, 9);
+        blocks.take().fill(9);
         assert_eq!(held, [7; 10][..]);
     }
 
@@ -111,12 +114,19 @@ mod tests {
     }
 
     #[test]
-    fn no_more_blocks_are_remembered_than_the_limit() {
-        let mut blocks = Blocks::new(64);
-        let held: Vec<Bytes> = (0..REMEMBERED_MAX + 5).map(|_| filled(&mut blocks, 64)).collect();
-        assert_eq!(blocks.lent.len(), REMEMBERED_MAX);
+    fn memory_is_bounded_and_goes_when_nothing_comes() {
+        let mut blocks = Blocks::new(1 << 20);
+        let held: Vec<Bytes> = (0..9).map(|_| filled(&mut blocks, 1 << 20)).collect();
+        assert_eq!(blocks.lent.len(), 4);
         drop(held);
-        let count = (0..).take_while(|_| blocks.reclaim().is_some()).count();
-        assert_eq!(count, REMEMBERED_MAX);
+        for _ in 0..9 {
+            let block = blocks.take();
+            blocks.put_back(block);
+        }
+        assert_eq!(blocks.lent.len(), REMEMBERED_AT_REST);
+        // One that is larger than all that may be kept is still lent, and used again.
+        let mut large = Blocks::new(REMEMBERED_BYTES_MAX * 2);
+        drop(filled(&mut large, REMEMBERED_BYTES_MAX));
+        assert_eq!(large.lent.len(), 1);
     }
 }

@@ -2,19 +2,21 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use bytes::BytesMut;
 use fyke_core::driver::{Readiness, Token};
 use fyke_core::transport::TransportSeat;
 use fyke_poller::Interest;
-use fyke_poller::sys::read_frame;
+use fyke_poller::sys::{read_frame, recv_vectored};
 use fyke_stack::Offload;
 use fyke_stack::wire::virtio_net;
 
 use super::blocks::Blocks;
 use super::counters::TapCounters;
 use super::header::Span;
+use super::merge::{Chain, FLAGS, HEADERS_MAX, PSH};
 use super::queue::TapQueue;
 use crate::driver::PollerRegistry;
 use crate::userspace::device::{Device, Frame};
@@ -31,14 +33,17 @@ const SUPER_BLOCK_BYTES: usize = 2 * SUPER_FRAME_ROOM + 4096;
 
 /// Ethernet's header with two VLAN tags, and one byte more than a frame needs.
 const LINK_ROOM: usize = 14 + 8 + 1;
-/// A block of plain frames: about forty of the usual length.
-const PLAIN_BLOCK_BYTES: usize = 64 * 1024;
+/// A block of plain frames: the longest chain of them, and some more.
+const PLAIN_BLOCK_BYTES: usize = 80 * 1024;
 
 /// A queue of a TAP device, on its loop.
 ///
 /// Frames that the kernel has no room for wait here, and [`ready`](TxSink::ready) says no until it has.
 /// Those sent while the interface is down are lost, as on a wire without the other end; what the kernel
 /// refuses is counted and dropped, except a super-segment: that is cut here, and so are all after it.
+///
+/// Without offload the same happens here: the stack makes super-segments as if the device cut them,
+/// and plain segments that follow each other are put together before it sees them.
 pub struct Tap {
     pub(super) queue: TapQueue,
     pub(super) watch: Option<(PollerRegistry, Token)>,
@@ -46,6 +51,10 @@ pub struct Tap {
     frame_room: usize,
     /// Where the frames of the batch being read are in its block.
     spans: Vec<Span>,
+    /// Headers of the frame that was just read, while a chain grows.
+    beside: [u8; HEADERS_MAX],
+    /// A frame in the making.
+    pub(super) scratch: Vec<u8>,
     /// Frames that the kernel had no room for, with their virtio headers.
     pub(super) waiting: VecDeque<Vec<u8>>,
     /// The driver was asked when there is room again.
@@ -64,13 +73,15 @@ impl Tap {
             (SUPER_FRAME_ROOM, SUPER_BLOCK_BYTES)
         } else {
             let room = queue.mtu as usize + LINK_ROOM;
-            (room, PLAIN_BLOCK_BYTES.max(room))
+            (room, PLAIN_BLOCK_BYTES.max(room + HEADERS_MAX))
         };
         Self {
             watch: None,
             blocks: Blocks::new(block),
             frame_room,
             spans: Vec::new(),
+            beside: [0; HEADERS_MAX],
+            scratch: Vec::new(),
             waiting: VecDeque::new(),
             asked_for_room: false,
             gso: queue.offload,
@@ -93,31 +104,85 @@ impl Tap {
         self.queue.mtu
     }
 
-    /// Reads until the kernel has no more, the budget is used or the block is full.
-    fn fill(&mut self, block: &mut Vec<u8>, budget: usize) -> bool {
-        while self.spans.len() < budget {
-            let room = block.capacity() - block.len();
-            if room < self.frame_room {
-                return true;
-            }
-            let start = block.len();
-            match read_frame(&self.queue.descriptor, block) {
-                // The other end of a pair of sockets was closed.
-                Ok(0) => self.lose(None),
-                Ok(len) => self.note_frame(block, start, len == room),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                Err(error) => self.lose(Some(&error)),
-            }
-            if self.gone {
-                return true;
+    /// Reads until the kernel has no more, the budget is used or the block is full. Answers how much of
+    /// the block is used, and whether there may be more.
+    fn fill(&mut self, block: &mut BytesMut, budget: usize) -> (usize, bool) {
+        let mut used = 0;
+        while self.spans.len() < budget && block.len() - used >= self.frame_room {
+            let room = &mut block[used..];
+            let (whole, read) = (room.len(), read_frame(&self.queue.descriptor, room));
+            let Some(len) = self.came(read) else { return (used, self.gone) };
+            if self.note_frame(&block[..used + len], used, len == whole) {
+                used += len;
             }
         }
-        true
+        (used, true)
     }
 
-    /// Looks at the header of the frame from `start` to the end of `block`; it leaves the block again
-    /// when it cannot be used.
-    fn note_frame(&mut self, block: &mut Vec<u8>, start: usize, cut_off: bool) {
+    /// As [`fill`](Self::fill), putting together what follows each other.
+    fn fill_merging(&mut self, block: &mut BytesMut, budget: usize) -> (usize, bool) {
+        let mut chain: Option<Chain> = None;
+        let mut pushed = false;
+        let mut used = 0;
+        let more = loop {
+            if self.spans.len() >= budget || block.len() - used < self.frame_room + HEADERS_MAX {
+                break true;
+            }
+            // The headers beside, the rest where it belongs if the chain goes on.
+            let headers = chain.as_ref().map_or(0, Chain::headers);
+            let (beside, room) = (&mut self.beside[..headers], &mut block[used..]);
+            let whole = headers + room.len();
+            let mut parts = [IoSliceMut::new(beside), IoSliceMut::new(room)];
+            let read = recv_vectored(&self.queue.descriptor, &mut parts);
+            let Some(len) = self.came(read) else { break self.gone };
+            let (front, rest) = (headers.min(len), len.saturating_sub(headers));
+            if let Some(open) = &mut chain {
+                let (follows, goes_on) = open.push(block, &self.beside[..front], rest);
+                if follows {
+                    self.counters.frames_received += 1;
+                    self.counters.bytes_received += len as u64;
+                    pushed = !goes_on && self.beside[FLAGS] & PSH != 0;
+                    used = open.end();
+                }
+                if !goes_on {
+                    Self::finish(&mut self.spans, block, chain.take(), pushed);
+                }
+                if follows {
+                    continue;
+                }
+                block.copy_within(used..used + rest, used + front);
+                block[used..used + front].copy_from_slice(&self.beside[..front]);
+            }
+            if self.note_frame(&block[..used + len], used, len == whole) {
+                chain = Chain::begin(block, used, used + len);
+                (used, pushed) = (used + len, false);
+            }
+        };
+        Self::finish(&mut self.spans, block, chain, false);
+        (used, more)
+    }
+
+    fn finish(spans: &mut [Span], block: &mut [u8], chain: Option<Chain>, pushed: bool) {
+        if let (Some(chain), Some(span)) = (chain, spans.last_mut()) {
+            chain.finish(block, span, pushed);
+        }
+    }
+
+    /// How long the frame is that came; `None` when there is none now, or never again.
+    fn came(&mut self, read: io::Result<usize>) -> Option<usize> {
+        match read {
+            // The other end of a pair of sockets was closed.
+            Ok(0) => self.lose(None),
+            Ok(len) => return Some(len),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => self.lose(Some(&error)),
+        }
+        None
+    }
+
+    /// Looks at the header of the frame from `start` to the end of `block`; answers whether it can be
+    /// used.
+    fn note_frame(&mut self, block: &[u8], start: usize, cut_off: bool) -> bool {
         let end = block.len();
         let parsed = if self.queue.vnet_hdr {
             virtio_net::Header::parse(&block[start..], false).ok()
@@ -130,20 +195,21 @@ impl Tap {
                 self.counters.frames_received += 1;
                 self.counters.bytes_received += frame.len() as u64;
                 self.spans.push(Span { start, end, header });
+                true
             }
             _ => {
                 self.counters.frames_unusable += 1;
-                block.truncate(start);
+                false
             }
         }
     }
 
     /// Hands the batch over.
-    fn deliver(&mut self, block: Vec<u8>, frames: &mut Vec<Frame>) {
+    fn deliver(&mut self, block: BytesMut, used: usize, frames: &mut Vec<Frame>) {
         if self.spans.is_empty() {
             return self.blocks.put_back(block);
         }
-        let block = self.blocks.lend(block);
+        let block = self.blocks.lend(block, used);
         for span in self.spans.drain(..) {
             match span.meta() {
                 Some(meta) => {
@@ -205,8 +271,9 @@ impl Device for Tap {
 
     fn offload(&self) -> Offload {
         Offload {
-            checksum: self.queue.vnet_hdr && self.queue.offload,
-            gso_bytes_max: if self.gso { GSO_BYTES_MAX } else { 0 },
+            // What the kernel does not do is done here.
+            checksum: true,
+            gso_bytes_max: GSO_BYTES_MAX,
         }
     }
 
@@ -219,9 +286,12 @@ impl Device for Tap {
     fn receive(&mut self, frames: &mut Vec<Frame>, budget: usize) -> io::Result<bool> {
         self.check_alive()?;
         let mut block = self.blocks.take();
-        let more = self.fill(&mut block, budget);
+        let (used, more) = match self.queue.merge && !self.queue.vnet_hdr {
+            true => self.fill_merging(&mut block, budget),
+            false => self.fill(&mut block, budget),
+        };
         let some = !self.spans.is_empty();
-        self.deliver(block, frames);
+        self.deliver(block, used, frames);
         // What came before the end is handed over first.
         if !some {
             self.check_alive()?;

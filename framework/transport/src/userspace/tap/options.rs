@@ -30,6 +30,7 @@ pub struct TapOptions {
     queues: usize,
     vnet_hdr: bool,
     offload: bool,
+    merge: bool,
     mtu: Option<u32>,
 }
 
@@ -42,6 +43,7 @@ impl TapOptions {
             queues: 1,
             vnet_hdr: true,
             offload: true,
+            merge: true,
             mtu: None,
         }
     }
@@ -71,9 +73,17 @@ impl TapOptions {
         self
     }
 
-    /// Whether checksums and the cutting of long segments are left to the other side.
+    /// Whether checksums and the cutting of long segments are left to the other side. Otherwise the
+    /// device does it itself.
     pub fn offload(mut self, on: bool) -> Self {
         self.offload = on;
+        self
+    }
+
+    /// Whether TCP segments that follow each other are put together before the stack sees them, when
+    /// there is no virtio header with which the kernel does it. Not for who forwards packets.
+    pub fn merge(mut self, on: bool) -> Self {
+        self.merge = on;
         self
     }
 
@@ -106,6 +116,7 @@ impl TapOptions {
             mtu,
             vnet_hdr: self.vnet_hdr,
             offload,
+            merge: self.merge,
         };
         Ok(descriptors.into_iter().map(queue).collect())
     }

@@ -17,6 +17,8 @@ pub struct TapQueue {
     pub(super) vnet_hdr: bool,
     /// The kernel completes checksums, and cuts super-segments when they are given.
     pub(super) offload: bool,
+    /// Plain segments that follow each other are put together.
+    pub(super) merge: bool,
 }
 
 impl TapQueue {
@@ -24,7 +26,14 @@ impl TapQueue {
     /// that somebody else has opened, or of a pair of datagram or sequenced-packet sockets.
     #[must_use]
     pub fn from_fd(descriptor: OwnedFd, name: &str) -> Self {
-        Self { descriptor, name: name.to_owned(), mtu: 1500, vnet_hdr: false, offload: false }
+        Self {
+            descriptor,
+            name: name.to_owned(),
+            mtu: 1500,
+            vnet_hdr: false,
+            offload: false,
+            merge: true,
+        }
     }
 
     /// Whether frames have a virtio header of ten bytes in front, with offload in both directions.

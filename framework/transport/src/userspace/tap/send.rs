@@ -1,13 +1,16 @@
 //! Frames to the kernel: one write each, and what becomes of those that it does not take.
 
 use std::io::{self, IoSlice};
+use std::mem;
 use std::os::fd::AsFd;
 
 use fyke_poller::Interest;
 use fyke_poller::sys::{FRAME_SLICES_MAX, write_frame};
-use fyke_stack::{Segmenter, TxChecksum, TxFrame, TxSink};
+use fyke_stack::wire::virtio_net;
+use fyke_stack::{TxChecksum, TxFrame, TxSink};
 use rustix::io::Errno;
 
+use super::cut::cut;
 use super::device::Tap;
 use super::header::virtio_header;
 
@@ -20,33 +23,18 @@ impl TxSink for Tap {
     }
 
     fn transmit(&mut self, frame: TxFrame<'_>) {
-        let partial = matches!(frame.checksum, TxChecksum::Partial { .. });
-        if frame.gso.is_some() && !self.gso {
-            self.counters.super_segments_cut += 1;
-            return Segmenter::new(&mut Whole(self)).transmit(frame);
-        }
-        if partial && !self.queue.vnet_hdr {
-            return Segmenter::new(&mut Whole(self)).transmit(frame);
+        let partial = frame.checksum != TxChecksum::Complete;
+        if (frame.gso.is_some() && !self.gso) || (partial && !self.queue.offload) {
+            return self.send_cut(&frame);
         }
         match self.send(&frame) {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput && frame.gso.is_some() => {
                 tracing::info!(device = %self.queue.name, "the kernel does not cut super-segments");
                 self.gso = false;
-                self.transmit(frame);
+                self.send_cut(&frame);
             }
             Err(error) => self.refused(&error),
             Ok(()) => {}
-        }
-    }
-}
-
-/// The device behind a [`Segmenter`]: frames are complete.
-struct Whole<'a>(&'a mut Tap);
-
-impl TxSink for Whole<'_> {
-    fn transmit(&mut self, frame: TxFrame<'_>) {
-        if let Err(error) = self.0.send(&frame) {
-            self.0.refused(&error);
         }
     }
 }
@@ -57,7 +45,7 @@ impl Tap {
         let header = if self.queue.vnet_hdr { Some(virtio_header(frame)) } else { None };
         let header = header.as_ref().map_or(&[][..], |bytes| &bytes[..]);
         if !self.waiting.is_empty() {
-            self.keep(header, frame);
+            self.keep_in_parts(header, frame);
             return Ok(());
         }
         let pieces = frame.payload.len();
@@ -83,7 +71,7 @@ impl Tap {
         match write_frame(&self.queue.descriptor, slices) {
             Ok(()) => self.note_sent(frame.len()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.keep(header, frame);
+                self.keep_in_parts(header, frame);
                 self.ask_for_room(true);
             }
             Err(error) => return Err(error),
@@ -91,13 +79,34 @@ impl Tap {
         Ok(())
     }
 
-    fn keep(&mut self, header: &[u8], frame: &TxFrame<'_>) {
-        let mut whole = Vec::with_capacity(header.len() + frame.len());
-        whole.extend_from_slice(header);
-        whole.extend_from_slice(frame.header);
-        frame.payload.iter().for_each(|piece| whole.extend_from_slice(piece));
-        self.waiting.push_back(whole);
+    /// Sends the frame complete, a super-segment in pieces.
+    fn send_cut(&mut self, frame: &TxFrame<'_>) {
+        let front = if self.queue.vnet_hdr { virtio_net::HEADER_LEN } else { 0 };
+        let mut scratch = mem::take(&mut self.scratch);
+        cut(frame, front, &mut scratch, |whole| {
+            if !self.waiting.is_empty() {
+                return self.keep(whole, &[]);
+            }
+            match write_frame(&self.queue.descriptor, &[IoSlice::new(whole)]) {
+                Ok(()) => self.note_sent(whole.len() - front),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.keep(whole, &[]);
+                    self.ask_for_room(true);
+                }
+                Err(error) => self.refused(&error),
+            }
+        });
+        self.scratch = scratch;
+        self.counters.super_segments_cut += u64::from(frame.gso.is_some());
+    }
+
+    fn keep(&mut self, front: &[u8], rest: &[&[u8]]) {
+        self.waiting.push_back([&[front], rest].concat().concat());
         self.counters.frames_delayed += 1;
+    }
+
+    fn keep_in_parts(&mut self, header: &[u8], frame: &TxFrame<'_>) {
+        self.keep(header, &[&[frame.header], frame.payload].concat());
     }
 
     /// Sends what waits, as far as there is room.
