@@ -4,6 +4,7 @@ One line a check on standard output: `ok: ..`, `skipped: ..`, anything else has 
 """
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -140,6 +141,67 @@ def a_look_inside():
     assert "Flags [S.]" in shown.stdout and "ARP" in shown.stdout, shown.stdout[:300] + shown.stderr
 
 
+GATEWAY_CLIENT = """
+import os, socket, threading
+def exchange(size):
+    connection, data, got = socket.create_connection(("10.99.0.1", 9000), 5), os.urandom(size), bytearray()
+    def receive():
+        while chunk := connection.recv(65536):
+            got.extend(chunk)
+    reader = threading.Thread(target=receive)
+    reader.start()
+    connection.sendall(data)
+    connection.shutdown(socket.SHUT_WR)
+    reader.join(20)
+    assert got == data, f"{len(got)} of {size} bytes came back"
+for size in [5, 3_000_000] + [1000] * 20:
+    exchange(size)
+try:
+    socket.create_connection(("10.99.0.1", 1), 5)
+    raise AssertionError("nobody listens there")
+except ConnectionRefusedError:
+    pass
+"""
+
+
+def gateway():
+    """The device's other side is in a namespace of its own, or its routes would lead back into it."""
+    if not shutil.which("ip"):
+        return "ip is not installed"
+    run("ip", "address", "add", "10.99.0.1/32", "dev", "lo")
+    listener = socket.create_server(("10.99.0.1", 9000))
+
+    def serve(connection):
+        while chunk := connection.recv(65536):
+            connection.sendall(chunk)
+        connection.close()
+
+    def accept():
+        while True:
+            threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    command = [os.path.join(BIN, "gateway"), "--tap-name", "gate0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    elsewhere = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo there; exec sleep 60"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline().startswith("carrying on"), process.stderr.read()
+        elsewhere.stdout.readline()
+        pid = str(elsewhere.pid)
+        moved = run("ip", "link", "set", "gate0", "netns", pid)
+        assert moved.returncode == 0, moved.stderr
+        for command in ("link set lo up", "address add 10.7.0.1/24 dev gate0", "link set gate0 up", "route add default via 10.7.0.2"):
+            done = run("nsenter", "-n", "-t", pid, "ip", *command.split())
+            assert done.returncode == 0, f"{command}: {done.stderr}"
+        client = run("nsenter", "-n", "-t", pid, sys.executable, "-c", GATEWAY_CLIENT, timeout=60)
+        assert client.returncode == 0, client.stderr
+    finally:
+        elsewhere.kill()
+        process.send_signal(signal.SIGINT)
+        text = process.communicate(timeout=10)[1]
+    assert process.returncode == 0 and "panicked" not in text, text
+
+
 def tcpdump_looks_on():
     dump = subprocess.Popen([os.path.join(BIN, "tcpdump"), "-i", "lo", "-c", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     dump.stderr.readline()
@@ -210,7 +272,7 @@ def main():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
     cases = [(echo, []), (echo, ["--threads", "1"]), (echo, ["--threads", "4"]), (echo, ["--no-offload"])]
     cases += [(many_connections, []), (datagrams, []), (refused_and_reset, []), (http_curl, []), (http_curl, ["--no-offload"])]
-    cases += [(check, []) for check in (kernel_pings_the_stack, ping, traceroute, arp, a_look_inside, tcpdump_looks_on)]
+    cases += [(check, []) for check in (kernel_pings_the_stack, ping, traceroute, arp, a_look_inside, tcpdump_looks_on, gateway)]
     cases += [(check, []) for check in (a_device_that_was_there, a_device_that_vanishes, wrong_addresses, without_the_right)]
     if not shutil.which("curl"):
         print("skipped: curl is not installed")
