@@ -107,7 +107,7 @@ impl Stack {
         let slaac = config.slaac;
         let mut stack = Self {
             tcp: TcpTable::new(&config, &secrets),
-            udp: UdpTable::new(secrets.table),
+            udp: UdpTable::new(&config, secrets.table),
             icmp: IcmpTable::new((
                 config.limits.icmp_receive_reports_max,
                 config.limits.icmp_receive_bytes_max,
@@ -213,6 +213,7 @@ impl Stack {
                     Pending::READABLE => Some(Event::Readable(id)),
                     Pending::PEER_FIN => Some(Event::PeerFin(id)),
                     Pending::WRITABLE => Some(Event::Writable(id)),
+                    Pending::ACKED => Some(Event::Acked(id, socket.take_acked())),
                     _ => socket.closed.map(|reason| Event::Closed(id, reason)),
                 }
             }
@@ -238,6 +239,7 @@ impl Stack {
                 }
                 core::mem::take(&mut socket.writable).then_some(Event::UdpWritable(id))
             }
+            Source::UdpForward => self.udp.forwarded.event(),
             Source::Icmp(id) => {
                 let endpoint = self.icmp.get_mut(id)?;
                 endpoint.queued = false;

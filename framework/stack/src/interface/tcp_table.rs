@@ -24,7 +24,7 @@ use crate::stack::config::StackConfig;
 use crate::stack::event::Pending;
 use crate::stack::ids::{ListenerId, TcpId};
 use crate::stack::secrets::Secrets;
-use crate::tcp::{CloseReason, Config, Connection};
+use crate::tcp::{CloseReason, Config, Connection, SeqNum};
 
 /// A connection and what the interface knows about it.
 pub(crate) struct Socket {
@@ -34,6 +34,8 @@ pub(crate) struct Socket {
     /// What has happened and was not told yet.
     pub(crate) pending: Pending,
     pub(crate) closed: Option<CloseReason>,
+    /// What of the written was told to be acknowledged: the number before which.
+    pub(crate) acked_to: SeqNum,
     /// Stands in the queue of events.
     pub(crate) queued: bool,
     /// Stands in the list of those that may have something to send.
@@ -46,6 +48,16 @@ pub(crate) struct Socket {
     pub(crate) listener: Option<ListenerId>,
     pub(crate) hop_limit: u8,
     pub(crate) traffic_class: u8,
+}
+
+impl Socket {
+    /// How many bytes were acknowledged since this was asked.
+    pub(crate) fn take_acked(&mut self) -> u32 {
+        let to = self.connection.acknowledged_to();
+        let count = to.saturating_distance_from(self.acked_to);
+        self.acked_to = to;
+        count
+    }
 }
 
 /// What a four-tuple belongs to.

@@ -9,7 +9,9 @@ use siphasher::sip::SipHasher13;
 
 use super::tuple::octets;
 use crate::stack::arena::Arena;
+use crate::stack::config::StackConfig;
 use crate::stack::error::StackError;
+use crate::stack::event::Event;
 use crate::stack::ids::UdpId;
 use crate::stack::shard::PortClaim;
 
@@ -32,6 +34,8 @@ pub struct UdpOptions {
     pub broadcast: bool,
     /// What is longer than the path's MTU is refused instead of fragmented.
     pub dont_fragment: bool,
+    /// Bytes of the payloads that wait to be received; those of the stack's limits when `None`.
+    pub receive_bytes_max: Option<usize>,
     /// For `[::]`: take IPv6 datagrams only.
     pub ipv6_only: bool,
 }
@@ -45,6 +49,7 @@ impl Default for UdpOptions {
             traffic_class: 0,
             broadcast: false,
             dont_fragment: false,
+            receive_bytes_max: None,
             ipv6_only: false,
         }
     }
@@ -141,17 +146,61 @@ impl UdpSocket {
     }
 }
 
+/// Datagrams for ports that nobody has bound, for the application to decide about.
+#[derive(Debug)]
+pub(crate) struct Forwarded {
+    queue: VecDeque<(SocketAddr, UdpDatagram)>,
+    bytes: usize,
+    /// Datagrams, and bytes of them, at most.
+    limits: (usize, usize),
+    /// Stands in the queue of events.
+    queued: bool,
+}
+
+impl Forwarded {
+    /// Keeps a datagram. `None` when there are too many; else whether an event is to be queued.
+    pub(crate) fn push(&mut self, to: SocketAddr, datagram: UdpDatagram) -> Option<bool> {
+        let bytes = self.bytes + datagram.payload.len();
+        if self.queue.len() >= self.limits.0 || bytes > self.limits.1 {
+            return None;
+        }
+        self.bytes = bytes;
+        self.queue.push_back((to, datagram));
+        Some(!core::mem::replace(&mut self.queued, true))
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<(SocketAddr, UdpDatagram)> {
+        let (to, datagram) = self.queue.pop_front()?;
+        self.bytes -= datagram.payload.len();
+        Some((to, datagram))
+    }
+
+    /// What its place in the queue of events stands for.
+    pub(crate) fn event(&mut self) -> Option<Event> {
+        self.queued = false;
+        (!self.queue.is_empty()).then_some(Event::UdpForward)
+    }
+}
+
 /// The sockets, one for each local address and port.
 #[derive(Debug)]
 pub(crate) struct UdpTable {
     pub(crate) sockets: Arena<UdpSocket>,
+    pub(crate) forwarded: Forwarded,
     table: HashTable<u32>,
     key: SipHasher13,
 }
 
 impl UdpTable {
-    pub(crate) fn new(key: SipHasher13) -> Self {
-        Self { sockets: Arena::new(), table: HashTable::new(), key }
+    pub(crate) fn new(config: &StackConfig, key: SipHasher13) -> Self {
+        let limits = &config.limits;
+        let forwarded = Forwarded {
+            queue: VecDeque::new(),
+            bytes: 0,
+            limits: (limits.udp_forward_datagrams_max, limits.udp_forward_bytes_max),
+            queued: false,
+        };
+        Self { sockets: Arena::new(), forwarded, table: HashTable::new(), key }
     }
 
     fn hash(key: &SipHasher13, local: SocketAddr) -> u64 {

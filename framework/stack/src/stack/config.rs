@@ -55,6 +55,10 @@ pub struct Limits {
     pub udp_receive_datagrams_max: usize,
     /// Bytes of the payloads in it.
     pub udp_receive_bytes_max: usize,
+    /// Datagrams for nobody that wait for the application in forwarder mode.
+    pub udp_forward_datagrams_max: usize,
+    /// Bytes of the payloads of these.
+    pub udp_forward_bytes_max: usize,
     /// Datagrams that wait in the send queue of a UDP socket.
     pub udp_send_datagrams_max: usize,
     /// Addresses of the interface.
@@ -111,6 +115,8 @@ impl Default for Limits {
             segments_per_turn: 16,
             udp_receive_datagrams_max: 256,
             udp_receive_bytes_max: 256 << 10,
+            udp_forward_datagrams_max: 256,
+            udp_forward_bytes_max: 256 << 10,
             udp_send_datagrams_max: 64,
             addresses_max: 64,
             routes_max: 1024,
@@ -173,6 +179,13 @@ pub struct StackConfig {
     pub duplicate_address_probes: u8,
     /// ARP probes before an own IPv4 address counts as ours alone (RFC 5227); 0 trusts.
     pub arp_probes: u8,
+    /// Hand datagrams for ports that nobody has bound to the application, instead of answering that
+    /// nobody is there: what a gateway does, together with
+    /// [`any_address`](Self::any_address). See [`Event::UdpForward`](crate::Event::UdpForward).
+    pub udp_forward: bool,
+    /// Tell how much of what was written was acknowledged, by
+    /// [`Event::Acked`](crate::Event::Acked).
+    pub report_acks: bool,
     /// Answer TCP segments that belong to nothing with a reset.
     pub reset_unknown: bool,
     /// A hard ICMP error about our SYN ends the open; otherwise only time does (RFC 5927, section
@@ -203,6 +216,8 @@ impl StackConfig {
             slaac: false,
             duplicate_address_probes: 1,
             arp_probes: 0,
+            udp_forward: false,
+            report_acks: false,
             reset_unknown: true,
             icmp_ends_open: true,
             shard: None,

@@ -76,6 +76,7 @@ impl Stack {
         let connection = self.begin(now, remote, config, initial, options.fast_open)?;
         let id = self.tcp.insert_socket(Socket {
             tuple,
+            acked_to: connection.acknowledged_to(),
             connection,
             timer: Lazy::default(),
             pending: Pending::default(),

@@ -23,6 +23,9 @@ pub enum Event {
     Readable(TcpId),
     /// A [`write`](crate::Stack::write) that had no room would have some now.
     Writable(TcpId),
+    /// So many more bytes of what was written were acknowledged; told only when
+    /// [`report_acks`](crate::StackConfig::report_acks) says so.
+    Acked(TcpId, u32),
     /// The peer sent its FIN; bytes in front of it may be left to read.
     PeerFin(TcpId),
     /// The connection is over; [`close`](crate::Stack::close) frees what is left of it.
@@ -31,6 +34,9 @@ pub enum Event {
     UdpReadable(UdpId),
     /// A send that had no room would have some now.
     UdpWritable(UdpId),
+    /// Datagrams for ports that nobody has bound wait for
+    /// [`udp_forwarded`](crate::Stack::udp_forwarded).
+    UdpForward,
     /// Answers or errors are there for [`icmp_receive`](crate::Stack::icmp_receive).
     IcmpReadable(IcmpId),
     /// An address passed duplicate address detection and may be used.
@@ -48,7 +54,8 @@ impl Pending {
     pub(crate) const READABLE: Self = Self(1 << 1);
     pub(crate) const PEER_FIN: Self = Self(1 << 2);
     pub(crate) const WRITABLE: Self = Self(1 << 3);
-    pub(crate) const CLOSED: Self = Self(1 << 4);
+    pub(crate) const ACKED: Self = Self(1 << 4);
+    pub(crate) const CLOSED: Self = Self(1 << 5);
 
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
@@ -79,6 +86,7 @@ pub(crate) enum Source {
     Forward(ListenerId),
     Udp(UdpId),
     Icmp(IcmpId),
+    UdpForward,
     /// An event that is about no socket; there are few, and their senders bound them.
     Once(Event),
 }

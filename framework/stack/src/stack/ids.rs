@@ -16,6 +16,13 @@ macro_rules! id {
                 Self { index, generation }
             }
 
+            /// The name that [`as_u64`](Self::as_u64) made a number of. Another number names no
+            /// socket, or at worst one of the same stack.
+            #[must_use]
+            pub const fn from_u64(number: u64) -> Self {
+                Self { index: number as u32, generation: (number >> 32) as u32 }
+            }
+
             /// The slot and the generation as one number, for tables of the caller.
             #[must_use]
             pub const fn as_u64(self) -> u64 {

@@ -12,7 +12,8 @@ use super::error::StackError;
 use super::event::Pending;
 use super::ids::{ListenerId, TcpId};
 use crate::interface::listener::{LISTENERS_MAX, ListenOptions, Listener};
-use crate::interface::tcp_table::Socket;
+use crate::interface::tcp_table::{Place, Socket};
+use crate::interface::tuple::FourTuple;
 use crate::tcp::{CloseReason, ConnectionOption, Info, State};
 
 impl Stack {
@@ -186,16 +187,47 @@ impl Stack {
     /// # Errors
     /// When this direction was shut down, or the connection is over.
     pub fn write(&mut self, now: Instant, id: TcpId, data: Bytes) -> Result<usize, StackError> {
-        let socket = self.connection(id)?;
-        if let Some(reason) = socket.closed {
-            return Err(StackError::Closed(reason));
-        }
-        if !socket.connection.state().may_write() {
-            return Err(StackError::Shutdown);
-        }
-        let taken = socket.connection.write(data, now);
+        let taken = self.writing(id)?.connection.write(data, now);
         self.touch(now, id);
         Ok(taken)
+    }
+
+    /// As [`write`](Self::write), for bytes that stay the caller's: they are copied, few of them
+    /// without an allocation of their own.
+    ///
+    /// # Errors
+    /// When this direction was shut down, or the connection is over.
+    pub fn write_slice(
+        &mut self,
+        now: Instant,
+        id: TcpId,
+        data: &[u8],
+    ) -> Result<usize, StackError> {
+        let taken = self.writing(id)?.connection.write_slice(data, now);
+        self.touch(now, id);
+        Ok(taken)
+    }
+
+    /// The connection, while it may be written to.
+    fn writing(&mut self, id: TcpId) -> Result<&mut Socket, StackError> {
+        let socket = self.connection(id)?;
+        match socket.closed {
+            Some(reason) => Err(StackError::Closed(reason)),
+            None if !socket.connection.state().may_write() => Err(StackError::Shutdown),
+            None => Ok(socket),
+        }
+    }
+
+    /// Asks for [`Event::Writable`](crate::Event::Writable) once there is room, as after a write
+    /// that did not take everything: for a caller who wrote no more than
+    /// [`writable`](Self::writable) and has more.
+    ///
+    /// # Errors
+    /// When this direction was shut down, or the connection is over.
+    pub fn want_writable(&mut self, now: Instant, id: TcpId) -> Result<(), StackError> {
+        self.writing(id)?.connection.want_writable();
+        self.settle(now, id.index);
+        Ok(())
     }
 
     /// How many bytes [`write`](Self::write) would take now.
@@ -258,6 +290,18 @@ impl Stack {
     #[must_use]
     pub fn info(&self, id: TcpId) -> Option<Info> {
         self.tcp.socket(id).map(|socket| socket.connection.info())
+    }
+
+    /// The same of whatever connection is between two ends, as a line of the
+    /// [listing](Self::listing) names them: of one in the background, too.
+    #[must_use]
+    pub fn info_between(&self, local: SocketAddr, remote: SocketAddr) -> Option<Info> {
+        match self.tcp.lookup(&FourTuple::new(local, remote))? {
+            Place::Connection(index) => {
+                self.tcp.sockets.at(index).map(|socket| socket.connection.info())
+            }
+            Place::Embryo(_) | Place::TimeWait(_) => None,
+        }
     }
 
     /// Both ends of a connection: ours, and the peer's.

@@ -207,6 +207,13 @@ impl Stack {
         Ok(datagram)
     }
 
+    /// The next datagram for a port that nobody has bound, and where it was going; only with
+    /// [`udp_forward`](crate::StackConfig::udp_forward). Whoever binds a socket to that address and
+    /// port answers from there, and gets the datagrams that follow.
+    pub fn udp_forwarded(&mut self) -> Option<(SocketAddr, UdpDatagram)> {
+        self.udp.forwarded.pop()
+    }
+
     /// The next error that came back for a datagram, and to whom that was.
     pub fn udp_take_error(&mut self, id: UdpId) -> Option<(SocketAddr, StackError)> {
         self.udp.get_mut(id)?.errors.pop_front()

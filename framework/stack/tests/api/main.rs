@@ -6,8 +6,10 @@ mod echo;
 #[allow(dead_code, reason = "shared with the tests of the whole stack")]
 #[path = "../stack/frames.rs"]
 mod frames;
+mod gateway;
 mod reading;
 mod shards;
 #[allow(dead_code, reason = "shared with the tests of the whole stack")]
 #[path = "../stack/world.rs"]
 mod world;
+mod writing;

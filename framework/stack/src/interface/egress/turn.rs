@@ -217,6 +217,11 @@ impl Stack {
                 }
             });
         }
+        if self.net.config.report_acks
+            && socket.connection.acknowledged_to().is_after(socket.acked_to)
+        {
+            socket.pending.add(Pending::ACKED);
+        }
         // One that was not accepted yet tells by that; its other events wait for the acceptor.
         let silent = socket.orphan || socket.listener.is_some();
         if !silent && !socket.pending.is_empty() && !socket.queued {

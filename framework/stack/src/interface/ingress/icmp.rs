@@ -30,6 +30,8 @@ pub(super) enum Report {
     Soft,
     /// Nobody listens there.
     Refused,
+    /// Our own next hop does not answer. No packet says so: we have found out ourselves.
+    Dead,
     /// A filter says no.
     Prohibited,
     /// The hop limit came to zero on the way.
@@ -189,7 +191,8 @@ impl Stack {
             Report::TooFar if freebsd => IcmpKind::Prohibited,
             Report::Soft | Report::TooFar | Report::TooSlow => IcmpKind::Unreachable,
             Report::Refused => IcmpKind::PortUnreachable,
-            Report::Prohibited => IcmpKind::Prohibited,
+            // As kernels have it: an open that cannot reach the first hop ends.
+            Report::Prohibited | Report::Dead => IcmpKind::Prohibited,
             Report::TooBig(mtu) => {
                 let mtu = self.net.lower_path_mtu(quoted.destination, mtu);
                 let headers = if quoted.destination.is_ipv4() { 40 } else { 60 };
@@ -197,7 +200,8 @@ impl Stack {
             }
         };
         let hard = matches!(kind, IcmpKind::PortUnreachable | IcmpKind::Prohibited);
-        let ignored = hard && !self.net.config.icmp_ends_open;
+        let forgeable = report != Report::Dead;
+        let ignored = hard && forgeable && !self.net.config.icmp_ends_open;
         let kind = if ignored { IcmpKind::Unreachable } else { kind };
         socket.connection.on_icmp(now, IcmpError { kind, seq });
         self.mark_dirty(index);
@@ -220,8 +224,8 @@ impl Stack {
         };
         let Some(quoted) = quoted.filter(|quoted| !quoted.is_later_fragment) else { return };
         match (quoted.protocol, quoted.ports()) {
-            (IpProtocol::TCP, Some(ports)) => self.tcp_error(now, &quoted, ports, Report::Soft),
-            (IpProtocol::UDP, Some(ports)) => self.udp_error(&quoted, ports, Report::Soft),
+            (IpProtocol::TCP, Some(ports)) => self.tcp_error(now, &quoted, ports, Report::Dead),
+            (IpProtocol::UDP, Some(ports)) => self.udp_error(&quoted, ports, Report::Dead),
             _ => false,
         };
         self.report_unreachable(now, &quoted);
@@ -257,7 +261,7 @@ impl Stack {
         };
         let error = match report {
             Report::Refused => StackError::ConnectionRefused,
-            Report::Soft | Report::TooFar | Report::TooSlow | Report::Prohibited => {
+            Report::Soft | Report::TooFar | Report::TooSlow | Report::Dead | Report::Prohibited => {
                 StackError::Unreachable
             }
             Report::TooBig(mtu) => {

@@ -310,6 +310,7 @@ impl Stack {
         let look = self.look_of(Some(id));
         self.tcp.insert_socket(Socket {
             tuple: *tuple,
+            acked_to: connection.acknowledged_to(),
             connection,
             timer: Lazy::default(),
             pending: Pending::default(),

@@ -102,7 +102,7 @@ impl Stack {
             body: Body::Apart(bytes::Bytes::copy_from_slice(&message)),
             ..Inbound::quoted(quoted.source, quoted.source, &bytes::Bytes::new())
         };
-        self.report_error(now, &from_ourselves, quoted, Report::Soft)
+        self.report_error(now, &from_ourselves, quoted, Report::Dead)
     }
 }
 
@@ -127,6 +127,7 @@ fn failure(ipv4: bool, code: u8, report: Report) -> IcmpFailure {
         (Report::TooBig(mtu), ..) => IcmpFailure::TooBig { mtu },
         (Report::TooFar, ..) => IcmpFailure::HopLimitExceeded,
         (Report::TooSlow, ..) => IcmpFailure::ReassemblyTimeout,
+        (Report::Dead, ..) => IcmpFailure::HostUnreachable,
         (Report::Prohibited, ..) => IcmpFailure::Prohibited,
         (Report::Refused, true, v4::PROTOCOL) => IcmpFailure::ProtocolUnreachable,
         (Report::Refused, true, _) | (Report::Refused, false, v6::PORT) => {

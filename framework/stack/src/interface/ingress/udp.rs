@@ -2,7 +2,6 @@
 
 use core::net::SocketAddr;
 
-use bytes::Bytes;
 use fyke_clock::Instant;
 
 use super::Inbound;
@@ -11,6 +10,7 @@ use crate::interface::steer::Flow;
 use crate::interface::udp_table::UdpDatagram;
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
+use crate::stack::event::Source;
 use crate::stack::ids::UdpId;
 use crate::wire::PseudoHeader;
 use crate::wire::udp::Packet;
@@ -30,54 +30,61 @@ impl Stack {
         let index = self.udp.lookup(to);
         let index =
             index.filter(|index| self.udp.sockets.at(*index).is_some_and(|s| s.hears(from)));
-        let Some(index) = index else {
-            if !inbound.loopback && !self.net.owns(&Flow::Udp(to.port())) {
-                return self.net.drop_in(now, DropReason::OtherShard);
-            }
+        if index.is_none() && !inbound.loopback && !self.net.owns(&Flow::Udp(to.port())) {
+            return self.net.drop_in(now, DropReason::OtherShard);
+        }
+        let forwards = self.net.config.udp_forward && !inbound.to_group;
+        if index.is_none() && !forwards {
             self.net.drop_in(now, DropReason::UdpNoSocket);
             // Nobody is told about what came to everybody (send_error sees to that).
             return self.net.send_error(now, inbound, ErrorKind::PortUnreachable);
-        };
-        let payload = inbound.share(packet.payload());
+        }
+        let mut payload = inbound.share(packet.payload());
         // A super-datagram of a device that joins (USO) is several datagrams.
         let size = match usize::from(inbound.meta.gso_size) {
-            0 => payload.len().max(1),
+            0 => payload.len(),
             size => size,
         };
-        if payload.is_empty() {
-            return self.udp_deliver(now, index, inbound, from, payload);
-        }
-        for start in (0..payload.len()).step_by(size) {
-            let end = payload.len().min(start + size);
-            self.udp_deliver(now, index, inbound, from, payload.slice(start..end));
+        loop {
+            let datagram = UdpDatagram {
+                from,
+                to: inbound.destination,
+                hop_limit: inbound.hop_limit,
+                traffic_class: inbound.traffic_class,
+                payload: payload.split_to(size.min(payload.len())),
+            };
+            match index {
+                Some(index) => self.udp_deliver(now, index, datagram),
+                None => self.udp_forward(now, to, datagram),
+            }
+            if payload.is_empty() {
+                break;
+            }
         }
     }
 
-    fn udp_deliver(
-        &mut self,
-        now: Instant,
-        index: u32,
-        inbound: &Inbound,
-        from: SocketAddr,
-        payload: Bytes,
-    ) {
+    fn udp_deliver(&mut self, now: Instant, index: u32, datagram: UdpDatagram) {
         let limits = &self.net.config.limits;
         let generation = self.udp.sockets.generation(index);
         let Some(socket) = self.udp.sockets.at_mut(index) else { return };
+        let bytes_max = socket.options.receive_bytes_max.unwrap_or(limits.udp_receive_bytes_max);
         if socket.received.len() >= limits.udp_receive_datagrams_max
-            || socket.received_bytes + payload.len() > limits.udp_receive_bytes_max
+            || socket.received_bytes + datagram.payload.len() > bytes_max
         {
             return self.net.drop_in(now, DropReason::UdpQueueFull);
         }
-        socket.received_bytes += payload.len();
-        socket.received.push_back(UdpDatagram {
-            from,
-            to: inbound.destination,
-            hop_limit: inbound.hop_limit,
-            traffic_class: inbound.traffic_class,
-            payload,
-        });
+        socket.received_bytes += datagram.payload.len();
+        socket.received.push_back(datagram);
         socket.readable = true;
         self.queue_udp(UdpId { index, generation });
+    }
+
+    /// Nobody has bound the port: the application may want to.
+    fn udp_forward(&mut self, now: Instant, to: SocketAddr, datagram: UdpDatagram) {
+        match self.udp.forwarded.push(to, datagram) {
+            Some(true) => self.events.push(Source::UdpForward),
+            Some(false) => {}
+            None => self.net.drop_in(now, DropReason::UdpQueueFull),
+        }
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 
 use super::{Connection, Reset, State};
-use crate::tcp::{CloseReason, Flags, Segment};
+use crate::tcp::{CloseReason, Flags, Segment, SeqNum};
 
 impl Connection {
     /// Says that nothing more will be written: the FIN follows what is queued. Reading goes on.
@@ -169,6 +169,39 @@ impl Connection {
         let taken = self.outgoing().buffer.write(data);
         self.send.blocked |= taken < len;
         taken
+    }
+
+    /// As [`write`](Self::write), for bytes that are the caller's to keep: few are copied behind their
+    /// predecessors, many into one piece.
+    pub fn write_slice(&mut self, data: &[u8], now: Instant) -> usize {
+        if !self.state.may_write() || self.send.fin {
+            return 0;
+        }
+        self.before_write(now);
+        let taken = self.outgoing().buffer.write_slice(data);
+        self.send.blocked |= taken < data.len();
+        taken
+    }
+
+    /// As after a write that did not take everything: [`Writable`](crate::tcp::Event::Writable) is
+    /// told once there is room, which may be now.
+    pub fn want_writable(&mut self) {
+        if self.state.may_write() && !self.send.fin {
+            self.send.blocked = true;
+            self.tell_writable();
+        }
+    }
+
+    /// The number before which everything the application wrote was acknowledged; neither SYN nor
+    /// FIN counts.
+    #[must_use]
+    pub fn acknowledged_to(&self) -> SeqNum {
+        let send = &self.send;
+        match self.state {
+            State::SynSent | State::SynReceived => send.iss + 1,
+            _ if send.fin_sent && send.una == send.nxt => send.una - 1,
+            _ => send.una,
+        }
     }
 
     /// How many bytes [`write`](Self::write) would take now.
