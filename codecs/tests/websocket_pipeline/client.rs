@@ -6,7 +6,7 @@ use fyke_codecs::websocket::{
     self, Agreed, CloseCode, CloseFrame, DeflateConfig, Message, WebSocketClientConfig, accept_key,
 };
 use fyke_core::embedded::EmbeddedChannel;
-use fyke_core::{CloseReason, Context, Error, InboundHandler, Never, Result};
+use fyke_core::{ChannelOptions, CloseReason, Context, Error, InboundHandler, Never, Result};
 
 use crate::support::{self, CLOSE, Log, PING, PONG, TEXT, close, plain};
 
@@ -194,6 +194,21 @@ fn only_so_much_waits() {
     let early = channel.write_outbound(Message::binary(vec![0; 201])).expect("it takes messages");
     assert!(early.wait().is_err());
     assert!(channel.is_open());
+}
+
+#[test]
+fn what_waits_does_not_keep_the_answer_from_being_read() {
+    let log = Log::default();
+    let (options, with) = (ChannelOptions::default().water_marks(50, 100), log.clone());
+    let mut channel = EmbeddedChannel::with_options(options, move |ch| {
+        websocket::client(ch.pipeline(), &config()).inbound("app", App(with.clone()))
+    });
+    let request = channel.read_outbound();
+    let early = channel.write_outbound(Message::binary(vec![7; 120])).expect("it takes messages");
+    channel.write_inbound(answer_to(&request, ""));
+    early.wait().expect("sent");
+    assert_eq!(unmasked(&channel.read_outbound())[0].1, [7; 120]);
+    assert_eq!(log.take(), ["active None false"]);
 }
 
 #[test]

@@ -115,12 +115,15 @@ impl WebSocketClientProtocolHandler {
         let handshake = options.handshake(nonce);
         cx.write(handshake.request(options.authority(), options.target()).into());
         self.timer = Some(cx.schedule(options.handshake_timeout, 0));
+        // What is held counts as written, and must not keep the answer from being read.
+        cx.read_while_unwritable(true);
         self.state = State::Asked(Box::new((handshake, random)));
         Ok(())
     }
 
     fn done(&mut self, cx: &mut Cx<'_>) {
         self.state = State::Done;
+        cx.read_while_unwritable(false);
         cx.account(-i64::try_from(self.held_bytes).unwrap_or(i64::MAX));
         self.held_bytes = 0;
         if let Some(timer) = self.timer.take() {
