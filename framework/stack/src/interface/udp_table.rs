@@ -64,6 +64,9 @@ pub struct UdpSendOptions {
     /// From which address of ours it comes; as the socket is bound, or by route, when `None`. A
     /// server bound to any address answers from the one it was asked at.
     pub source: Option<IpAddr>,
+    /// From which port: what a gateway answers for somebody else. Only with
+    /// [`udp_forward`](crate::StackConfig::udp_forward).
+    pub source_port: Option<u16>,
 }
 
 /// A datagram that was received.
@@ -86,6 +89,8 @@ pub struct UdpDatagram {
 #[derive(Debug, Clone)]
 pub(crate) struct UdpOut {
     pub(crate) source: IpAddr,
+    /// That of the socket when `None`.
+    pub(crate) source_port: Option<u16>,
     pub(crate) destination: SocketAddr,
     /// Instead of the socket's.
     pub(crate) hop_limit: Option<u8>,

@@ -105,7 +105,8 @@ impl Stack {
     /// probe, and a server with several addresses for each answer.
     ///
     /// # Errors
-    /// Those of [`udp_send`](Self::udp_send); a hop limit of 0, and a source that is none of ours.
+    /// Those of [`udp_send`](Self::udp_send); a hop limit of 0, a source that is none of ours, and a
+    /// source port where that is not allowed.
     pub fn udp_send_with(
         &mut self,
         now: Instant,
@@ -114,7 +115,8 @@ impl Stack {
         payload: Bytes,
         with: UdpSendOptions,
     ) -> Result<(), StackError> {
-        if with.hop_limit == Some(0) {
+        let foreign = with.source_port.is_some() && !self.net.config.udp_forward;
+        if with.hop_limit == Some(0) || with.source_port == Some(0) || foreign {
             return Err(StackError::InvalidOption);
         }
         let most = self.net.config.limits.udp_send_datagrams_max;
@@ -150,6 +152,7 @@ impl Stack {
         }
         socket.to_send.push_back(UdpOut {
             source,
+            source_port: with.source_port,
             destination: to,
             hop_limit: with.hop_limit,
             payload,

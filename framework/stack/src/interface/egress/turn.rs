@@ -101,7 +101,7 @@ impl Stack {
             && let Some(datagram) = socket.to_send.pop_front()
         {
             left -= 1;
-            let port = socket.local.port();
+            let port = datagram.source_port.unwrap_or(socket.local.port());
             self.net.send_datagram(now, port, &datagram, &socket.options, out);
         }
         socket.dirty = !socket.to_send.is_empty();
