@@ -2,6 +2,7 @@
 
 mod answers;
 mod flows;
+mod likeness;
 mod steering;
 
 use std::collections::BTreeMap;
@@ -50,6 +51,11 @@ impl Host {
 
     /// Gives a frame to whom it is for.
     pub(crate) fn input(&mut self, now: Instant, frame: &Bytes) {
+        self.input_with(now, frame, RxMeta::default());
+    }
+
+    /// The same, with what the device knows about it.
+    pub(crate) fn input_with(&mut self, now: Instant, frame: &Bytes, meta: RxMeta) {
         let medium = self.stacks[0].config().medium;
         let to = match self.shards.steer(medium, frame) {
             Steer::Owner(owner) => usize::from(owner)..usize::from(owner) + 1,
@@ -57,7 +63,7 @@ impl Host {
             _ => 0..1,
         };
         for stack in &mut self.stacks[to] {
-            stack.input(now, frame.clone(), RxMeta::default());
+            stack.input(now, frame.clone(), meta);
         }
     }
 
