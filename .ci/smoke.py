@@ -488,6 +488,30 @@ def tls(*flags):
             assert done.returncode == 1 and "not valid for name" in done.stderr, done.stderr
 
 
+def proxy_protocol():
+    """The access log shows the client that the header names, also behind TLS and from curl."""
+    request = b"GET /plaintext HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    addresses = socket.inet_aton("198.51.100.8") + socket.inet_aton("192.0.2.1") + b"\xdc\x04\x01\xbb"
+    line = b"PROXY TCP4 203.0.113.9 192.0.2.1 56324 443\r\n"
+    binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + addresses
+    with Server("http", "--proxy-protocol", "--access-log") as server:
+        connect = lambda: socket.create_connection(("127.0.0.1", server.port), 5)
+        for header, client in ((line, "203.0.113.9 "), (binary, "198.51.100.8 ")):
+            assert exchange(connect(), header + request).endswith(b"Hello, World!")
+            logged = server.process.stdout.readline()
+            assert logged.startswith(client), logged
+        assert exchange(connect(), request) == b"", "a connection without a header was served"
+        if shutil.which("curl"):
+            got = subprocess.run(["curl", "-sS", "--haproxy-protocol", f"http://127.0.0.1:{server.port}/plaintext"],
+                                 capture_output=True)
+            assert got.stdout == b"Hello, World!", got.stderr
+    if shutil.which("curl"):
+        with Server("http", "--proxy-protocol", "--tls-self-signed") as server:
+            got = subprocess.run(["curl", "-skS", "--haproxy-protocol", f"https://127.0.0.1:{server.port}/plaintext"],
+                                 capture_output=True)
+            assert got.stdout == b"Hello, World!", got.stderr
+
+
 def tls_clients_and_reload():
     """Clients must show certificates, and new certificates are shown without a restart."""
     if not shutil.which("openssl"):
@@ -540,7 +564,7 @@ def main():
     cases += [(source_and_sink, mode) for mode in MODES]
     cases += [(http_extras, mode) for mode in (MODES[0], MODES[-1])]
     cases += [(heartbeat, mode) for mode in (MODES[0], MODES[-1], ["--udp"])]
-    cases += [(tls, mode) for mode in MODES] + [(tls_clients_and_reload, []), (tls_self_signed, [])]
+    cases += [(tls, mode) for mode in MODES] + [(tls_clients_and_reload, []), (tls_self_signed, []), (proxy_protocol, [])]
     cases += [(second_signal, []), (wrong_calls, [])]
     if not shutil.which("curl"):
         print("skipped: curl is not installed")

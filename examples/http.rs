@@ -24,6 +24,7 @@ use fyke_codecs::http1::{
     Precondition, Reply, Request, RequestHead, Response, ServiceContext, StaticFiles, Status,
     Validators, server,
 };
+use fyke_codecs::proxy_protocol::ProxyProtocolHandler;
 use fyke_codecs::tls::TlsOptions;
 use fyke_examples::ServerFlags;
 use fyke_examples::tls::TlsFlags;
@@ -50,6 +51,11 @@ struct Flags {
     /// Print a line for each request, in the combined log format
     #[arg(long)]
     access_log: bool,
+
+    /// Each connection begins with a header of the PROXY protocol (1 or 2), which says who the
+    /// client is: for a server that only a load balancer can reach
+    #[arg(long)]
+    proxy_protocol: bool,
 
     /// Let pages of this origin see the answers; may be given several times
     #[arg(long, value_name = "ORIGIN")]
@@ -239,6 +245,7 @@ fn serve(flags: &Flags) -> Result<(), String> {
     let app = Arc::new(App::new(extras, files).map_err(|error| error.to_string())?);
     let cors = cors(&flags.cors)?;
     let (access_log, compression) = (flags.access_log, !flags.no_compression);
+    let proxied = flags.proxy_protocol;
     std::thread::spawn(extras::tick);
     let limits = Limits::new().body_bytes_max(BODY_BYTES_MAX);
     let options = ChannelOptions::default();
@@ -246,7 +253,11 @@ fn serve(flags: &Flags) -> Result<(), String> {
     let tls = flags.tls.server(&["http/1.1"], TlsOptions::new().ignore_truncation(true))?;
     flags.server.serve("http", "127.0.0.1:8080", options, move |ch| {
         let app = Arc::clone(&app);
-        let mut http = server(tls.pipeline(ch), limits);
+        let mut pipeline = ch.pipeline();
+        if proxied {
+            pipeline = pipeline.inbound(ProxyProtocolHandler::NAME, ProxyProtocolHandler::new());
+        }
+        let mut http = server(tls.behind(pipeline), limits);
         if compression {
             let compressor = HttpContentCompressor::new(CompressionConfig::new());
             http = http.duplex("compressor", compressor);

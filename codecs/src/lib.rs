@@ -1,4 +1,4 @@
-//! Protocols for fyke: frames, HTTP/1.1, WebSocket, TLS.
+//! Protocols for fyke: frames, HTTP/1.1, WebSocket, TLS, the PROXY protocol.
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
@@ -14,7 +14,9 @@
 pub mod frames;
 pub mod http1;
 mod payload;
+pub mod proxy_protocol;
 #[cfg(feature = "tls")]
+#[cfg_attr(not(feature = "pipeline"), allow(dead_code, reason = "sessions run in pipelines only"))]
 pub mod tls;
 pub mod websocket;
 

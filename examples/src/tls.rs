@@ -53,9 +53,14 @@ pub struct ServerTls(Option<TlsServerConfig>);
 impl ServerTls {
     /// The pipeline of a connection, with TLS in front if that was asked for.
     pub fn pipeline(&self, ch: &mut ChannelInit<'_>) -> PipelineBuilder {
+        self.behind(ch.pipeline())
+    }
+
+    /// The same, behind stages that come before TLS.
+    pub fn behind(&self, pipeline: PipelineBuilder) -> PipelineBuilder {
         match &self.0 {
-            Some(config) => ch.pipeline().duplex("tls", TlsHandler::server(config)),
-            None => ch.pipeline(),
+            Some(config) => pipeline.duplex("tls", TlsHandler::server(config)),
+            None => pipeline,
         }
     }
 }

@@ -7,6 +7,7 @@ use fyke_core::{Address, DuplexContext, DuplexHandler, Promise, Result};
 
 use super::line::{AccessEntry, AccessFormat};
 use crate::http1::{Method, RequestHead, RequestPart, ResponseHead, ResponsePart, Status};
+use crate::proxy_protocol::ProxiedAddresses;
 
 /// Logs each request once it has been answered, or can no longer be.
 ///
@@ -41,7 +42,8 @@ impl AccessLog {
     }
 
     fn begin(&mut self, cx: &mut Cx<'_>, head: &RequestHead) {
-        let host = match cx.peer_address() {
+        let proxied = cx.attribute().and_then(ProxiedAddresses::source).map(Address::Inet);
+        let host = match proxied.as_ref().or(cx.peer_address()) {
             Some(Address::Inet(address)) => address.ip().to_string(),
             Some(other) => other.to_string(),
             None => String::new(),
