@@ -71,7 +71,8 @@ struct Row {
 
 fn connections(stack: &Stack) -> Vec<Row> {
     let lines = stack.listing().take(LINES_MAX);
-    lines.map(|line| Row { line, info: line.id.and_then(|id| stack.info(id)) }).collect()
+    let info = |line: &Line| line.remote.and_then(|remote| stack.info_between(line.local, remote));
+    lines.map(|line| Row { line, info: info(&line) }).collect()
 }
 
 fn neighbors(stack: &Stack) -> Vec<Neighbor> {
