@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use fyke_core::{Address, Datagram, SocketOptions};
 use fyke_stack::{Cidr, Route};
 use fyke_transport::userspace::{Cable, Offer, StackOptions, Userspace};
 use userspace_support::{Log, Server, World, kind_of, options, plain};
@@ -98,4 +99,65 @@ fn without_a_policy_there_is_nothing_to_listen_on() {
     let address = Offer::address().to_string();
     let error = world.hosts[0].try_listen(&address, plain(), false).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+#[test]
+fn datagrams_to_any_address_are_answered_from_there() {
+    let cable = Cable::new();
+    let gateway = Userspace::over(options(0).forward_datagrams(), cable.left());
+    let client = Userspace::over(client(), cable.right());
+    let mut world = World::of(&[&gateway, &client]);
+    let forward = Offer::address().to_string();
+    let everything = world.hosts[0].datagram_echo(&forward).unwrap();
+    assert_eq!(everything.address, Some(Offer::address()));
+    let second = world.hosts[0].datagram_echo(&forward).err().unwrap();
+    assert_eq!(kind_of(&second), ErrorKind::AddrInUse);
+    // An endpoint of its own port is not passed by.
+    let own = world.hosts[0].datagram(Some("0.0.0.0:99"), None, SocketOptions::new()).unwrap();
+    for to in ["192.0.2.9:53", "198.51.100.1:53", "192.0.2.9:54", "10.9.0.1:55"] {
+        let to: Address = to.parse().unwrap();
+        let end = world.hosts[1].datagram(None, Some(&to), SocketOptions::new()).unwrap();
+        for text in ["one", "two"] {
+            end.post(Datagram::connected(text));
+            world.pass(SECOND);
+            // A connected endpoint hears its peer only.
+            let answer = Log::Datagram(to.clone(), text.into(), false);
+            assert_eq!(end.log(), [answer], "{to}");
+        }
+    }
+    let end = world.hosts[1].datagram(None, None, SocketOptions::new()).unwrap();
+    end.post(Datagram::to("192.0.2.9:99".parse().unwrap(), "mine"));
+    world.pass(SECOND);
+    assert_eq!(own.log().len(), 1);
+    // When nobody wants them any more they are dropped; the port is free for the next one.
+    everything.channel.close();
+    world.pass(SECOND);
+    end.post(Datagram::to("192.0.2.9:53".parse().unwrap(), "anybody?"));
+    world.pass(SECOND);
+    assert_eq!(end.log(), []);
+    world.hosts[0].datagram_echo(&forward).unwrap();
+}
+
+#[test]
+fn an_answer_leaves_from_the_address_that_was_asked() {
+    let two = options(0).address("10.9.0.200/24".parse().unwrap());
+    let cable = Cable::new();
+    let server = Userspace::over(two, cable.left());
+    let client = Userspace::over(client(), cable.right());
+    let mut world = World::of(&[&server, &client]);
+    let _echo = world.hosts[0].datagram_echo("0.0.0.0:7").unwrap();
+    for to in ["10.9.0.1:7", "10.9.0.200:7"] {
+        let to: Address = to.parse().unwrap();
+        let end = world.hosts[1].datagram(None, Some(&to), SocketOptions::new()).unwrap();
+        end.post(Datagram::connected("who are you?"));
+        world.pass(SECOND);
+        assert_eq!(end.log(), [Log::Datagram(to, b"who are you?".to_vec(), false)]);
+    }
+}
+
+#[test]
+fn without_leave_no_stray_datagrams_are_heard() {
+    let (mut world, _cable) = World::pair();
+    let error = world.hosts[0].datagram_echo(&Offer::address().to_string()).err().unwrap();
+    assert_eq!(kind_of(&error), ErrorKind::Unsupported, "{error}");
 }

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use fyke_buffer::Pool;
 use fyke_core::transport::{Handle, Membership, TransportEvent};
 use fyke_core::{Address, ChannelKey, Datagram, SocketOptions};
-use fyke_stack::{StackError, UdpDatagram, UdpId};
+use fyke_stack::{StackError, UdpDatagram, UdpId, UdpSendOptions};
 
 use super::error::{inet, invalid, io_error, not_open};
+use super::forward::{Offer, is_forward};
 use super::options;
 use super::sockets::{Notice, Sockets};
 use super::table::{Kind, Named};
@@ -25,6 +26,8 @@ pub(super) struct Endpoint {
     pub(super) id: UdpId,
     pub(super) owner: ChannelKey,
     connected: bool,
+    /// It is bound to any address: each datagram tells to which it was sent.
+    any: bool,
     /// Longer datagrams are cut.
     bytes_max: usize,
     /// Whether the owner wants to hear of datagrams.
@@ -50,12 +53,15 @@ impl Endpoint {
         on && std::mem::take(&mut self.owed)
     }
 
-    fn message(&self, received: &UdpDatagram, pool: &Pool) -> Datagram {
+    /// A datagram that was sent to `local`.
+    fn message(&self, received: &UdpDatagram, local: SocketAddr, pool: &Pool) -> Datagram {
         let kept = received.payload.len().min(self.bytes_max);
         let mut payload = pool.take(kept);
         payload.write_slice(&received.payload[..kept]);
         let mut datagram = Datagram::to(Address::Inet(received.from), payload);
         datagram.truncated = kept < received.payload.len();
+        // Nobody answers from a group.
+        datagram.local = Some(local).filter(|local| self.any && !local.ip().is_multicast());
         datagram
     }
 }
@@ -74,8 +80,14 @@ impl Sockets {
         options: &SocketOptions,
     ) -> io::Result<(Handle, Address)> {
         self.check_alive()?;
+        let stray = bind.is_some_and(is_forward);
+        if stray {
+            self.check_stray(peer)?;
+        }
         let peer = peer.map(inet).transpose()?;
         let bind = match bind {
+            // It has a port of its own, for its place in the stack.
+            Some(_) if stray => SocketAddr::new(ANY_V6, 0),
             Some(bind) => inet(bind)?,
             None => SocketAddr::new(self.source_towards(peer)?, 0),
         };
@@ -92,12 +104,34 @@ impl Sockets {
             id,
             owner,
             connected: peer.is_some(),
+            any: bind.ip().is_unspecified(),
             bytes_max: options.datagram_bytes_max,
             reading: true,
             owed: false,
             error: None,
         });
+        if stray {
+            self.stray = Some(handle);
+            return Ok((handle, Offer::address()));
+        }
         Ok((handle, Address::Inet(local)))
+    }
+
+    /// Whether an endpoint may be made for datagrams that nobody has bound.
+    fn check_stray(&self, peer: Option<&Address>) -> io::Result<()> {
+        if !self.stack.config().udp_forward {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "this stack forwards no datagrams: see StackOptions::forward_datagrams",
+            ));
+        }
+        if peer.is_some() {
+            return Err(invalid("an endpoint for everybody's datagrams has no peer"));
+        }
+        match self.stray {
+            Some(_) => Err(io_error(StackError::AddressInUse)),
+            None => Ok(()),
+        }
     }
 
     /// The address that an endpoint has which was not told: any, or the one that its peer sees.
@@ -121,13 +155,25 @@ impl Sockets {
         pool: &Pool,
     ) -> io::Result<bool> {
         self.check_alive()?;
+        let stray = self.stray == Some(endpoint);
         let endpoint = self.datagrams.get_mut(endpoint).ok_or_else(not_open)?;
+        if stray {
+            for _ in 0..RECEIVE_DATAGRAMS_MAX {
+                let Some((local, received)) = self.stack.udp_forwarded() else { return Ok(false) };
+                batch.push(endpoint.message(&received, local, pool));
+            }
+            return Ok(true);
+        }
+        let port = self.stack.udp_address(endpoint.id).map_or(0, |local| local.port());
         if let Some(error) = endpoint.error.take() {
             return Err(io_error(error));
         }
         for _ in 0..RECEIVE_DATAGRAMS_MAX {
             match self.stack.udp_receive(endpoint.id) {
-                Ok(received) => batch.push(endpoint.message(&received, pool)),
+                Ok(received) => {
+                    let local = SocketAddr::new(received.to, port);
+                    batch.push(endpoint.message(&received, local, pool));
+                }
                 Err(StackError::WouldBlock) => return Ok(false),
                 Err(error) if batch.is_empty() => return Err(io_error(error)),
                 Err(error) => {
@@ -141,9 +187,10 @@ impl Sockets {
 
     pub(super) fn send(&mut self, endpoint: Handle, batch: &[Datagram]) -> io::Result<usize> {
         self.take_send_errors(endpoint)?;
-        let id = self.endpoint(endpoint)?.id;
+        let Endpoint { id, any, .. } = *self.endpoint(endpoint)?;
+        let stray = self.stray == Some(endpoint);
         for (sent, datagram) in batch.iter().enumerate() {
-            match self.send_one(id, datagram) {
+            match self.send_one(id, datagram, any, stray) {
                 Ok(()) => {}
                 // An event tells of room.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(sent),
@@ -158,10 +205,20 @@ impl Sockets {
         Ok(batch.len())
     }
 
-    fn send_one(&mut self, id: UdpId, datagram: &Datagram) -> io::Result<()> {
+    fn send_one(
+        &mut self,
+        id: UdpId,
+        datagram: &Datagram,
+        any: bool,
+        stray: bool,
+    ) -> io::Result<()> {
         let to = datagram.peer.as_ref().map(inet).transpose()?;
         let payload = Bytes::copy_from_slice(datagram.payload.as_slice());
-        Self::answer(self.stack.udp_send(self.now, id, to, payload))
+        let local = datagram.local.filter(|_| any);
+        let mut with = UdpSendOptions::default();
+        with.source = local.map(|local| local.ip());
+        with.source_port = local.filter(|_| stray).map(|local| local.port());
+        Self::answer(self.stack.udp_send_with(self.now, id, to, payload, with))
     }
 
     /// What came back for earlier datagrams is told by a receive: a datagram that is sent now has
@@ -193,8 +250,25 @@ impl Sockets {
 
     pub(super) fn close_datagram(&mut self, handle: Handle) {
         let Some(endpoint) = self.datagrams.remove(handle) else { return };
+        if self.stray == Some(handle) {
+            self.stray = None;
+        }
         let closed = self.stack.udp_close(self.now, endpoint.id);
         debug_assert!(closed.is_ok(), "an endpoint of the table is the stack's, too");
+    }
+
+    /// Datagrams that nobody has bound.
+    pub(super) fn report_forwarded(&mut self, events: &mut Vec<TransportEvent>) {
+        let Some(endpoint) = self.stray.and_then(|stray| self.datagrams.get_mut(stray)) else {
+            // Nobody wants them.
+            while self.stack.udp_forwarded().is_some() {}
+            return;
+        };
+        if endpoint.reading {
+            events.push(TransportEvent::Readable(endpoint.owner));
+        } else {
+            endpoint.owed = true;
+        }
     }
 
     pub(super) fn report_datagrams(&mut self, id: UdpId, events: &mut Vec<TransportEvent>) {

@@ -29,6 +29,7 @@ type Make = dyn Fn(TransportSeat<'_>, &Inner) -> io::Result<Box<dyn Transport>> 
 /// |---|---|
 /// | `nodelay`, `keepalive`, `user_timeout`, `quick_ack` | as the kernel has them |
 /// | `send_buffer_bytes`, `recv_buffer_bytes` of a connection | the buffer, which does not grow by itself then |
+/// | `recv_buffer_bytes` of a datagram endpoint | bytes that wait; what comes beyond is dropped and counted |
 /// | `tos`, `ttl`, `backlog`, `only_v6`, `local_address` | as the kernel has them |
 /// | `linger` | zero resets at the close; longer is refused |
 /// | `broadcast`, `multicast_loop`, `multicast_ttl`, `datagram_bytes_max` | as the kernel has them |

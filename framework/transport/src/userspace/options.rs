@@ -169,7 +169,6 @@ pub(super) fn udp(options: &SocketOptions) -> io::Result<UdpOptions> {
             ("quick_ack", options.quick_ack.is_some()),
             ("reuse_port", options.reuse_port),
             ("send_buffer_bytes", options.send_buffer_bytes.is_some()),
-            ("recv_buffer_bytes", options.recv_buffer_bytes.is_some()),
             ("zero_copy", options.zero_copy.is_some()),
         ],
     )?;
@@ -181,6 +180,7 @@ pub(super) fn udp(options: &SocketOptions) -> io::Result<UdpOptions> {
     udp.multicast_loop = options.multicast_loop.unwrap_or(udp.multicast_loop);
     udp.traffic_class = octet("tos", options.tos)?.unwrap_or(0);
     udp.broadcast = options.broadcast;
+    udp.receive_bytes_max = options.recv_buffer_bytes;
     udp.ipv6_only = options.only_v6.unwrap_or(false);
     Ok(udp)
 }

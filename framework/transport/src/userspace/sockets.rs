@@ -39,6 +39,8 @@ pub(super) struct Sockets {
     pub(super) next_port: u16,
     /// What becomes of SYNs that nobody listens for.
     pub(super) forwarding: Option<Forwarding>,
+    /// The endpoint of datagrams that nobody has bound.
+    pub(super) stray: Option<Handle>,
     /// Who hears of what belongs to no channel.
     pub(super) observers: Vec<Observer>,
     /// Why the device is gone.
@@ -89,10 +91,12 @@ impl Sockets {
                 let owner = stream.and_then(|stream| stream.owner());
                 events.extend(owner.map(TransportEvent::Writable));
             }
+            Event::Acked(id, bytes) => self.report_acked(id, bytes, events),
             Event::PeerFin(id) => self.report_peer_fin(id, events),
             Event::Closed(id, reason) => self.report_closed(id, reason, events),
             Event::Acceptable(id) => self.report_acceptable(id, events),
             Event::UdpReadable(id) => self.report_datagrams(id, events),
+            Event::UdpForward => self.report_forwarded(events),
             Event::UdpWritable(id) => {
                 let endpoint = self.datagrams.by_id(id.as_u64());
                 events.extend(endpoint.map(|endpoint| TransportEvent::Writable(endpoint.owner)));

@@ -51,8 +51,10 @@ impl Default for StackOptions {
 impl StackOptions {
     /// Linux's habits on Ethernet, without addresses.
     pub fn new() -> Self {
+        let mut config = StackConfig::new(Medium::RawIp);
+        config.report_acks = true;
         Self {
-            config: StackConfig::new(Medium::RawIp),
+            config,
             raw_ip: false,
             mac: None,
             addresses: Vec::new(),
@@ -143,6 +145,15 @@ impl StackOptions {
     pub fn forward(mut self, policy: impl Fn(Offer) + Send + Sync + 'static) -> Self {
         self.config.any_address = true;
         self.policy = Some(Arc::new(policy));
+        self
+    }
+
+    /// Takes datagrams for any address. Those for ports that nobody has bound come to the endpoint
+    /// that is bound to [`Offer::address`], with the address they were sent to
+    /// ([`Datagram::local`](fyke_core::Datagram::local)); an answer that has the same leaves from
+    /// there.
+    pub fn forward_datagrams(mut self) -> Self {
+        (self.config.any_address, self.config.udp_forward) = (true, true);
         self
     }
 

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use bytes::Bytes;
 use fyke_buffer::Pool;
 use fyke_core::channel::outbound::file_shrank;
 use fyke_core::transport::{CloseMode, Handle, Incoming, Read, TransportEvent, Wrote};
@@ -198,11 +197,11 @@ impl Sockets {
         let (stack, now) = (&mut self.stack, self.now);
         let mut failed = None;
         let taken = out.share(COPY_BYTES_MAX, |share| {
-            let bytes = match share {
-                Share::Slice(slice) => Bytes::copy_from_slice(slice),
-                Share::Bytes(bytes) => bytes,
+            let taken = match share {
+                Share::Slice(slice) => stack.write_slice(now, id, slice),
+                Share::Bytes(bytes) => stack.write(now, id, bytes),
             };
-            stack.write(now, id, bytes).unwrap_or_else(|error| {
+            taken.unwrap_or_else(|error| {
                 failed = Some(error);
                 0
             })
@@ -214,8 +213,7 @@ impl Sockets {
         }
     }
 
-    /// Reads a piece of a file and writes it, until there is no room. The stack promises
-    /// [`Writable`](TransportEvent::Writable) when it did not take all it was offered.
+    /// Reads a piece of a file and writes it, until there is no room.
     fn write_file(
         &mut self,
         connection: Handle,
@@ -226,7 +224,11 @@ impl Sockets {
         let goal = usize::try_from(region.len()).unwrap_or(usize::MAX).min(FILE_BYTES_PER_WRITE);
         let mut sent = 0;
         while sent < goal {
-            let room = self.stack.writable(id).max(1);
+            let room = self.stack.writable(id);
+            if room == 0 {
+                Self::answer(self.stack.want_writable(self.now, id))?;
+                return Ok(sent);
+            }
             let want = room.min(goal - sent).min(FILE_CHUNK_BYTES);
             let mut chunk = pool.take(want);
             let offset = region.offset() + sent as u64;
@@ -235,11 +237,7 @@ impl Sockets {
                 return Err(file_shrank());
             }
             chunk.advance_writer(read);
-            let taken = Self::answer(self.stack.write(self.now, id, chunk.freeze()))?;
-            sent += taken;
-            if taken < read {
-                return Ok(sent);
-            }
+            sent += Self::answer(self.stack.write(self.now, id, chunk.freeze()))?;
         }
         if (sent as u64) < region.len() {
             // Less than was offered means full to the caller; there is still room.
@@ -279,6 +277,12 @@ impl Sockets {
         events.extend(stream.and_then(Stream::tell_readable));
     }
 
+    #[inline]
+    pub(super) fn report_acked(&mut self, id: TcpId, bytes: u32, events: &mut Vec<TransportEvent>) {
+        let owner = self.streams.by_id(id.as_u64()).and_then(|stream| stream.owner());
+        events.extend(owner.map(|owner| TransportEvent::Acked(owner, bytes as usize)));
+    }
+
     pub(super) fn report_peer_fin(&mut self, id: TcpId, events: &mut Vec<TransportEvent>) {
         let Some(stream) = self.streams.by_id(id.as_u64()) else { return };
         stream.fin = true;
@@ -310,5 +314,15 @@ impl Sockets {
                 events.push(TransportEvent::Failed(stream.owner, close_error(reason)));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_connections_take_twenty_megabytes() {
+        assert!(size_of::<Option<Stream>>() <= 20, "{}", size_of::<Option<Stream>>());
     }
 }

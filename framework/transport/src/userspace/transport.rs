@@ -80,6 +80,7 @@ impl<D: Device> StackTransport<D> {
                 notices: Vec::new(),
                 next_port: first,
                 forwarding: None,
+                stray: None,
                 observers: Vec::new(),
                 failure: None,
                 stack,
@@ -288,6 +289,10 @@ impl<D: Device> Transport for StackTransport<D> {
 
     fn membership(&mut self, endpoint: Handle, membership: Membership) -> io::Result<()> {
         self.sockets.membership(endpoint, membership)
+    }
+
+    fn reports_acks(&self) -> bool {
+        self.sockets.stack.config().report_acks
     }
 
     fn next_deadline(&self) -> Option<Instant> {

@@ -121,15 +121,19 @@ impl InboundHandler for Tap {
     }
 }
 
-/// Writes down datagrams.
-struct DatagramTap(Sender<Log>);
+/// Writes down datagrams, or sends them back.
+struct DatagramTap(Sender<Log>, bool);
 
 impl InboundHandler for DatagramTap {
     type In = Datagram;
     type Out = Never;
     type Write = Datagram;
 
-    fn read(&mut self, _: &mut Context<'_, Self>, msg: Datagram) -> Result<()> {
+    fn read(&mut self, cx: &mut Context<'_, Self>, msg: Datagram) -> Result<()> {
+        if self.1 {
+            cx.write(msg);
+            return Ok(());
+        }
         let entry = Log::Datagram(msg.peer.unwrap(), msg.payload.to_vec(), msg.truncated);
         let _ = self.0.send(entry);
         Ok(())
@@ -248,11 +252,28 @@ impl Host {
         address: &Address,
         options: ChannelOptions,
     ) -> Receiver<Result<Peer>> {
+        self.connect_as(address, options, false)
+    }
+
+    /// Connects a client that sends back what it hears.
+    pub(crate) fn connect_echo(
+        &mut self,
+        address: &Address,
+        options: ChannelOptions,
+    ) -> Receiver<Result<Peer>> {
+        self.connect_as(address, options, true)
+    }
+
+    fn connect_as(
+        &mut self,
+        address: &Address,
+        options: ChannelOptions,
+        echo: bool,
+    ) -> Receiver<Result<Peer>> {
         let (told, answer) = mpsc::channel();
         let (log, events) = mpsc::channel();
         let spec = ChannelSpec::new(options, move |ch| {
-            let tap =
-                Tap { log: log.clone(), arrived: None, events: None, peer: None, echo: false };
+            let tap = Tap { log: log.clone(), arrived: None, events: None, peer: None, echo };
             ch.pipeline().inbound("tap", tap)
         });
         let transport = self.transport;
@@ -271,10 +292,25 @@ impl Host {
         peer: Option<&Address>,
         options: SocketOptions,
     ) -> Result<Peer> {
+        self.endpoint(bind, peer, options, false)
+    }
+
+    /// An endpoint that sends back what it hears.
+    pub(crate) fn datagram_echo(&mut self, bind: &str) -> Result<Peer> {
+        self.endpoint(Some(bind), None, SocketOptions::new(), true)
+    }
+
+    fn endpoint(
+        &mut self,
+        bind: Option<&str>,
+        peer: Option<&Address>,
+        options: SocketOptions,
+        echo: bool,
+    ) -> Result<Peer> {
         let (log, events) = mpsc::channel();
         let options = ChannelOptions::new().socket(options);
         let spec = ChannelSpec::new(options, move |ch| {
-            ch.datagrams().inbound("tap", DatagramTap(log.clone()))
+            ch.datagrams().inbound("tap", DatagramTap(log.clone(), echo))
         });
         let bind = bind.map(|bind| bind.parse().unwrap());
         let (transport, bind) = (self.transport, bind.as_ref());
@@ -352,6 +388,14 @@ impl World {
                 host.event_loop.turn(Some(Duration::ZERO)).unwrap();
             }
         }
+    }
+
+    /// One turn of each loop, and a moment.
+    pub(crate) fn turn(&mut self) {
+        for host in &mut self.hosts {
+            host.event_loop.turn(Some(Duration::ZERO)).unwrap();
+        }
+        self.clock.advance(Duration::from_micros(10));
     }
 
     /// Lets time pass, from deadline to deadline.
