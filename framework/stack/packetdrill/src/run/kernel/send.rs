@@ -24,6 +24,10 @@ impl Kernel {
             _ => None,
         };
         let has = |word: &str| flags.is_some_and(|flags| args::has_word(flags, word));
+        // Some scripts are older than the name.
+        let number = flags.and_then(|flags| args::number(flags, self.settings.system));
+        let fast = has("MSG_FASTOPEN") || number == Some(0x2000_0000);
+        let waits = !has("MSG_DONTWAIT");
         for (flag, reason) in [
             ("MSG_ZEROCOPY", SkipReason::ZeroCopy),
             ("MSG_EOR", SkipReason::EndOfRecord),
@@ -40,8 +44,8 @@ impl Kernel {
         let socket = self.socket(descriptor)?;
         let opens = socket.options.fast_open && call.name == "sendto";
         if matches!(socket.place, Place::Fresh | Place::Bound(_)) {
-            if has("MSG_FASTOPEN") {
-                return self.send_message_fast(descriptor, content(&pieces, 0), progress);
+            if fast {
+                return self.send_message_fast(descriptor, content(&pieces, 0), waits, progress);
             }
             if opens {
                 return self.send_fast(descriptor, &content(&pieces, 0));
@@ -89,6 +93,7 @@ impl Kernel {
         &mut self,
         descriptor: i64,
         data: Vec<u8>,
+        waits: bool,
         progress: &mut Progress,
     ) -> Result<Attempt, Attempt> {
         const CLIENT: i64 = 0x1;
@@ -98,11 +103,14 @@ impl Kernel {
         let remote = self.config.remote(self.config.connect_port);
         let room = self.host().stack.fast_open_bytes(remote.ip()).filter(|_| !data.is_empty());
         let known = room.is_some();
-        let waits = !self.socket(descriptor)?.nonblocking;
+        // TCP_MAXSEG, and what all options of a SYN may take.
+        let most = self.socket(descriptor)?.options.segment_max;
+        let most = most.map_or(usize::MAX, |most| usize::from(most).saturating_sub(40));
+        let waits = waits && !self.socket(descriptor)?.nonblocking;
         let mut first = Bytes::from(data);
         if !waits {
             // What does not fit beside the options is for another call.
-            first.truncate(room.unwrap_or(0));
+            first.truncate(room.unwrap_or(0).min(most));
         }
         let id = match self.open(descriptor, remote, Some(first.clone()))? {
             Ok(id) => id,
