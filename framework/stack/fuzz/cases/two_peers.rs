@@ -12,9 +12,9 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 use fyke_stack::tcp::congestion::Algorithm;
 use fyke_stack::tcp::{
-    CloseReason, Config, Connection, ConnectionOption, EcnMode, Event, IcmpError, IcmpKind,
-    Initial, KeepAlive, ListenAnswer, Payload, Segment, SegmentSink, SeqNum, State, listen,
-    reset_for,
+    CloseReason, Config, Connection, ConnectionOption, EcnMode, Event, FastOpen, IcmpError,
+    IcmpKind, Initial, KeepAlive, ListenAnswer, Payload, Segment, SegmentSink, SeqNum, State,
+    listen, reset_for,
 };
 
 /// Steps of an input; what is behind them is not looked at.
@@ -142,7 +142,10 @@ pub(crate) fn check(input: &[u8]) {
 impl World {
     fn new(bits: &mut Bits<'_>) -> Self {
         let now = Instant::from_nanos(1_000_000_000);
-        let both_open = bits.byte() & 3 == 3;
+        let kind = bits.byte();
+        let both_open = kind & 3 == 3;
+        // The first end opens with data in its SYN, and the other one takes it.
+        let fast = kind & 0x1c == 0x1c;
         let mut end = || {
             let config = Arc::new(config(bits));
             let initial = Initial {
@@ -164,9 +167,21 @@ impl World {
         };
         let mut ends = [end(), end()];
         for end in ends.iter_mut().take(1 + usize::from(both_open)) {
-            end.connection = Some(Connection::connect(end.config.clone(), end.initial, now));
+            let (config, initial) = (end.config.clone(), end.initial);
+            end.connection = Some(if fast {
+                let cookie = Bytes::from_static(b"12345678");
+                let peer_mss = initial.path_mss.max(536);
+                Connection::connect_fast(config, initial, FastOpen { cookie, peer_mss }, now)
+            } else {
+                Connection::connect(config, initial, now)
+            });
         }
         let mut world = Self { now, ends, under_way: Default::default(), queue: UNDER_WAY_MAX };
+        if fast {
+            let len = usize::from(bits.word() % 2000);
+            world.write(0, len);
+            world.write(1, len / 2);
+        }
         world.settle();
         world
     }
@@ -217,7 +232,12 @@ impl World {
             match listen(&segment) {
                 ListenAnswer::Open => {
                     let config = end.config.clone();
-                    let new = Connection::accept(config, &segment, end.initial, self.now);
+                    let cookie = segment.options.fast_open.as_ref();
+                    let new = if cookie.is_some_and(|cookie| !cookie.is_empty()) {
+                        Connection::accept_fast(config, &segment, end.initial, self.now)
+                    } else {
+                        Connection::accept(config, &segment, end.initial, self.now)
+                    };
                     end.connection = Some(new);
                     None
                 }
