@@ -28,10 +28,9 @@ impl Kernel {
         let number = flags.and_then(|flags| args::number(flags, self.settings.system));
         let fast = has("MSG_FASTOPEN") || number == Some(0x2000_0000);
         let waits = !has("MSG_DONTWAIT");
-        for (flag, reason) in [
-            ("MSG_ZEROCOPY", SkipReason::ZeroCopy),
-            ("MSG_EOR", SkipReason::EndOfRecord),
-        ] {
+        for (flag, reason) in
+            [("MSG_ZEROCOPY", SkipReason::ZeroCopy), ("MSG_EOR", SkipReason::EndOfRecord)]
+        {
             if has(flag) {
                 return Ok(Attempt::Skip(reason));
             }
