@@ -104,14 +104,9 @@ fn segments_out(c: &mut Criterion) {
                 config.offload = Offload { checksum: true, gso_bytes_max: 65_535 };
             }
         });
-        let (mut n, mut turns) = (crowd.open(), 0);
+        let n = crowd.open();
+        let id = crowd.ids[n as usize];
         let mut turn = || {
-            // A gibibyte each, and then another connection.
-            turns += 1;
-            if turns % 10_000 == 0 {
-                n = crowd.open();
-            }
-            let id = crowd.ids[n as usize];
             let mut left = (BATCH * MSS) as usize;
             while left > 0 {
                 let piece = Bytes::from_static(&BYTES[..left.min(BYTES.len())]);
