@@ -5,7 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use fyke_stack::tcp::CloseReason;
 use fyke_stack::wire::MacAddress;
-use fyke_stack::{Event, ListenerId, Medium, StackConfig, StackError, TcpId, UdpId};
+use fyke_stack::{
+    Event, ListenerId, Medium, Offload, RxChecksum, RxMeta, StackConfig, StackError, TcpId,
+    TxFrame, TxSink, UdpId,
+};
 
 use crate::world::{CLIENT, CLIENT6, SERVER, World, addr, at};
 
@@ -54,6 +57,78 @@ fn slices_are_written_whole_and_in_order() {
     world.client.stack.abort(world.now, client).unwrap();
     let gone = world.client.stack.write_slice(world.now, client, b"more");
     assert_eq!(gone, Err(StackError::NoSuchSocket));
+}
+
+/// Counts pieces and remembers bytes.
+#[derive(Default)]
+struct Gathering {
+    pieces: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl TxSink for Gathering {
+    fn transmit(&mut self, frame: TxFrame<'_>) {
+        let inside = usize::from(frame.transport_offset) + TCP_HEADER_LEN;
+        assert!(frame.header.len() >= inside);
+        self.pieces.push(frame.payload.len());
+        frame.payload.iter().for_each(|piece| self.bytes.extend_from_slice(piece));
+    }
+}
+
+const TCP_HEADER_LEN: usize = 20;
+
+#[test]
+fn many_small_writes_reach_the_device_as_they_are() {
+    let mut config = StackConfig::new(Medium::RawIp);
+    config.offload = Offload { checksum: true, gso_bytes_max: 65_000 };
+    let mut world = World::with(config, StackConfig::new(Medium::RawIp));
+    world.listen(&at(SERVER, 80));
+    let client = world.connect(&at(SERVER, 80));
+    carry(&mut world);
+    // The handshake, and what opens the congestion window far enough.
+    for _ in 0..2 {
+        let opening = vec![0; 20_000].into();
+        assert_eq!(world.client.stack.write(world.now, client, opening), Ok(20_000));
+        carry(&mut world);
+    }
+    let all: Vec<u8> = (0..40_000_u32).map(|n| (n % 251) as u8).collect();
+    for part in all.chunks(1250) {
+        let part = Bytes::copy_from_slice(part);
+        assert_eq!(world.client.stack.write(world.now, client, part), Ok(1250));
+    }
+    let mut device = Gathering::default();
+    world.client.stack.poll_transmit(world.now, &mut device, usize::MAX);
+    assert!(all.starts_with(&device.bytes));
+    assert!(device.bytes.len() > 18 * 1250);
+    assert_eq!(device.pieces[0], device.bytes.len().min(65_000).div_ceil(1250));
+}
+
+/// Carries super-segments as they are, with checksums that nobody completes, until all is quiet.
+fn carry(world: &mut World) {
+    for _ in 0..8 {
+        let mut device = Supers::default();
+        world.client.stack.poll_transmit(world.now, &mut device, usize::MAX);
+        for (frame, gso_size) in device.0 {
+            let meta = RxMeta { gso_size, ..trusted() };
+            world.server.stack.input(world.now, frame, meta);
+        }
+        for frame in world.server.transmit(world.now) {
+            world.client.stack.input(world.now, frame, trusted());
+        }
+    }
+}
+
+#[derive(Default)]
+struct Supers(Vec<(Bytes, u16)>);
+
+impl TxSink for Supers {
+    fn transmit(&mut self, frame: TxFrame<'_>) {
+        self.0.push((frame.to_bytes(), frame.gso.map_or(0, |gso| gso.size)));
+    }
+}
+
+fn trusted() -> RxMeta {
+    RxMeta { checksum: RxChecksum::Partial, gso_size: 0 }
 }
 
 #[test]

@@ -29,8 +29,9 @@ pub(crate) struct Look {
     pub(crate) traffic_class: u8,
 }
 
-/// Pieces of a payload that are gathered without copying; more are copied into one.
-const PIECES_MAX: usize = 16;
+/// Pieces of a payload that are gathered without an allocation. A super-segment of small writes has
+/// more; the device gets them as they are, too.
+const PIECES_FEW: usize = 16;
 
 /// What takes a connection's segments during its turn.
 pub(super) struct SegmentOut<'a> {
@@ -64,9 +65,9 @@ impl SegmentSink for SegmentOut<'_> {
 
     fn send(&mut self, segment: &Segment, payload: Payload<'_>) {
         self.left = self.left.saturating_sub(1);
-        let mut pieces: [&[u8]; PIECES_MAX] = [&[]; PIECES_MAX];
+        let mut pieces: [&[u8]; PIECES_FEW] = [&[]; PIECES_FEW];
         let mut count = 0;
-        let mut rest = payload.clone();
+        let mut rest = payload;
         for (slot, piece) in pieces.iter_mut().zip(rest.by_ref()) {
             *slot = piece;
             count += 1;
@@ -74,9 +75,9 @@ impl SegmentSink for SegmentOut<'_> {
         if rest.is_empty() {
             return self.emit(segment, &pieces[..count]);
         }
-        let mut copied = alloc::vec::Vec::with_capacity(payload.len());
-        payload.for_each(|piece| copied.extend_from_slice(piece));
-        self.emit(segment, &[&copied]);
+        let mut all = pieces.to_vec();
+        all.extend(rest);
+        self.emit(segment, &all);
     }
 }
 
