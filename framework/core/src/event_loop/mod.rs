@@ -16,6 +16,7 @@ mod ip_rules;
 mod listeners;
 pub(crate) mod shared;
 mod shutdown;
+mod spec;
 pub(crate) mod stall;
 pub(crate) mod state;
 mod stats;
@@ -47,7 +48,8 @@ pub use listeners::AcceptSink;
 pub use shared::{LoopEnded, LoopHandle};
 pub use shutdown::ShutdownReport;
 pub use stats::LoopStats;
-pub use table::{Adopt, ChannelInit, ChannelSpec, LoopCore};
+pub use spec::ChannelSpec;
+pub use table::{Adopt, ChannelInit, LoopCore};
 
 /// What a loop is made with.
 #[derive(Clone)]

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use fyke_clock::Instant;
 use slab::Slab;
 
 use crate::address::Address;
@@ -16,13 +15,11 @@ use crate::channel::{Channel, ChannelKey, LocalChannel};
 use crate::driver::TransportId;
 use crate::error::{CloseReason, Error, Result};
 use crate::event::Offloaded;
-use crate::event_loop::gate::AcceptGate;
 use crate::event_loop::listeners::Listener;
+use crate::event_loop::spec::ChannelSpec;
 use crate::event_loop::state::LoopState;
-use crate::options::ChannelOptions;
 use crate::pipeline::edit::relink;
 use crate::pipeline::link::Head;
-use crate::pipeline::{IntoStages, Stages};
 use crate::transport::{CloseMode, Incoming, Transport, TransportFactory};
 
 /// The part of a loop that does not know its driver and clock: channels, listeners, timers, tasks.
@@ -38,9 +35,6 @@ pub struct LoopCore {
 /// Told of the transport that was made.
 type Then = Box<dyn FnOnce(&mut LoopCore, io::Result<TransportId>)>;
 
-/// Builds the pipeline of a channel.
-type Init = dyn Fn(&mut ChannelInit<'_>) -> Result<Stages> + Send + Sync;
-
 pub(super) struct Wanted {
     pub(super) factory: Arc<dyn TransportFactory>,
     pub(super) then: Then,
@@ -49,14 +43,6 @@ pub(super) struct Wanted {
 pub(super) enum Entry {
     Channel(Box<LocalChannel>),
     Listener(Box<Listener>),
-}
-
-/// What a channel is made from: its options, and the initialiser that builds its pipeline.
-#[derive(Clone)]
-pub struct ChannelSpec {
-    options: Arc<ChannelOptions>,
-    init: Arc<Init>,
-    gate: Option<Arc<AcceptGate>>,
 }
 
 /// What an initialiser is given.
@@ -100,48 +86,6 @@ impl ChannelInit<'_> {
     /// Sets an attribute that the channel's handlers find in their contexts.
     pub fn set_attribute<T: 'static>(&mut self, value: T) -> Option<T> {
         self.core.attributes.set(value)
-    }
-}
-
-impl ChannelSpec {
-    /// A channel with these options and this initialiser, which runs on the channel's loop.
-    pub fn new<S: IntoStages>(
-        options: ChannelOptions,
-        init: impl Fn(&mut ChannelInit<'_>) -> S + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            options: Arc::new(options),
-            init: Arc::new(move |channel| init(channel).into_stages()),
-            gate: None,
-        }
-    }
-
-    /// Accepted connections have to pass this gate.
-    #[must_use]
-    pub fn gated(mut self, gate: Arc<AcceptGate>) -> Self {
-        self.gate = Some(gate);
-        self
-    }
-
-    /// Lets an accepted connection pass the gate, if there is one; `None` when it was refused.
-    #[must_use]
-    pub fn admit(&self, incoming: Incoming, peer: &Address, now: Instant) -> Option<Incoming> {
-        match &self.gate {
-            Some(gate) => gate.admit(incoming, peer, now).ok(),
-            None => Some(incoming),
-        }
-    }
-
-    /// The options.
-    #[must_use]
-    pub fn options(&self) -> &Arc<ChannelOptions> {
-        &self.options
-    }
-}
-
-impl fmt::Debug for ChannelSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChannelSpec").field("options", &self.options).finish_non_exhaustive()
     }
 }
 
