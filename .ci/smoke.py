@@ -512,6 +512,24 @@ def proxy_protocol():
             assert got.stdout == b"Hello, World!", got.stderr
 
 
+def pcap():
+    """What was said in secret, as a capture that tshark understands."""
+    if not shutil.which("tshark"):
+        return "tshark is not installed"
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "http.pcapng")
+        with Server("http", "--tls-self-signed", "--pcap", path) as server:
+            for _ in range(2):
+                got = subprocess.run(["curl", "-skS", f"https://127.0.0.1:{server.port}/plaintext"], capture_output=True)
+                assert got.stdout == b"Hello, World!", got.stderr
+        run = lambda *a: subprocess.run(["tshark", "-r", path, "-d", f"tcp.port=={server.port},http", *a],
+                                        capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+        assert len(run("-Y", "http.request.uri == \"/plaintext\"")) == 2
+        assert len(run("-Y", "http.response.code == 200 and frame contains \"Hello, World!\"")) == 2
+        assert not run("-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-Y",
+                       "tcp.analysis.flags or tcp.checksum.status == 0 or ip.checksum.status == 0 or _ws.malformed")
+
+
 def tls_clients_and_reload():
     """Clients must show certificates, and new certificates are shown without a restart."""
     if not shutil.which("openssl"):
@@ -564,11 +582,11 @@ def main():
     cases += [(source_and_sink, mode) for mode in MODES]
     cases += [(http_extras, mode) for mode in (MODES[0], MODES[-1])]
     cases += [(heartbeat, mode) for mode in (MODES[0], MODES[-1], ["--udp"])]
-    cases += [(tls, mode) for mode in MODES] + [(tls_clients_and_reload, []), (tls_self_signed, []), (proxy_protocol, [])]
+    cases += [(tls, mode) for mode in MODES] + [(tls_clients_and_reload, []), (tls_self_signed, []), (proxy_protocol, []), (pcap, [])]
     cases += [(second_signal, []), (wrong_calls, [])]
     if not shutil.which("curl"):
         print("skipped: curl is not installed")
-        cases = [(check, mode) for check, mode in cases if check not in (http, http_requests, http_extras, chat, tls, tls_self_signed)]
+        cases = [(check, mode) for check, mode in cases if check not in (http, http_requests, http_extras, chat, tls, tls_self_signed, pcap)]
     return run_cases(cases)
 
 

@@ -6,8 +6,8 @@
 #[path = "http/extras.rs"]
 mod extras;
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use fyke_codecs::http1::{
     Precondition, Reply, Request, RequestHead, Response, ServiceContext, StaticFiles, Status,
     Validators, server,
 };
+use fyke_codecs::pcap::{PcapSink, PcapWriteHandler};
 use fyke_codecs::proxy_protocol::ProxyProtocolHandler;
 use fyke_codecs::tls::TlsOptions;
 use fyke_examples::ServerFlags;
@@ -56,6 +57,10 @@ struct Flags {
     /// client is: for a server that only a load balancer can reach
     #[arg(long)]
     proxy_protocol: bool,
+
+    /// Write what is said, decrypted, into this file, which Wireshark opens
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
 
     /// Let pages of this origin see the answers; may be given several times
     #[arg(long, value_name = "ORIGIN")]
@@ -233,6 +238,13 @@ fn cors(origins: &[String]) -> Result<Option<CorsHandler>, String> {
     handler.map(Some).map_err(|error| format!("--cors: {error}"))
 }
 
+fn capture(path: Option<&Path>) -> Result<Option<PcapSink>, String> {
+    let Some(path) = path else { return Ok(None) };
+    let file =
+        std::fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Some(PcapSink::new(BufWriter::new(file))))
+}
+
 fn serve(flags: &Flags) -> Result<(), String> {
     let files = match &flags.root {
         None => None,
@@ -246,6 +258,7 @@ fn serve(flags: &Flags) -> Result<(), String> {
     let cors = cors(&flags.cors)?;
     let (access_log, compression) = (flags.access_log, !flags.no_compression);
     let proxied = flags.proxy_protocol;
+    let capture = capture(flags.pcap.as_deref())?;
     std::thread::spawn(extras::tick);
     let limits = Limits::new().body_bytes_max(BODY_BYTES_MAX);
     let options = ChannelOptions::default();
@@ -257,7 +270,11 @@ fn serve(flags: &Flags) -> Result<(), String> {
         if proxied {
             pipeline = pipeline.inbound(ProxyProtocolHandler::NAME, ProxyProtocolHandler::new());
         }
-        let mut http = server(tls.behind(pipeline), limits);
+        pipeline = tls.behind(pipeline);
+        if let Some(sink) = &capture {
+            pipeline = pipeline.duplex("pcap", PcapWriteHandler::server(sink));
+        }
+        let mut http = server(pipeline, limits);
         if compression {
             let compressor = HttpContentCompressor::new(CompressionConfig::new());
             http = http.duplex("compressor", compressor);

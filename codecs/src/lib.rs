@@ -1,4 +1,4 @@
-//! Protocols for fyke: frames, HTTP/1.1, WebSocket, TLS, the PROXY protocol.
+//! Protocols for fyke: frames, HTTP/1.1, WebSocket, TLS, the PROXY protocol, captures.
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
@@ -14,6 +14,7 @@
 pub mod frames;
 pub mod http1;
 mod payload;
+pub mod pcap;
 pub mod proxy_protocol;
 #[cfg(feature = "tls")]
 #[cfg_attr(not(feature = "pipeline"), allow(dead_code, reason = "sessions run in pipelines only"))]
