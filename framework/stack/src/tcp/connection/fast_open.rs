@@ -61,7 +61,7 @@ impl FastOpen {
 
 /// Whether a cookie may be one: 4 to 16 bytes, and an even number (RFC 7413, section 2).
 fn is_cookie(bytes: &Bytes) -> bool {
-    matches!(bytes.len(), 4..=16) && bytes.len() % 2 == 0
+    matches!(bytes.len(), 4..=16) && bytes.len().is_multiple_of(2)
 }
 
 impl Connection {
