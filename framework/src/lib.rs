@@ -98,7 +98,6 @@ pub use fyke_core::{
     handlers,
 };
 pub use fyke_poller::{Backend, Signal, Signals, SystemClock, pin_to_cpu, raise_descriptor_limit};
-pub use fyke_transport::{Blocking, FileSource, Kernel, Local, LocalNetwork};
 /// Channels over fyke's own stack. Here two stacks of one process talk over a cable; a TAP device in
 /// its place connects them with everybody else.
 ///
@@ -156,11 +155,11 @@ pub use fyke_transport::{Blocking, FileSource, Kernel, Local, LocalNetwork};
 /// # Ok(())
 /// # }
 /// ```
-pub use fyke_transport::userspace::{Cable, StackHandle, StackOptions, Userspace};
+pub use fyke_transport::userspace::Userspace;
+pub use fyke_transport::userspace::{Cable, Offer, StackHandle, StackOptions};
+pub use fyke_transport::{Blocking, FileSource, Kernel, Local, LocalNetwork};
 pub use group::{EventLoopGroup, GroupBuilder};
-pub use reconnect::{
-    Backoff, ReconnectConfig, ReconnectEvent, ReconnectState, ReconnectingClient,
-};
+pub use reconnect::{Backoff, ReconnectConfig, ReconnectEvent, ReconnectState, ReconnectingClient};
 pub use resolve::ToAddresses;
 pub use server::{Child, NoPipeline, Server, ServerBootstrap};
 pub use signals::run_until_signal;

@@ -287,6 +287,13 @@ pub trait Transport: Any {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Whether peers have still to be given bytes of channels that have closed in order. A loop that
+    /// shuts down waits for that until its deadline, where nobody else delivers them: with the loop
+    /// this transport goes, too.
+    fn is_delivering(&self) -> bool {
+        false
+    }
+
     /// Whether it reports what peers have acknowledged ([`TransportEvent::Acked`], all of it).
     /// Handlers then judge a peer by that, and not by what this transport has buffered.
     fn reports_acks(&self) -> bool {

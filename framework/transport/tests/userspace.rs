@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fyke_core::{ChannelOptions, FileRegion, Outgoing, RegionSource};
+use fyke_core::{ChannelOptions, FileRegion, Outgoing, RegionSource, SocketOptions};
 use fyke_transport::userspace::CableOptions;
 use userspace_support::{Log, World, greedy, ip, options, pattern, plain};
 
@@ -42,7 +42,7 @@ fn the_unspecified_addresses_listen_to_all_of_their_family() {
     let (mut world, _cable) = World::pair();
     let any = world.hosts[0].listen("0.0.0.0:0", plain(), false);
     let both = world.hosts[0].listen("[::]:0", plain(), false);
-    let only = fyke_core::SocketOptions::new().only_v6(Some(true));
+    let only = SocketOptions::new().only_v6(Some(true));
     let six = world.hosts[0].listen("[::]:0", plain().socket(only), false);
     let port = |server: &userspace_support::Server| server.address.as_inet().unwrap().port();
     for (server, address, reached) in [
@@ -133,7 +133,7 @@ fn pending(world: &mut World, peer: &userspace_support::Peer) -> u64 {
 #[test]
 fn a_paused_reader_holds_its_peer_back_and_loses_nothing() {
     let (mut world, _cable) = World::pair();
-    let small = fyke_core::SocketOptions::new();
+    let small = SocketOptions::new();
     let small = small.recv_buffer_bytes(Some(16_384)).send_buffer_bytes(Some(16_384));
     let options = plain().socket(small);
     let server = world.hosts[0].listen("10.9.0.1:80", options.clone().auto_read(false), false);
@@ -280,7 +280,7 @@ fn many_connections_at_once() {
 #[test]
 fn a_full_backlog_holds_back_and_lets_in_later() {
     let (mut world, _cable) = World::pair();
-    let options = plain().socket(fyke_core::SocketOptions::new().backlog(3));
+    let options = plain().socket(SocketOptions::new().backlog(3));
     let server = world.hosts[0].listen("10.9.0.1:80", options, false);
     let answers: Vec<_> =
         (0..50).map(|_| world.hosts[1].connect(&server.address, plain())).collect();
@@ -304,7 +304,7 @@ fn a_close_of_the_listener_resets_who_was_not_accepted() {
 #[test]
 fn an_unsent_option_of_another_kind_does_not_exist_here() {
     let (mut world, _cable) = World::pair();
-    let none = fyke_core::SocketOptions::new;
+    let none = SocketOptions::new;
     let refused = [
         ("reuse_port", none().reuse_port(true)),
         ("broadcast", none().broadcast(true)),
@@ -348,4 +348,33 @@ fn what_the_peer_acknowledged_is_told() {
     let after = progress(&mut world);
     assert_eq!((after.taken_bytes, after.acked_bytes), (200_006, Some(200_000)));
     assert!(after.waiting_since.is_some(), "{after:?}");
+}
+
+#[test]
+fn a_loop_that_ends_delivers_first_what_was_written() {
+    for (deadline, delivered) in [(60 * SECOND, true), (SECOND, false)] {
+        let (mut world, _cable) = World::pair();
+        let roomy = plain().socket(SocketOptions::new().send_buffer_bytes(Some(1 << 20)));
+        let server = world.hosts[0].listen("10.9.0.1:80", roomy, false);
+        let small = SocketOptions::new().recv_buffer_bytes(Some(16_384));
+        let (client, accepted) = world.connection(&server, plain().auto_read(false).socket(small));
+        let sent = pattern(300_000, 7);
+        accepted.send(sent.clone());
+        accepted.channel.close();
+        // The channel has gone, the stack has its bytes, and the peer reads nothing.
+        world.pass(5 * SECOND);
+        assert_eq!(accepted.log(), [Log::Inactive]);
+        let (told, report) = std::sync::mpsc::channel();
+        let core = world.hosts[0].event_loop.core();
+        core.shutdown(deadline, move |report| told.send(report).unwrap());
+        world.pass(5 * SECOND);
+        assert_eq!(report.try_recv().is_err(), delivered, "it waits until its deadline");
+        if delivered {
+            client.channel.set_auto_read(true).unwrap();
+            world.pass(10 * SECOND);
+            assert!(client.log() == [Log::Bytes(sent), Log::ReadClosed, Log::Inactive]);
+            assert_eq!(report.try_recv().unwrap().cut, 0);
+        }
+        assert!(world.hosts[0].event_loop.has_ended());
+    }
 }

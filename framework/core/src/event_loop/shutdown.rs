@@ -27,12 +27,14 @@ pub(super) struct Shutdown {
     channels: u64,
     told: Vec<Told>,
     timer: Option<TimerKey>,
+    /// The deadline has passed.
+    expired: bool,
     ended: bool,
 }
 
 impl LoopCore {
-    /// Begins to shut the loop down. It ends when the last channel has ended, at once when there
-    /// is none, and at `deadline` in any case. A second call can only shorten the time.
+    /// Begins to shut the loop down. It ends when the last channel has ended and what it wrote was
+    /// delivered, at once when there is none, and at `deadline` in any case. A second call can only shorten the time.
     pub fn shutdown(
         &mut self,
         deadline: Duration,
@@ -52,7 +54,7 @@ impl LoopCore {
         let keys = self.channel_keys();
         let channels = keys.len() as u64;
         let told: Vec<Told> = vec![Box::new(told)];
-        self.shutdown = Some(Shutdown { channels, told, timer, ended: false });
+        self.shutdown = Some(Shutdown { channels, told, timer, expired: false, ended: false });
         for key in keys {
             self.turn_of(key, Work::ShuttingDown);
         }
@@ -62,12 +64,18 @@ impl LoopCore {
         for key in self.channel_keys() {
             self.turn_of(key, Work::Abort(CloseReason::ShutdownDeadline));
         }
+        if let Some(shutdown) = &mut self.shutdown {
+            shutdown.expired = true;
+        }
     }
 
     pub(super) fn progress_shutdown(&mut self) {
         let idle = self.state.handle.channels() == 0;
         let Some(shutdown) = &mut self.shutdown else { return };
         if !idle || shutdown.ended {
+            return;
+        }
+        if !shutdown.expired && self.state.transports_mut().any(|it| it.is_delivering()) {
             return;
         }
         shutdown.ended = true;

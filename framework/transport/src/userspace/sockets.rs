@@ -10,6 +10,7 @@ use fyke_core::ChannelKey;
 use fyke_core::driver::TransportId;
 use fyke_core::transport::{CloseMode, Handle, TransportEvent};
 use fyke_core::{Address, LoopHandle};
+use fyke_stack::tcp::State;
 use fyke_stack::{Event, Stack};
 
 use super::datagram::Endpoint;
@@ -181,6 +182,16 @@ impl Sockets {
             Kind::Other => None,
         };
         address.map(Address::Inet).ok_or_else(not_open)
+    }
+
+    /// Whether connections that their channels have closed still have bytes, or their end, that the
+    /// peer has not acknowledged. Walks over the connections: for the end of a loop.
+    pub(super) fn is_delivering(&self) -> bool {
+        self.stack.listing().any(|line| {
+            let ends =
+                matches!(line.state, Some(State::FinWait1 | State::Closing | State::LastAck));
+            line.id.is_none() && (ends || line.unacknowledged > 0)
+        })
     }
 
     /// The device is gone: everybody hears of it, once.

@@ -36,6 +36,9 @@ pub(super) const DESK_KEY: u64 = 1;
 const BATCH: usize = 64;
 /// Frames that are received, and that are sent, in one turn at most: then channels have theirs.
 const FRAMES_PER_TURN: usize = 1024;
+/// Bytes that are received in one turn at most. Frames may stand for many; what a turn brings should
+/// still be in the processor's cache when the channels read it.
+const BYTES_PER_TURN: usize = 256 * 1024;
 
 /// The transport of one loop over fyke's own stack.
 ///
@@ -133,10 +136,12 @@ impl<D: Device> StackTransport<D> {
 
     /// Takes frames until there are none or the turn's share is used.
     fn receive(&mut self) -> io::Result<()> {
-        let mut left = FRAMES_PER_TURN;
-        while self.receivable && left > 0 {
+        let (mut left, mut bytes) = (FRAMES_PER_TURN, BYTES_PER_TURN);
+        while self.receivable && left > 0 && bytes > 0 {
             let more = self.device.receive(&mut self.frames, BATCH.min(left));
             left = left.saturating_sub(self.frames.len().max(1));
+            let received = self.frames.iter().map(|frame| frame.bytes.len()).sum();
+            bytes = bytes.saturating_sub(received);
             if let Some(crew) = &mut self.crew {
                 crew.sort(&mut self.frames);
             }
@@ -289,6 +294,10 @@ impl<D: Device> Transport for StackTransport<D> {
 
     fn membership(&mut self, endpoint: Handle, membership: Membership) -> io::Result<()> {
         self.sockets.membership(endpoint, membership)
+    }
+
+    fn is_delivering(&self) -> bool {
+        self.sockets.failure.is_none() && self.sockets.is_delivering()
     }
 
     fn reports_acks(&self) -> bool {
