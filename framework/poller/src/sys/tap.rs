@@ -135,6 +135,15 @@ pub fn write_frame(tap: impl AsFd, slices: &[IoSlice<'_>]) -> io::Result<()> {
     Ok(())
 }
 
+/// As [`write_frame`], for a frame in one piece, which the kernel takes with less ado.
+///
+/// # Errors
+/// As for [`write_frame`].
+pub fn write_whole_frame(tap: impl AsFd, frame: &[u8]) -> io::Result<()> {
+    retry_on_intr(|| rustix::io::write(&tap, frame))?;
+    Ok(())
+}
+
 /// A request about the interface called `name`.
 pub(super) fn named(name: &str) -> io::Result<libc::ifreq> {
     let bytes = name.as_bytes();

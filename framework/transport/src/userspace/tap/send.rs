@@ -5,7 +5,7 @@ use std::mem;
 use std::os::fd::AsFd;
 
 use fyke_poller::Interest;
-use fyke_poller::sys::{FRAME_SLICES_MAX, write_frame};
+use fyke_poller::sys::{FRAME_SLICES_MAX, write_frame, write_whole_frame};
 use fyke_stack::wire::virtio_net;
 use fyke_stack::{TxChecksum, TxFrame, TxSink};
 use rustix::io::Errno;
@@ -87,7 +87,7 @@ impl Tap {
             if !self.waiting.is_empty() {
                 return self.keep(whole, &[]);
             }
-            match write_frame(&self.queue.descriptor, &[IoSlice::new(whole)]) {
+            match write_whole_frame(&self.queue.descriptor, whole) {
                 Ok(()) => self.note_sent(whole.len() - front),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.keep(whole, &[]);
@@ -113,7 +113,7 @@ impl Tap {
     pub(super) fn send_waiting(&mut self) {
         while let Some(frame) = self.waiting.front() {
             let len = frame.len();
-            match write_frame(&self.queue.descriptor, &[IoSlice::new(frame)]) {
+            match write_whole_frame(&self.queue.descriptor, frame) {
                 Ok(()) => self.note_sent(len),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => self.refused(&error),
