@@ -1,6 +1,7 @@
 //! What a message costs over each way to wait: blocking threads, select, poll, epoll level and edge, mio.
 //!
-//! `cargo bench -p fyke-benches --bench io_models` (`FYKE_BENCH_LONG=1` for the full table)
+//! `cargo bench -p fyke-benches --bench io_models` (`FYKE_BENCH_LONG=1` for the full table; `-- c10k`,
+//! `-- echo`, `-- stream` for a part)
 //!
 //! The server is fyke's echo on one loop (with BIO: a thread a connection) on processor 0; the generator
 //! is a process of its own on processor 1. Criterion measures the time of a message; what the server's
@@ -100,6 +101,13 @@ impl Model {
     }
 }
 
+/// Whether the command line names this group, or none: what is not wanted is not even set up.
+fn is_wanted(row: &Row) -> bool {
+    let groups = ["echo", "stream", "c10k"];
+    let mut named = std::env::args().filter(|arg| groups.contains(&arg.as_str())).peekable();
+    named.peek().is_none() || named.any(|group| group == row.group)
+}
+
 /// The rows; the short table leaves out what says little new.
 fn rows(long: bool) -> Vec<Row> {
     let mut rows = Vec::new();
@@ -139,8 +147,8 @@ fn measure(
     let work = Work::new("echo", row.size, row.depth)?;
     generator.open(address, row.active, row.idle, &work)?;
     let pid = std::process::id();
-    // So many that starting and stopping does not count.
-    let least = (row.active * row.depth * 8).max(64) as u64;
+    // Each connection has its turn, and starting and stopping does not count.
+    let least = (row.active * row.depth * 2).max(64) as u64;
     generator.run(Until::Messages(least), pid)?;
     let connections = row.active + row.idle;
     let mut outcomes = Vec::new();
@@ -208,13 +216,14 @@ fn main() {
         Ok(generator) => generator,
         Err(error) => return eprintln!("no generator: {error}"),
     };
-    for row in rows(long) {
+    for row in rows(long).into_iter().filter(is_wanted) {
         for model in MODELS.into_iter().filter(|model| model.can(&row)) {
             if let Err(error) = measure(&mut criterion, &mut notes, &mut generator, &row, model) {
                 eprintln!("{} {row:?}: {error}", model.name());
             }
         }
+        // So that a run that is interrupted was not for nothing.
+        notes.save();
     }
     criterion.final_summary();
-    notes.save();
 }

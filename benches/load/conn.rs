@@ -11,14 +11,14 @@ use super::Work;
 
 /// What a connection has received.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Progress {
-    pub answers: u64,
-    pub read: u64,
+pub(crate) struct Progress {
+    pub(crate) answers: u64,
+    pub(crate) read: u64,
 }
 
 /// A connection with up to [`Work::depth`] messages on their way.
 #[derive(Debug)]
-pub struct Conn {
+pub(crate) struct Conn {
     stream: TcpStream,
     /// Where in a message the writer is, and how much is still to be written.
     write_at: usize,
@@ -31,13 +31,13 @@ pub struct Conn {
 }
 
 impl Conn {
-    pub fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         let issued = VecDeque::new();
         Self { stream, write_at: 0, to_write: 0, read_at: 0, issued, in_flight: 0 }
     }
 
     /// Issues what the depth and `most` allow; answers how many.
-    pub fn issue(&mut self, work: &Work, most: u64, now: Instant) -> io::Result<u64> {
+    pub(crate) fn issue(&mut self, work: &Work, most: u64, now: Instant) -> io::Result<u64> {
         let count = (work.depth() as u64 - self.in_flight).min(most);
         if count > 0 {
             self.issued.push_back((now, count));
@@ -66,7 +66,7 @@ impl Conn {
     }
 
     /// Writes and reads as much as goes.
-    pub fn go_on(
+    pub(crate) fn go_on(
         &mut self,
         work: &Work,
         room: &mut [u8],

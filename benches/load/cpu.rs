@@ -6,21 +6,21 @@ use std::time::Duration;
 
 /// Time on a processor so far.
 #[derive(Clone, Copy, Debug)]
-pub struct Snapshot {
-    pub server: Duration,
-    pub own: Duration,
+pub(crate) struct Snapshot {
+    pub(crate) server: Duration,
+    pub(crate) own: Duration,
     /// At first everybody's; in a difference, that of others.
-    pub foreign: Duration,
+    pub(crate) foreign: Duration,
 }
 
 impl Snapshot {
     /// Of the process `server` and of this one.
-    pub fn take(server: u32) -> Self {
+    pub(crate) fn take(server: u32) -> Self {
         let own = process("self");
         Self { server: process(&server.to_string()), own, foreign: machine() }
     }
 
-    pub fn since(&self, before: &Self) -> Self {
+    pub(crate) fn since(&self, before: &Self) -> Self {
         let (server, own) = (self.server - before.server, self.own - before.own);
         let all = self.foreign.saturating_sub(before.foreign);
         Self { server, own, foreign: all.saturating_sub(server + own) }
@@ -28,7 +28,7 @@ impl Snapshot {
 }
 
 /// What all threads of a process have used, to the nanosecond. Zero for one that is gone.
-pub fn process(pid: &str) -> Duration {
+pub(crate) fn process(pid: &str) -> Duration {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let nanos = threads.filter_map(|thread| {
         let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
@@ -48,7 +48,7 @@ fn machine() -> Duration {
 }
 
 /// A command that runs on one processor only, where `taskset` is there to see to it.
-pub fn pinned(cpu: usize, program: &str) -> Command {
+pub(crate) fn pinned(cpu: usize, program: &str) -> Command {
     let has_taskset = Command::new("taskset").arg("-V").output().is_ok();
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     if !has_taskset || cpus < 2 {

@@ -7,8 +7,8 @@
 #![allow(dead_code, reason = "each program uses its part")]
 
 mod conn;
-pub mod cpu;
-pub mod remote;
+pub(crate) mod cpu;
+pub(crate) mod remote;
 mod work;
 
 use std::io;
@@ -19,14 +19,14 @@ use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
 
 use conn::{Conn, Progress};
-pub use work::Work;
+pub(crate) use work::Work;
 
 /// The longest time between two signs of life of a server.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// When a run is over.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Until {
+pub(crate) enum Until {
     /// After so many messages.
     Messages(u64),
     /// After so long a time.
@@ -35,26 +35,26 @@ pub enum Until {
 
 /// What came of a run.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Messages that were answered.
-    pub messages: u64,
+    pub(crate) messages: u64,
     /// Bytes of the answers.
-    pub bytes: u64,
-    pub elapsed: Duration,
+    pub(crate) bytes: u64,
+    pub(crate) elapsed: Duration,
     /// Processor time of the server's threads.
-    pub server_cpu: Duration,
+    pub(crate) server_cpu: Duration,
     /// Processor time of the generator.
-    pub own_cpu: Duration,
+    pub(crate) own_cpu: Duration,
     /// Processor time of others on the machine.
-    pub foreign_cpu: Duration,
-    pub p50: Duration,
-    pub p99: Duration,
-    pub p999: Duration,
+    pub(crate) foreign_cpu: Duration,
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+    pub(crate) p999: Duration,
 }
 
 /// Connections to one server.
 #[derive(Debug)]
-pub struct Crowd {
+pub(crate) struct Crowd {
     work: Work,
     poll: Poll,
     events: Events,
@@ -66,7 +66,12 @@ pub struct Crowd {
 
 impl Crowd {
     /// Connects `active` connections that will send and `idle` ones that will not.
-    pub fn open(address: SocketAddr, work: Work, active: usize, idle: usize) -> io::Result<Self> {
+    pub(crate) fn open(
+        address: SocketAddr,
+        work: Work,
+        active: usize,
+        idle: usize,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut work = work;
         let connect = || {
@@ -86,12 +91,10 @@ impl Crowd {
         // Mixed, as they come in life.
         for n in 0..active + idle {
             let stream = connect()?;
-            let idle_so_far = crowd.idle.len() * (active + idle);
-            if idle_so_far < n * idle || crowd.active.len() == active {
-                if crowd.idle.len() < idle {
-                    crowd.idle.push(stream);
-                    continue;
-                }
+            let behind = crowd.idle.len() * (active + idle) < n * idle;
+            if crowd.idle.len() < idle && (behind || crowd.active.len() == active) {
+                crowd.idle.push(stream);
+                continue;
             }
             crowd.add(stream)?;
         }
@@ -112,7 +115,7 @@ impl Crowd {
     ///
     /// # Errors
     /// A wrong answer, a connection that ends, a server that stands still.
-    pub fn run(&mut self, until: Until, server: u32) -> io::Result<Outcome> {
+    pub(crate) fn run(&mut self, until: Until, server: u32) -> io::Result<Outcome> {
         let Self { work, poll, events, active, room, .. } = self;
         let mut times =
             Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).map_err(io::Error::other)?;

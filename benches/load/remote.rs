@@ -19,7 +19,7 @@ use super::{Crowd, Outcome, Until, Work, cpu};
 const ROLE: &str = "--generator";
 
 /// Whether this process was started to be the generator. If so, it is that until its orders end.
-pub fn is_generator() -> bool {
+pub(crate) fn is_generator() -> bool {
     if std::env::args().nth(1).as_deref() != Some(ROLE) {
         return false;
     }
@@ -95,7 +95,7 @@ fn from_numbers(line: &str) -> io::Result<Outcome> {
 
 /// The generator, seen from the program that it works for. Dropped, it ends.
 #[derive(Debug)]
-pub struct Generator {
+pub(crate) struct Generator {
     child: Child,
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -103,7 +103,7 @@ pub struct Generator {
 
 impl Generator {
     /// Starts it on processor `cpu`.
-    pub fn start(cpu: usize) -> io::Result<Self> {
+    pub(crate) fn start(cpu: usize) -> io::Result<Self> {
         let program = std::env::current_exe()?;
         let mut child = cpu::pinned(cpu, &program.to_string_lossy())
             .arg(ROLE)
@@ -130,7 +130,7 @@ impl Generator {
     }
 
     /// Opens a crowd, in place of the one before.
-    pub fn open(
+    pub(crate) fn open(
         &mut self,
         address: SocketAddr,
         active: usize,
@@ -141,7 +141,7 @@ impl Generator {
     }
 
     /// Lets it work; the processor time is that of the process `server`.
-    pub fn run(&mut self, until: Until, server: u32) -> io::Result<Outcome> {
+    pub(crate) fn run(&mut self, until: Until, server: u32) -> io::Result<Outcome> {
         let (kind, n) = match until {
             Until::Messages(n) => ("messages", n),
             Until::Time(time) => ("micros", time.as_micros() as u64),
@@ -150,7 +150,7 @@ impl Generator {
     }
 
     /// Closes the crowd.
-    pub fn close(&mut self) -> io::Result<()> {
+    pub(crate) fn close(&mut self) -> io::Result<()> {
         self.order("close").map(drop)
     }
 }

@@ -20,7 +20,7 @@ enum Protocol {
 
 /// One kind of message, all alike, and its answer.
 #[derive(Clone, Debug)]
-pub struct Work {
+pub(crate) struct Work {
     protocol: Protocol,
     size: usize,
     depth: usize,
@@ -34,7 +34,7 @@ pub struct Work {
 
 impl Work {
     /// By name: `echo SIZE DEPTH`, `http 0 DEPTH`, `ws SIZE DEPTH`.
-    pub fn new(protocol: &str, size: usize, depth: usize) -> io::Result<Self> {
+    pub(crate) fn new(protocol: &str, size: usize, depth: usize) -> io::Result<Self> {
         let payload: Vec<u8> = (0..size).map(|n| (n * 31 + n / 251) as u8).collect();
         let (protocol, message, answer) = match protocol {
             "echo" => (Protocol::Echo, payload.clone(), payload),
@@ -48,7 +48,7 @@ impl Work {
     }
 
     /// The words that [`new`](Self::new) takes.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let protocol = match self.protocol {
             Protocol::Echo => "echo",
             Protocol::Http => "http",
@@ -57,24 +57,24 @@ impl Work {
         format!("{protocol} {} {}", self.size, self.depth)
     }
 
-    pub fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.depth
     }
 
-    pub fn messages(&self) -> &[u8] {
+    pub(crate) fn messages(&self) -> &[u8] {
         &self.messages
     }
 
-    pub fn message_bytes(&self) -> usize {
+    pub(crate) fn message_bytes(&self) -> usize {
         self.message_bytes
     }
 
-    pub fn answer_bytes(&self) -> usize {
+    pub(crate) fn answer_bytes(&self) -> usize {
         self.answer.len()
     }
 
     /// Whether `bytes` are those of an answer from `at` on.
-    pub fn is_answer(&self, at: usize, bytes: &[u8]) -> bool {
+    pub(crate) fn is_answer(&self, at: usize, bytes: &[u8]) -> bool {
         let expected = &self.answer[at..at + bytes.len()];
         let varies = self.varies.start.clamp(at, at + bytes.len()) - at
             ..self.varies.end.clamp(at, at + bytes.len()) - at;
@@ -83,7 +83,7 @@ impl Work {
     }
 
     /// Learns what an answer looks like where that is the server's choice.
-    pub fn learn(&mut self, mut stream: TcpStream) -> io::Result<()> {
+    pub(crate) fn learn(&mut self, mut stream: TcpStream) -> io::Result<()> {
         if self.protocol != Protocol::Http {
             return Ok(());
         }
@@ -106,7 +106,7 @@ impl Work {
     }
 
     /// What a connection has to say first.
-    pub fn greet(&self, stream: &mut TcpStream) -> io::Result<()> {
+    pub(crate) fn greet(&self, stream: &mut TcpStream) -> io::Result<()> {
         if self.protocol != Protocol::WebSocket {
             return Ok(());
         }

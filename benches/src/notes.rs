@@ -51,6 +51,12 @@ impl Note {
         )
     }
 
+    /// Whether both are samples of the same thing.
+    fn is_of_the_case_of(&self, other: &Self) -> bool {
+        let case = |note: &Self| (note.bytes, note.connections, note.idle);
+        self.group == other.group && self.name == other.name && case(self) == case(other)
+    }
+
     /// From a line; `None` when it is none.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
@@ -94,17 +100,18 @@ impl Notes {
         let _ = writeln!(self.lines, "{}", note.line());
     }
 
-    /// Writes them down, in place of those of the last run. A run with nothing to note (a filter on
-    /// the command line) leaves those alone.
+    /// Writes them down. Of earlier runs those stay whose cases were not measured again, as when the
+    /// command line chose some.
     pub fn save(&self) {
-        if self.lines.is_empty() {
-            return;
-        }
+        let new: Vec<Note> = self.lines.lines().filter_map(Note::parse).collect();
+        let again = |old: &Note| new.iter().any(|note| note.is_of_the_case_of(old));
+        let old = Self::load(self.bench).into_iter().filter(|old| !again(old));
+        let mut text: String = old.map(|note| note.line() + "\n").collect();
+        text.push_str(&self.lines);
         let path = folder().join(format!("{}.tsv", self.bench));
-        let written = fs::create_dir_all(folder()).and_then(|()| fs::write(&path, &self.lines));
-        match written {
-            Ok(()) => println!("notes: {}", path.display()),
-            Err(error) => eprintln!("cannot write {}: {error}", path.display()),
+        let written = fs::create_dir_all(folder()).and_then(|()| fs::write(&path, text));
+        if let Err(error) = written {
+            eprintln!("cannot write {}: {error}", path.display());
         }
     }
 
@@ -123,7 +130,9 @@ pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(default, PathBuf::from)
 }
 
-fn folder() -> PathBuf {
+/// Where notes are.
+#[must_use]
+pub fn folder() -> PathBuf {
     target().join("fyke-bench")
 }
 

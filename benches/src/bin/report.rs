@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{fs, io};
 
-use fyke_benches::notes::{Note, Notes, target};
+use fyke_benches::notes::{self, Note, Notes, target};
 use fyke_benches::plot::{Bars, Plot, Series, short};
 use fyke_benches::table::{Table, median, spread};
 
@@ -36,6 +36,10 @@ fn main() -> io::Result<()> {
     for (bench, about) in OTHERS {
         criterion(&mut text, bench, about);
     }
+    if let Ok(rivals) = fs::read_to_string(notes::folder().join("rivals.md")) {
+        text.push_str(RIVALS);
+        text.push_str(&rivals);
+    }
     fs::write(folder.join("REPORT.md"), text)?;
     println!("{}", folder.join("REPORT.md").display());
     Ok(())
@@ -45,6 +49,11 @@ const HEAD: &str = "# Report\n\n\
     Written by `cargo run --release -p fyke-benches --bin report` of what `cargo bench -p fyke-benches` \
     noted when it last ran. Medians; ratios of one run mean something, absolute times of two runs do not. \
     The spread is the inner half of the samples, as a share of their median.\n\n";
+
+const RIVALS: &str = "## Rivals\n\n\
+    Of `benches/rivals`: servers with one thread on one processor, the generator on the other, in turns; \
+    ratios are taken inside a round, against a C loop that does the least a server could. `others` is the \
+    part of a processor that strangers used meanwhile.\n";
 
 /// Benches of which criterion's own figures are shown: the group's name and what it is about.
 const OTHERS: [(&str, &str); 5] = [
