@@ -19,8 +19,8 @@ mod sink;
 pub use answer::{ListenAnswer, listen, reset_for};
 pub use config::{Config, EcnMode, KeepAlive};
 pub use connection::{
-    CloseReason, Connection, ConnectionOption, Event, FastOpen, FastOpenOutcome, IcmpError, IcmpKind,
-    Info, State,
+    CloseReason, Connection, ConnectionOption, Event, FastOpen, FastOpenOutcome, IcmpError,
+    IcmpKind, Info, State,
 };
 pub use handshake::{Handshake, Initial};
 pub use segment::{Ecn, Flags, Options, SackBlocks, Segment, Timestamp};
