@@ -6,8 +6,12 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fyke_core::{ChannelOptions, FileRegion, Outgoing, RegionSource, SocketOptions};
-use fyke_transport::userspace::CableOptions;
+use fyke_core::event_loop::AcceptSink;
+use fyke_core::transport::Incoming;
+use fyke_core::{
+    Address, ChannelOptions, FileRegion, LoopCore, Outgoing, RegionSource, SocketOptions,
+};
+use fyke_transport::userspace::{CableDevice, CableOptions, StackTransport};
 use userspace_support::{Log, World, greedy, ip, options, pattern, plain};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -377,4 +381,28 @@ fn a_loop_that_ends_delivers_first_what_was_written() {
         }
         assert!(world.hosts[0].event_loop.has_ended());
     }
+}
+
+/// Lets nobody in.
+struct Bouncer;
+
+impl AcceptSink for Bouncer {
+    fn accepted(&mut self, _: &mut LoopCore, incoming: Incoming, _: Address) {
+        drop(incoming);
+    }
+}
+
+#[test]
+fn a_connection_that_gets_no_channel_is_reset() {
+    let (mut world, _cable) = World::pair();
+    let (transport, address) = (world.hosts[0].transport, "10.9.0.1:80".parse().unwrap());
+    let core = world.hosts[0].event_loop.core();
+    core.listen(transport, &address, &plain(), Bouncer).unwrap();
+    let answer = world.hosts[1].connect(&address, plain());
+    world.pass(SECOND);
+    let client = answer.try_recv().unwrap().unwrap();
+    assert_eq!(client.log(), [Log::Error(ErrorKind::ConnectionReset), Log::Inactive]);
+    let core = world.hosts[0].event_loop.core();
+    let transport: &mut StackTransport<CableDevice> = core.transport_as(transport).unwrap();
+    assert_eq!(transport.stack().usage().connections, 0);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fyke_core::{Address, Datagram, SocketOptions};
 use fyke_stack::{Cidr, Route};
-use fyke_transport::userspace::{Cable, Offer, StackOptions, Userspace};
+use fyke_transport::userspace::{Cable, CableOptions, Offer, StackOptions, Userspace};
 use userspace_support::{Log, Server, World, kind_of, options, plain};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -160,4 +160,32 @@ fn without_leave_no_stray_datagrams_are_heard() {
     let (mut world, _cable) = World::pair();
     let error = world.hosts[0].datagram_echo(&Offer::address().to_string()).err().unwrap();
     assert_eq!(kind_of(&error), ErrorKind::Unsupported, "{error}");
+}
+
+#[test]
+fn several_loops_forward_together() {
+    let cable = CableOptions::new().queues(2, 1).build();
+    let forward = options(0).forward(Offer::accept).forward_datagrams();
+    let gateway = Userspace::over(forward, cable.left()).loops(2);
+    let client = Userspace::over(client(), cable.right());
+    let mut world = World::of(&[&gateway, &gateway, &client]);
+    let address = Offer::address().to_string();
+    let servers: Vec<Server> =
+        (0..2).map(|host| world.hosts[host].listen(&address, plain(), true)).collect();
+    let _echo: Vec<_> =
+        (0..2).map(|host| world.hosts[host].datagram_echo(&address).unwrap()).collect();
+    for n in 1..30 {
+        let to: Address = format!("192.0.2.{n}:{n}").parse().unwrap();
+        let answer = world.hosts[2].connect(&to, plain());
+        world.pass(SECOND);
+        let client = answer.try_recv().unwrap().unwrap();
+        client.send("over one of them");
+        let end = world.hosts[2].datagram(None, Some(&to), SocketOptions::new()).unwrap();
+        end.post(Datagram::connected("and this"));
+        world.pass(SECOND);
+        assert_eq!(client.log(), [Log::Bytes(b"over one of them".to_vec())]);
+        assert_eq!(end.log(), [Log::Datagram(to, b"and this".to_vec(), false)]);
+    }
+    let each = servers.iter().map(|server| std::iter::from_fn(|| server.accepted()).count());
+    assert!(each.clone().all(|count| count > 3), "{:?}", each.collect::<Vec<_>>());
 }
