@@ -76,6 +76,7 @@ impl LocalChannel {
                 }
                 if !self.core.pulls {
                     self.core.demand_met();
+                    state.stats.messages += 1;
                 }
                 self.head_read(state, bytes);
                 Got::Bytes(n)
@@ -111,6 +112,7 @@ impl LocalChannel {
         for datagram in batch.drain(..) {
             bytes += datagram.payload.readable().max(1);
             self.core.demand_met();
+            state.stats.messages += 1;
             self.head_receive(state, datagram);
         }
         state.datagrams = batch;

@@ -47,7 +47,7 @@ pub use ip_rules::{Cidr, IpRules, ParseCidrError};
 pub use listeners::AcceptSink;
 pub use shared::{LoopEnded, LoopHandle};
 pub use shutdown::ShutdownReport;
-pub use stats::LoopStats;
+pub use stats::{LoopStats, TurnTimes};
 pub use spec::ChannelSpec;
 pub use table::{Adopt, ChannelInit, LoopCore};
 

@@ -54,6 +54,7 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
         self.queue_since = if slept { began } else { self.queue_since };
         self.core.state.stall.start();
         self.core.state.stats.turns += 1;
+        self.core.state.stats.wakeups += u64::from(slept && timeout != Some(Duration::ZERO));
         self.transport_events();
         self.leftovers();
         self.timers();
@@ -289,6 +290,7 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
         let busy = now.saturating_duration_since(began);
         let stats = &mut self.core.state.stats;
         stats.busy += busy;
+        stats.turn_times.record(busy);
         stats.turn_max = stats.turn_max.max(busy);
         self.load.busy += busy;
         let window = now.saturating_duration_since(self.load.began);

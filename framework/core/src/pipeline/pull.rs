@@ -40,6 +40,7 @@ pub(super) fn pull_all<H: Runs>(
             Ok(msg) if msg.is_some() => {
                 if cell.last_puller {
                     ch.core.demand_met();
+                    lp.stats.messages += 1;
                 }
                 match cell.next_read {
                     Some(link) => (link.deliver)(ch, lp, link.slot, msg),
