@@ -156,6 +156,12 @@ def exchange(size):
     assert got == data, f"{len(got)} of {size} bytes came back"
 for size in [5, 3_000_000] + [1000] * 20:
     exchange(size)
+peers = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(20)]
+for number, peer in enumerate(peers):
+    peer.settimeout(5)
+    for data in (b"%d" % number, os.urandom(1400), os.urandom(5000)):
+        peer.sendto(data, ("10.99.0.1", 9000))
+        assert peer.recvfrom(9000) == (data, ("10.99.0.1", 9000)), f"datagram of {len(data)} bytes"
 try:
     socket.create_connection(("10.99.0.1", 1), 5)
     raise AssertionError("nobody listens there")
@@ -180,7 +186,14 @@ def gateway():
         while True:
             threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 
+    def answer():
+        while True:
+            datagrams.sendto(*datagrams.recvfrom(9000))
+
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.bind(("10.99.0.1", 9000))
     threading.Thread(target=accept, daemon=True).start()
+    threading.Thread(target=answer, daemon=True).start()
     command = [os.path.join(BIN, "gateway"), "--tap-name", "gate0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     elsewhere = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo there; exec sleep 60"], stdout=subprocess.PIPE, text=True)
