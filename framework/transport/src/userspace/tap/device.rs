@@ -229,7 +229,8 @@ impl Tap {
         self.gone = true;
         self.waiting.clear();
         let error = error.map_or_else(|| "its other end was closed".into(), io::Error::to_string);
-        tracing::error!(device = %self.queue.name, error, "the device is gone");
+        // Who receives from it is told, and says so.
+        tracing::debug!(device = %self.queue.name, error, "the device is gone");
         self.detach();
     }
 
