@@ -170,5 +170,4 @@ fn checksums_are_right(headers: &[u8], payload: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "merge_tests.rs"]
 mod tests;
