@@ -530,6 +530,28 @@ def pcap():
                        "tcp.analysis.flags or tcp.checksum.status == 0 or ip.checksum.status == 0 or _ws.malformed")
 
 
+def metrics():
+    """The loops' figures, for Prometheus, when they are asked for."""
+    with Server("http") as server:
+        got = subprocess.run(["curl", "-sS", f"http://{server.address}/metrics"], capture_output=True, text=True)
+        assert got.stdout == "not found", "they are off by default"
+    with Server("http", "--metrics", "--threads", "1") as server:
+        get = lambda path: subprocess.run(["curl", "-sS", f"http://{server.address}{path}"], capture_output=True,
+                                          text=True).stdout
+        for _ in range(100):
+            get("/plaintext")
+            lines = [line.rsplit(" ", 1) for line in get("/metrics").splitlines() if not line.startswith("#")]
+            values = {name: float(value) for name, value in lines}
+            if values.get('fyke_loop_messages_total{loop="0"}', 0) > 1:
+                break
+            time.sleep(0.05)
+        assert values['fyke_loop_received_bytes_total{loop="0"}'] > 50, values
+        buckets = [value for name, value in lines if "lag_seconds_bucket" in name]
+        assert buckets == sorted(buckets, key=int), buckets
+        # The turn in which the figures were taken has not ended by then.
+        assert values['fyke_loop_lag_seconds_count{loop="0"}'] == values['fyke_loop_turns_total{loop="0"}'] - 1 > 0
+
+
 def tls_clients_and_reload():
     """Clients must show certificates, and new certificates are shown without a restart."""
     if not shutil.which("openssl"):
@@ -582,11 +604,11 @@ def main():
     cases += [(source_and_sink, mode) for mode in MODES]
     cases += [(http_extras, mode) for mode in (MODES[0], MODES[-1])]
     cases += [(heartbeat, mode) for mode in (MODES[0], MODES[-1], ["--udp"])]
-    cases += [(tls, mode) for mode in MODES] + [(tls_clients_and_reload, []), (tls_self_signed, []), (proxy_protocol, []), (pcap, [])]
+    cases += [(tls, mode) for mode in MODES] + [(tls_clients_and_reload, []), (tls_self_signed, []), (proxy_protocol, []), (pcap, []), (metrics, [])]
     cases += [(second_signal, []), (wrong_calls, [])]
     if not shutil.which("curl"):
         print("skipped: curl is not installed")
-        cases = [(check, mode) for check, mode in cases if check not in (http, http_requests, http_extras, chat, tls, tls_self_signed, pcap)]
+        cases = [(check, mode) for check, mode in cases if check not in (http, http_requests, http_extras, chat, tls, tls_self_signed, pcap, metrics)]
     return run_cases(cases)
 
 

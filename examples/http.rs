@@ -28,6 +28,7 @@ use fyke_codecs::pcap::{PcapSink, PcapWriteHandler};
 use fyke_codecs::proxy_protocol::ProxyProtocolHandler;
 use fyke_codecs::tls::TlsOptions;
 use fyke_examples::ServerFlags;
+use fyke_examples::metrics::Metrics;
 use fyke_examples::tls::TlsFlags;
 use serde::Serialize;
 
@@ -58,6 +59,10 @@ struct Flags {
     #[arg(long)]
     proxy_protocol: bool,
 
+    /// Tell at /metrics how the event loops do, for Prometheus
+    #[arg(long)]
+    metrics: bool,
+
     /// Write what is said, decrypted, into this file, which Wireshark opens
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
@@ -84,6 +89,8 @@ static SERVER: HeaderBlock = HeaderBlock::from_static("Server: fyke\r\n");
 static TEXT: HeaderBlock = HeaderBlock::from_static("Server: fyke\r\nContent-Type: text/plain\r\n");
 static JSON: HeaderBlock =
     HeaderBlock::from_static("Server: fyke\r\nContent-Type: application/json\r\n");
+static METRICS: HeaderBlock =
+    HeaderBlock::from_static("Server: fyke\r\nContent-Type: text/plain; version=0.0.4\r\n");
 static BYTES: HeaderBlock =
     HeaderBlock::from_static("Server: fyke\r\nContent-Type: application/octet-stream\r\n");
 static ALLOW: HeaderBlock = HeaderBlock::from_static(
@@ -99,16 +106,28 @@ struct Greeting {
 struct App {
     extras: Extras,
     files: Option<StaticFiles>,
+    metrics: Option<Metrics>,
     root: Validators,
 }
 
 impl App {
-    fn new(extras: Extras, files: Option<StaticFiles>) -> Result<Self, HeaderError> {
+    fn new(
+        extras: Extras,
+        files: Option<StaticFiles>,
+        metrics: Option<Metrics>,
+    ) -> Result<Self, HeaderError> {
         let tag = EntityTag::strong(ROOT_TAG)?;
-        Ok(Self { extras, files, root: Validators::new().etag(tag).last_modified(ROOT_MODIFIED) })
+        let root = Validators::new().etag(tag).last_modified(ROOT_MODIFIED);
+        Ok(Self { extras, files, metrics, root })
     }
 
     fn answer(&self, cx: &mut ServiceContext<'_>, request: Request) -> Reply {
+        if let Some(metrics) = &self.metrics {
+            metrics.join(|| cx.channel());
+            if request.head.path_bytes() == b"/metrics" {
+                return Response::new(Status::OK).block(&METRICS).body(metrics.text()).into();
+            }
+        }
         match request.head.path_bytes() {
             b"/plaintext" => text("Hello, World!"),
             b"/json" => json(),
@@ -254,7 +273,10 @@ fn serve(flags: &Flags) -> Result<(), String> {
         ),
     };
     let extras = Extras::new().map_err(|error| error.to_string())?;
-    let app = Arc::new(App::new(extras, files).map_err(|error| error.to_string())?);
+    let app = Arc::new(
+        App::new(extras, files, flags.metrics.then(Metrics::start))
+            .map_err(|error| error.to_string())?,
+    );
     let cors = cors(&flags.cors)?;
     let (access_log, compression) = (flags.access_log, !flags.no_compression);
     let proxied = flags.proxy_protocol;

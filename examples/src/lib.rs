@@ -3,6 +3,7 @@
 
 pub mod control;
 pub mod icmp;
+pub mod metrics;
 pub mod relay;
 pub mod tap;
 pub mod tls;
