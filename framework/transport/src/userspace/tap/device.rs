@@ -38,7 +38,7 @@ const PLAIN_BLOCK_BYTES: usize = 80 * 1024;
 
 /// A queue of a TAP device, on its loop.
 ///
-/// Frames that the kernel has no room for wait here, and [`ready`](TxSink::ready) says no until it has.
+/// Frames that the kernel has no room for wait here, and [`ready`](fyke_stack::TxSink::ready) says no until it has.
 /// Those sent while the interface is down are lost, as on a wire without the other end; what the kernel
 /// refuses is counted and dropped, except a super-segment: that is cut here, and so are all after it.
 ///
