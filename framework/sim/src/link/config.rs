@@ -54,7 +54,7 @@ pub struct LinkConfig {
     pub queue_packets_max: usize,
     /// Bytes of frames that wait at most (16 MiB).
     pub queue_bytes_max: usize,
-    /// Frames under way at most, those that wait included (1 000 000).
+    /// Frames under way at most, those that wait included (100 000).
     pub in_flight_packets_max: usize,
     /// How likely a frame is lost.
     pub loss: f64,
@@ -82,7 +82,7 @@ impl Default for LinkConfig {
             rate_bits_per_s: None,
             queue_packets_max: 1000,
             queue_bytes_max: 16 << 20,
-            in_flight_packets_max: 1_000_000,
+            in_flight_packets_max: 100_000,
             loss: 0.0,
             burst_loss: None,
             reorder: 0.0,

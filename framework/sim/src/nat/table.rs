@@ -61,6 +61,27 @@ struct Session {
     timer: TimerKey,
 }
 
+type Timers = TimerWheel<(Protocol, u16, Endpoint)>;
+
+impl Session {
+    /// A packet of the session. How far the connection is decides how long it lives.
+    fn note(
+        &mut self,
+        outgoing: bool,
+        flags: u16,
+        protocol: Protocol,
+        config: &NatConfig,
+        timers: &mut Timers,
+    ) {
+        let before = self.progress.is_transitory();
+        self.progress.note(outgoing, flags);
+        if self.progress.is_transitory() != before {
+            let ends = self.used + Table::timeout(config, protocol, &self.progress);
+            timers.reschedule(self.timer, ends);
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Mapping {
     inside: Endpoint,
@@ -74,7 +95,7 @@ pub(super) struct Table {
     inside: BTreeMap<InsideKey, u16>,
     outside: BTreeMap<(Protocol, u16), Mapping>,
     sessions: usize,
-    timers: TimerWheel<(Protocol, u16, Endpoint)>,
+    timers: Timers,
     cursor: u16,
 }
 
@@ -165,7 +186,7 @@ impl Table {
         let known = port.and_then(|port| self.outside.get_mut(&(protocol, port)));
         if let Some(session) = known.and_then(|mapping| mapping.sessions.get_mut(&peer)) {
             session.used = now;
-            session.progress.note(true, flags);
+            session.note(true, flags, protocol, &self.config, &mut self.timers);
             return Ok(port);
         }
         if !begins {
@@ -226,10 +247,10 @@ impl Table {
         let mapping = self.outside.get_mut(&(protocol, port)).ok_or(DropReason::NatNoMapping)?;
         let inside = mapping.inside;
         if let Some(session) = mapping.sessions.get_mut(&peer) {
-            session.progress.note(false, flags);
             if self.config.incoming_refreshes {
                 session.used = now;
             }
+            session.note(false, flags, protocol, &self.config, &mut self.timers);
             return Ok(inside);
         }
         let mut known = mapping.sessions.keys();

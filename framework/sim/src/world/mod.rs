@@ -42,7 +42,11 @@ use state::Partition;
 /// thread is the one that turns.
 ///
 /// Everything in it follows from its seed and the calls: the same seed and the same calls give the
-/// same bytes.
+/// same bytes, as long as handlers take time and randomness from their context's `Env` and do not
+/// walk over hash maps whose order is random.
+///
+/// Hosts, boxes and links hold their world. A script that was put off ([`after`](Self::after),
+/// [`every`](Self::every)) and holds one of them keeps the world alive until it has run.
 ///
 /// ```
 /// use std::time::Duration;

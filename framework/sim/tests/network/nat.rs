@@ -106,6 +106,17 @@ fn an_idle_tcp_mapping_ends_and_with_traffic_it_lives() {
 }
 
 #[test]
+fn an_open_connection_lives_shorter_than_one_that_is_being_opened_when_told_so() {
+    let config = NatConfig::new().tcp_timeout(secs(60)).tcp_transitory_timeout(secs(240));
+    let home = home(13, config);
+    echo(&home.world, &home.clients[0], S1, 10);
+    home.world.run_for(secs(59)).unwrap();
+    assert_eq!(home.nat.sessions(), 1);
+    home.world.run_for(secs(2)).unwrap();
+    assert_eq!(home.nat.sessions(), 0);
+}
+
+#[test]
 fn udp_has_a_time_of_its_own() {
     let config = NatConfig::new().udp_timeout(secs(30)).tcp_timeout(secs(600));
     let home = home(3, config);
