@@ -438,13 +438,13 @@ def certificates(folder, name="localhost"):
     return path("root"), path("cert"), path("key")
 
 
-def s_client(port, root, *flags):
+def s_client(port, root, *flags, says=b"hello over there\n"):
     """`openssl s_client` that trusts the root: it says hello, and answers what comes back and what it says."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", root, "-verify_return_error", *flags]
     client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     timer = threading.Timer(10, client.kill)
     timer.start()
-    client.stdin.write(b"hello over there\n")
+    client.stdin.write(says)
     client.stdin.flush()
     lines = []
     for line in client.stdout:
@@ -478,6 +478,9 @@ def tls(*flags):
         with Server("echo", "--tls", cert, key, *flags) as server:
             for version in ("-tls1_2", "-tls1_3"):
                 assert s_client(server.port, root, version).endswith(b"hello over there\n"), version
+            # On its own line, R asks for a new handshake.
+            again = s_client(server.port, root, "-tls1_2", says=b"R\n")
+            assert b"no renegotiation" in again, again
             refused = s_client(server.port, root, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0")
             assert b" alert " in refused, refused
             program = os.path.join(BIN, "echo-client")
