@@ -191,7 +191,7 @@ impl<M: Send + 'static> Inner<M> {
     fn on_loop(self: &Arc<Self>, step: impl FnOnce(&Arc<Self>, &mut LoopCore) + Send + 'static) {
         let next = Next::of(self);
         // A loop that has ended drops the step, which ends the client.
-        let _ = self.home.execute(move |core| step(&next.is_here(), core));
+        let _ = self.home.execute(move |core| step(&next.take_up(), core));
     }
 
     fn is_over(&self) -> bool {
@@ -245,7 +245,7 @@ impl<M: Send + 'static> Inner<M> {
         let (next, closed) = (Next::of(self), channel.closed());
         core.spawn(async move {
             let reason = closed.await;
-            next.is_here().on_loop(move |inner, core| inner.lost(core, reason));
+            next.take_up().on_loop(move |inner, core| inner.lost(core, reason));
         });
     }
 
@@ -313,7 +313,7 @@ impl<M: Send + 'static> Inner<M> {
         }
         self.config.tell(&ReconnectEvent::Waiting { delay });
         let next = Next::of(self);
-        core.schedule(delay, move |core| next.is_here().begin(core));
+        core.schedule(delay, move |core| next.take_up().begin(core));
     }
 
     /// Nothing follows any more.

@@ -17,7 +17,7 @@ impl<M: Send + 'static> Next<M> {
         Self(Some(Arc::clone(inner)))
     }
 
-    pub(super) fn is_here(mut self) -> Arc<Inner<M>> {
+    pub(super) fn take_up(mut self) -> Arc<Inner<M>> {
         self.0.take().expect("it is taken once, as that takes this")
     }
 }
@@ -48,7 +48,7 @@ impl<M: Send + 'static> Attempting<M> {
             let next = Next::of(inner);
             core.spawn(async move {
                 let result = connect.await;
-                next.is_here().on_loop(move |inner, core| inner.ended(core, result));
+                next.take_up().on_loop(move |inner, core| inner.ended(core, result));
             });
         });
     }
