@@ -94,8 +94,8 @@ pub use fyke_core::{
     DuplexContext, DuplexHandler, Edit, Env, Error, ErrorKind, Event, EventFilter, Fault,
     FileRegion, InboundHandler, IntoStages, Keepalive, LinkError, LoopCore, LoopHandle, LoopStats,
     Never, Offloaded, OutboundContext, OutboundHandler, Outgoing, Permit, PipelineBuilder, Promise,
-    Result, SendError, SendFailure, Sender, SocketOptions, Stage, Stages, WriteFuture, embedded,
-    handlers,
+    Result, SendError, SendFailure, Sender, SocketOptions, Stage, Stages, WriteFuture,
+    WriteProgress, embedded, handlers,
 };
 pub use fyke_poller::{Backend, Signal, Signals, SystemClock, pin_to_cpu, raise_descriptor_limit};
 /// Channels over fyke's own stack. Here two stacks of one process talk over a cable; a TAP device in
