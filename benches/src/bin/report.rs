@@ -73,7 +73,8 @@ fn machine() -> String {
         model.map_or("an unknown processor", |rest| rest.trim_start_matches([' ', '\t', ':']));
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let kernel = read("/proc/sys/kernel/osrelease");
-    format!("{model}, {cpus} processors, Linux {}.", kernel.trim())
+    let kernel: Vec<&str> = kernel.split('.').take(2).collect();
+    format!("{model}, {cpus} processors, Linux {}.", kernel.join("."))
 }
 
 /// The samples of one case that count.
@@ -127,12 +128,14 @@ fn noise(text: &mut String, notes: &[Note]) {
     let spreads = groups.values().filter_map(|notes| spread(notes.iter().map(|note| note.cpu_ns)));
     let foreign = median(notes.iter().map(|note| note.foreign)).unwrap_or_default();
     let spread = median(spreads).unwrap_or_default();
+    let others = match foreign {
+        0.0 => "how much others used meanwhile was not measured".to_owned(),
+        share => format!("others used {:.0} % of a processor meanwhile", share * 100.0),
+    };
     let _ = writeln!(
         text,
-        "Noise: the spread of the processor time is {:.0} % (median of the cases); others used {:.0} % of a \
-         processor meanwhile.\n",
-        spread * 100.0,
-        foreign * 100.0
+        "Noise: the spread of the processor time is {:.0} % (median of the cases); {others}.\n",
+        spread * 100.0
     );
 }
 
