@@ -174,7 +174,7 @@ fn proof(bytes: usize) -> Outcome<()> {
             return Err(format!("piece {number} of {PIECE} bytes came back changed").into());
         }
         if number.is_multiple_of(64 * 16) && number > 0 {
-            eprintln!("{} MiB, {:?}", number * PIECE >> 20, began.elapsed());
+            eprintln!("{} MiB, {:?}", (number * PIECE) >> 20, began.elapsed());
         }
     }
     if reader.read(&mut got)? != 0 {
