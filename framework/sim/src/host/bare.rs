@@ -10,7 +10,7 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 use fyke_stack::{Event, RxMeta, Stack};
 
-use super::Recipe;
+use super::{Observer, Recipe};
 use crate::error::SimError;
 use crate::ids::{End, NodeId};
 use crate::random::Random;
@@ -65,7 +65,7 @@ pub(crate) struct BareState<A> {
     recipe: Arc<Recipe>,
     random: Random,
     wake: Option<Instant>,
-    observer: Option<Box<dyn FnMut(&Stack, Instant)>>,
+    observer: Option<Observer>,
 }
 
 /// Frames in a row, and events in a turn: then the rest of the world goes on.

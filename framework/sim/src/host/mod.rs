@@ -40,6 +40,9 @@ use crate::world::{Attach, Station, World};
 use driver::SimDriver;
 use port::{Nic, SimPort};
 
+/// Looks at a host's stack after each of its turns.
+pub(crate) type Observer = Box<dyn FnMut(&Stack, Instant)>;
+
 /// Numbers of simulated loops begin here, beyond those of threads.
 const LOOP_NUMBERS: u32 = 1 << 31;
 
@@ -50,7 +53,7 @@ pub(crate) struct HostState {
     nic: Arc<Nic>,
     recipe: Arc<Recipe>,
     starts: u32,
-    observer: Option<Box<dyn FnMut(&Stack, Instant)>>,
+    observer: Option<Observer>,
 }
 
 impl HostState {

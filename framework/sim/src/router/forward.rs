@@ -32,12 +32,11 @@ impl RouterState {
         mut packet: Vec<u8>,
         out: &mut Outputs,
     ) {
-        let Some((source, destination)) = addresses(&packet) else {
+        let Some((_, mut destination)) = addresses(&packet) else {
             out.drop(DropReason::Malformed, frame);
             return;
         };
         let original = packet.clone();
-        let mut destination = destination;
         if self.nat.as_ref().is_some_and(|nat| nat.is_for_outside(port, destination)) {
             match self.translate(now, false, &mut packet) {
                 Translation::Done => {
@@ -66,7 +65,6 @@ impl RouterState {
             }
             return;
         }
-        let _ = source;
         self.forward(now, port, frame, packet, &original, destination, out);
     }
 
@@ -117,7 +115,7 @@ impl RouterState {
         }
     }
 
-    fn translate(&mut self, now: Instant, outgoing: bool, packet: &mut Vec<u8>) -> Translation {
+    fn translate(&mut self, now: Instant, outgoing: bool, packet: &mut [u8]) -> Translation {
         match &mut self.nat {
             Some(nat) if outgoing => nat.outgoing(now, packet),
             Some(nat) => nat.incoming(now, packet),
