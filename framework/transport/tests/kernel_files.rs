@@ -152,7 +152,8 @@ fn sparse(dir: &TempDir, at: u64, content: &[u8]) -> File {
     use std::os::unix::fs::FileExt;
 
     let path = dir.path("sparse");
-    let file = File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap();
+    let file =
+        File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap();
     file.write_all_at(content, at).unwrap();
     file
 }

@@ -47,8 +47,8 @@ pub use ip_rules::{Cidr, IpRules, ParseCidrError};
 pub use listeners::AcceptSink;
 pub use shared::{LoopEnded, LoopHandle};
 pub use shutdown::ShutdownReport;
-pub use stats::{LoopStats, TurnTimes};
 pub use spec::ChannelSpec;
+pub use stats::{LoopStats, TurnTimes};
 pub use table::{Adopt, ChannelInit, LoopCore};
 
 /// What a loop is made with.

@@ -1,8 +1,8 @@
 //! What `Ctx::write_progress` tells.
 
 use fyke_clock::Instant;
-use fyke_core::embedded::EmbeddedChannel;
 use fyke_core::Datagram;
+use fyke_core::embedded::EmbeddedChannel;
 
 use super::{secs, send, send_datagram};
 

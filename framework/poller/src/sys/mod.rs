@@ -39,8 +39,7 @@ pub use stream::{recv, recv_vectored, send, send_vectored, shutdown};
 #[cfg(target_os = "linux")]
 pub use tap::{
     FRAME_SLICES_MAX, INTERFACE_NAME_BYTES_MAX, TapMode, TapOffload, open_tap, read_frame,
-    set_tap_header_len, set_tap_offload, set_tap_persistent, write_frame,
-    write_whole_frame,
+    set_tap_header_len, set_tap_offload, set_tap_persistent, write_frame, write_whole_frame,
 };
 #[cfg(target_os = "linux")]
 pub use tap_interface::Interface;
