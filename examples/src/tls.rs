@@ -46,8 +46,8 @@ pub struct TlsClientFlags {
     pub ca: Option<PathBuf>,
 }
 
-/// Whether a server speaks TLS, and how.
-#[derive(Clone, Debug)]
+/// Whether a server speaks TLS, and how. By default it does not.
+#[derive(Clone, Debug, Default)]
 pub struct ServerTls(Option<TlsServerConfig>);
 
 impl ServerTls {

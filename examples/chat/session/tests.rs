@@ -6,6 +6,7 @@ use std::time::Duration;
 use fyke::embedded::EmbeddedChannel;
 use fyke::{ByteBuf, ChannelOptions, CloseReason, Decoder};
 use fyke_codecs::websocket::{CloseCode, CloseFrame, Limits, Message, MessageDecoder, Role, mask};
+use fyke_examples::tls::ServerTls;
 use serde_json::{Value, json};
 
 use crate::outlet::QUEUE_BYTES_MAX;
@@ -95,7 +96,7 @@ fn types(told: &[Value]) -> Vec<&str> {
 
 #[test]
 fn two_clients_talk() {
-    let chat = Arc::new(Chat::new());
+    let chat = Arc::new(Chat::new(ServerTls::default()));
     let mut ada = Client::joined(&chat, "Ada");
     let mut bob = Client::joined(&chat, "Bob");
     bob.say("Grüße 🐟");
@@ -115,7 +116,7 @@ fn two_clients_talk() {
 
 #[test]
 fn each_message_has_one_answer_in_order() {
-    let chat = Arc::new(Chat::new());
+    let chat = Arc::new(Chat::new(ServerTls::default()));
     let mut ada = Client::joined(&chat, "Ada");
     for number in 0..10 {
         ada.say(&number.to_string());
@@ -161,7 +162,7 @@ fn an_end_of_any_kind_leaves_the_room_at_once() {
         ),
     ];
     for (what, end, last) in ends {
-        let chat = Arc::new(Chat::new());
+        let chat = Arc::new(Chat::new(ServerTls::default()));
         let mut ada = Client::joined(&chat, "Ada");
         let mut bob = Client::joined(&chat, "Bob");
         ada.told();
@@ -196,7 +197,7 @@ fn talk_until_it_leaves(ada: &mut Client, mut after_each: impl FnMut()) -> usize
 #[test]
 fn a_client_that_does_not_read_is_dropped() {
     for reads_again in [true, false] {
-        let chat = Arc::new(Chat::new());
+        let chat = Arc::new(Chat::new(ServerTls::default()));
         let mut ada = Client::joined(&chat, "Ada");
         let mut slow = Client::joined(&chat, "Slow");
         ada.told();
@@ -227,7 +228,7 @@ fn a_client_that_does_not_read_is_dropped() {
 
 #[test]
 fn a_client_whose_loop_stands_still_is_dropped() {
-    let chat = Arc::new(Chat::new());
+    let chat = Arc::new(Chat::new(ServerTls::default()));
     let mut ada = Client::joined(&chat, "Ada");
     let mut slow = Client::joined(&chat, "Slow");
     ada.told();
@@ -239,7 +240,7 @@ fn a_client_whose_loop_stands_still_is_dropped() {
 
 #[test]
 fn pages_and_refusals() {
-    let chat = Arc::new(Chat::new());
+    let chat = Arc::new(Chat::new(ServerTls::default()));
     let options = ChannelOptions::default();
     let mut channel = EmbeddedChannel::with_options(options, move |ch| chat.serve(ch));
     let mut ask = |request: &str| {

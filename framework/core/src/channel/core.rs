@@ -14,6 +14,7 @@ use tracing::Span;
 use crate::address::Address;
 use crate::channel::ChannelKey;
 use crate::channel::attributes::LocalAttributes;
+use crate::channel::datagrams::Datagrams;
 use crate::channel::handle::Channel;
 use crate::channel::mailbox::ChannelShared;
 use crate::channel::outbound::Outbound;
@@ -24,11 +25,9 @@ use crate::error::{CloseReason, Error, LinkError};
 use crate::event_loop::state::LoopState;
 use crate::event_loop::timers::Timer;
 use crate::options::ChannelOptions;
-use crate::outgoing::Datagram;
 use crate::pipeline::edit::Plans;
 use crate::pipeline::link::{END, Head};
 use crate::pipeline::shape::Shape;
-use crate::promise::Promise;
 use crate::transport::{Handle, Membership};
 
 /// Told once what became of a connect.
@@ -74,8 +73,8 @@ pub(crate) struct ChannelCore {
     pub(crate) plans: Plans,
     pub(crate) shared: Option<Arc<ChannelShared>>,
     pub(crate) attributes: LocalAttributes,
-    /// What lives as long as the connection.
-    pub(crate) guard: Option<Box<dyn Any + Send>>,
+    /// What lives as long as the connection. Few have one: a thin pointer to the fat one.
+    pub(crate) guard: Option<Box<Box<dyn Any + Send>>>,
     pub(crate) peer: Option<Address>,
     pub(crate) span: Span,
     pub(crate) reason: Option<CloseReason>,
@@ -85,12 +84,11 @@ pub(crate) struct ChannelCore {
     /// Timers of its handlers, some of which may have expired.
     pub(crate) timers: Vec<TimerKey>,
     /// Who waits for the connect.
-    pub(crate) on_connect: Option<OnConnect>,
+    pub(crate) on_connect: Option<Box<OnConnect>>,
 
     pub(crate) outbound: Outbound,
     pub(crate) progress: Progress,
-    pub(crate) datagrams: VecDeque<Datagram>,
-    pub(super) datagram_promises: VecDeque<Promise>,
+    pub(crate) datagrams: Datagrams,
     pub(super) datagram_bytes: u64,
     /// Bytes that handlers hold.
     pub(super) accounted: u64,
@@ -186,8 +184,7 @@ impl ChannelCore {
             on_connect: None,
             outbound: Outbound::default(),
             progress: Progress::default(),
-            datagrams: VecDeque::new(),
-            datagram_promises: VecDeque::new(),
+            datagrams: Datagrams::default(),
             datagram_bytes: 0,
             accounted: 0,
             high_water_mark,

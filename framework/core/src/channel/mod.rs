@@ -9,7 +9,7 @@
 //! | `splice` | reading without looking |
 //! | `write` | what is taken to be sent: limits, water marks |
 //! | `close` | how a channel ends |
-//! | `outbound` | what waits to be sent, and promises |
+//! | `outbound`, `datagrams` | what waits to be sent, and promises |
 //! | `progress` | whether what was written still moves |
 //! | `mailbox`, `sender`, `handle` | the channel seen from other threads |
 //! | `group` | many channels at once |
@@ -17,6 +17,7 @@
 pub(crate) mod attributes;
 mod close;
 pub(crate) mod core;
+pub(crate) mod datagrams;
 pub(crate) mod group;
 pub(crate) mod handle;
 pub(crate) mod mailbox;

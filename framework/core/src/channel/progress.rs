@@ -26,13 +26,35 @@ pub(crate) struct Progress {
     taken_bytes: u64,
     taken_at: Instant,
     /// The transport has not taken all that was to leave.
-    blocked_since: Option<Instant>,
+    blocked_since: Stamp,
     /// Bytes last came from the transport.
-    received_at: Option<Instant>,
+    received_at: Stamp,
     /// The transport was last told to report what can be read.
     pub(crate) reading_since: Instant,
     /// Of transports that report what the peer has acknowledged.
     acks: Option<Box<Acks>>,
+}
+
+/// A time, or none, in the room of a time: there is one of these for each idle connection.
+#[derive(Debug, Clone, Copy)]
+struct Stamp(u64);
+
+impl Stamp {
+    const NONE: Self = Self(u64::MAX);
+
+    fn at(now: Instant) -> Self {
+        Self(now.as_nanos())
+    }
+
+    fn get(self) -> Option<Instant> {
+        (self.0 != Self::NONE.0).then(|| Instant::from_nanos(self.0))
+    }
+}
+
+impl Default for Stamp {
+    fn default() -> Self {
+        Self::NONE
+    }
 }
 
 #[derive(Debug, Default)]
@@ -52,11 +74,11 @@ impl Progress {
     /// Bytes came from the transport.
     #[inline]
     pub(crate) fn received(&mut self, now: Instant) {
-        self.received_at = Some(now);
+        self.received_at = Stamp::at(now);
     }
 
     pub(crate) fn received_at(&self) -> Option<Instant> {
-        self.received_at
+        self.received_at.get()
     }
 
     /// The transport has taken `n` bytes; `empty`: and nothing more waits for it.
@@ -72,13 +94,15 @@ impl Progress {
             self.taken_at = now;
         }
         if empty {
-            self.blocked_since = None;
+            self.blocked_since = Stamp::NONE;
         }
     }
 
     /// Something that was to leave has not.
     pub(crate) fn blocked(&mut self, now: Instant) {
-        self.blocked_since.get_or_insert(now);
+        if self.blocked_since.get().is_none() {
+            self.blocked_since = Stamp::at(now);
+        }
     }
 
     /// The peer has acknowledged `n` bytes.
@@ -98,11 +122,11 @@ impl Progress {
                 taken_at,
                 acked_bytes: None,
                 moved_at: taken_at,
-                waiting_since: self.blocked_since.map(|since| since.max(self.taken_at)),
+                waiting_since: self.blocked_since.get().map(|since| since.max(self.taken_at)),
             };
         };
         let unacked = acks.acked_bytes < self.taken_bytes;
-        let since = if unacked { Some(acks.unacked_since) } else { self.blocked_since };
+        let since = if unacked { Some(acks.unacked_since) } else { self.blocked_since.get() };
         WriteProgress {
             taken_bytes: self.taken_bytes,
             taken_at,

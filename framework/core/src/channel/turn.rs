@@ -360,8 +360,9 @@ impl LocalChannel {
         while self.can_send() && !self.core.datagrams.is_empty() {
             let Some(handle) = self.core.handle else { return };
             let Some(transport) = state.transport_mut(self.core.transport) else { return };
-            let n = self.core.datagrams.len().min(SEND_BATCH);
-            let result = transport.send(handle, &self.core.datagrams.make_contiguous()[..n]);
+            let batch = self.core.datagrams.batch(SEND_BATCH);
+            let n = batch.len();
+            let result = transport.send(handle, batch);
             match result {
                 Ok(sent) => {
                     self.core.write_blocked = sent < n;

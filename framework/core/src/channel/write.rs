@@ -73,15 +73,13 @@ impl ChannelCore {
             return;
         }
         self.datagram_bytes += bytes;
-        self.datagrams.push_back(msg);
-        self.datagram_promises.push_back(promise);
+        self.datagrams.push(msg, promise);
         self.written();
     }
 
     /// `n` datagrams were sent; answers how many bytes that were, of an empty one one.
     pub(crate) fn sent(&mut self, n: usize) -> u64 {
-        let payloads = self.datagrams.iter().take(n).map(|d| d.payload.readable().max(1) as u64);
-        let bytes = payloads.sum();
+        let bytes = self.datagrams.bytes_of(n);
         for _ in 0..n {
             self.next_datagram_done(Ok(()));
         }
@@ -101,11 +99,7 @@ impl ChannelCore {
     }
 
     fn next_datagram_done(&mut self, result: Result<(), Error>) {
-        let (Some(datagram), Some(promise)) =
-            (self.datagrams.pop_front(), self.datagram_promises.pop_front())
-        else {
-            return;
-        };
+        let Some((datagram, promise)) = self.datagrams.pop() else { return };
         self.datagram_bytes -= datagram.payload.readable() as u64;
         match result {
             Ok(()) => promise.succeed(),

@@ -142,7 +142,7 @@ impl LoopCore {
         let Adopt { transport, mut incoming, peer, spec } = adopt;
         let mut channel = self.new_channel(transport, Head::Stream, &spec, Some(peer));
         let key = channel.core.key;
-        channel.core.guard = incoming.take_guard();
+        channel.core.guard = incoming.take_guard().map(Box::new);
         let table = self.state.transport_mut(transport).ok_or_else(Error::closed)?;
         let handle = table.adopt(key, incoming, &spec.options.socket)?;
         channel.core.handle = Some(handle);
@@ -176,7 +176,7 @@ impl LoopCore {
             Err(error) => told(Err(error.into())),
             Ok(handle) => {
                 channel.core.handle = Some(handle);
-                channel.core.on_connect = Some(Box::new(told) as OnConnect);
+                channel.core.on_connect = Some(Box::new(Box::new(told) as OnConnect));
                 channel.start_connect_timer(&mut self.state);
                 // A pipeline that cannot be built has told so already.
                 let _ = self.install(channel, spec);
