@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fyke_stack::tcp::{
-    CloseReason, Config, ConnectionOption, Event, Flags, Options, SeqNum, State,
+    CloseReason, Config, ConnectionOption, Event, Flags, Options, SeqNum, State, Timestamp,
 };
 
 use crate::rig::{IRS, ISS, Rig, ms, plain};
@@ -159,6 +159,36 @@ fn the_receive_buffer_grows_with_what_is_read() {
     let info = rig.connection.info();
     assert!(info.receive_buffer > 200_000, "{}", info.receive_buffer);
     assert!(info.receive_buffer <= 1 << 20);
+}
+
+/// A window that lasts for the path alone stands still when the queue in front of it is long: what is
+/// read in a round trip with the queue is what counts.
+#[test]
+fn the_receive_buffer_grows_with_the_queue_on_the_path() {
+    let timestamp = |value, echo| Some(Timestamp { value, echo });
+    let options = Options {
+        mss: Some(1460),
+        window_scale: Some(7),
+        timestamp: timestamp(1, 1007),
+        ..Options::default()
+    };
+    let mut rig = Rig::established_with(Config::linux(), options);
+    let before = rig.connection.info().receive_buffer;
+    for sent in 2..400 {
+        rig.now += ms(2);
+        let ack = rig.connection.info().snd_nxt.value();
+        let mut segment = rig.segment(Flags::ACK, ack, &[7; 1448]);
+        // Our clock shows 1007 at the beginning; the acknowledgement is 105 ms old.
+        let clock = 1007 + 2 * (sent - 1);
+        segment.options.timestamp = timestamp(sent, clock - 105_u32.min(clock - 1007));
+        rig.seq += 1448;
+        rig.give(segment);
+        while rig.connection.read(1 << 20, rig.now).is_some() {}
+        rig.poll();
+    }
+    let after = rig.connection.info().receive_buffer;
+    // 5.8 Mbit/s for 105 ms are 76 kB.
+    assert!(after > before && (130_000..300_000).contains(&after), "{before} {after}");
 }
 
 #[test]

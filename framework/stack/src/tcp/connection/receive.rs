@@ -26,6 +26,7 @@ impl Connection {
                 return;
             }
             self.measure_peer_segment(segment);
+            self.measure_round(now, segment);
             let payload = self.before_fin(seq, segment.payload.clone());
             self.insert(now, seq, payload, segment.segments());
         } else if segment.flags.contains(Flags::FIN) {

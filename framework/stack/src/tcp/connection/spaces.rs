@@ -60,6 +60,8 @@ pub(super) struct Receive {
     pub(super) tuning: Tuning,
     /// The peer's full segment, as observed.
     pub(super) segment: u16,
+    /// A round trip as the peer's data shows it, in milliseconds, smoothed; 0 while unknown.
+    pub(super) round_ms: u16,
     /// The shift of our windows.
     pub(super) scale: u8,
     /// Acknowledgements to send at once.
@@ -126,6 +128,7 @@ impl Receive {
             buffer: config.receive_buffer_bytes,
             tuning: Tuning::default(),
             segment: config.mss_default.min(own_mss(config, initial.path_mss)),
+            round_ms: 0,
             scale: if config.window_scaling { own_window_scale(config) } else { 0 },
             quick: config.quick_acks,
             unacked_segments: 0,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 
 use super::{Connection, Receive, State};
-use crate::tcp::SeqNum;
+use crate::tcp::{Segment, SeqNum};
 
 /// How the receive buffer finds its size: bytes read in a round trip, as the receiver sees it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -120,13 +120,33 @@ impl Connection {
         }
     }
 
+    /// Whether the receive buffer may still grow.
+    fn is_tuned(&self) -> bool {
+        !self.receive.fixed && self.receive.buffer < self.config.receive_buffer_bytes_max
+    }
+
+    /// How old the acknowledgement is that a full segment answers: a round trip with all the queues on
+    /// the path, of which the smallest round trip knows nothing.
+    pub(super) fn measure_round(&mut self, now: Instant, segment: &Segment) {
+        if !self.is_tuned() || segment.payload.len() < usize::from(self.receive.segment) {
+            return;
+        }
+        let Some(sample) = self.echoed_rtt(now, segment) else { return };
+        let sample = u16::try_from(sample.as_millis()).unwrap_or(u16::MAX);
+        let smoothed = (7 * u32::from(self.receive.round_ms) + u32::from(sample) + 4) / 8;
+        self.receive.round_ms = match self.receive.round_ms {
+            0 => sample,
+            _ => u16::try_from(smoothed).unwrap_or(u16::MAX),
+        };
+    }
+
     /// Twice what the application reads in a round trip keeps the peer sending while the next
     /// update is under way, and lets it grow its own window.
     fn tune_buffer(&mut self, now: Instant) {
-        let receive = &mut self.receive;
-        if receive.fixed || receive.buffer >= self.config.receive_buffer_bytes_max {
+        if !self.is_tuned() {
             return;
         }
+        let receive = &mut self.receive;
         let unread = u32::try_from(receive.inbox.len()).unwrap_or(u32::MAX);
         let read_to = receive.assembler.next() - unread;
         if receive.tuning.since == Instant::ZERO {
@@ -134,6 +154,7 @@ impl Connection {
             return;
         }
         let round = self.rtt.min_rtt().unwrap_or(Duration::from_millis(100));
+        let round = round.max(Duration::from_millis(receive.round_ms.into()));
         let elapsed = now.saturating_duration_since(receive.tuning.since);
         if elapsed < round || elapsed.is_zero() {
             return;
