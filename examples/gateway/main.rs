@@ -90,6 +90,7 @@ fn serve(flags: &Flags) -> Result<(), String> {
     for event_loop in group.loops() {
         datagrams.clone().on(event_loop).bind_datagram(Offer::address()).map_err(cannot)?;
     }
+    fyke_examples::catch_signals();
     let (name, address) = (&flags.tap.tap_name, flags.tap.stack_address.address());
     println!("carrying on what comes over {name}; to use it: ip route add NETWORK via {address}");
     eprintln!("{}", flags.tap.hint());

@@ -13,13 +13,14 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::{Args, Command, CommandFactory, FromArgMatches, ValueEnum, error::ErrorKind};
 use fyke::transport::userspace::StackHandle;
 use fyke::{
-    Address, Backend, Blocking, Bootstrap, ChannelInit, ChannelOptions, EventLoopGroup, IntoStages,
-    Kernel, Server, ServerBootstrap, ShutdownReport,
+    Address, Backend, Blocking, Bootstrap, ChannelInit, ChannelOptions, EndSignals, EventLoopGroup,
+    IntoStages, Kernel, Server, ServerBootstrap, ShutdownReport,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -273,8 +274,27 @@ pub fn cannot_listen(address: &Address, error: &io::Error) -> String {
     format!("cannot listen on {address}: {error}{hint}")
 }
 
+/// Signals that are caught since the program has said that it is ready.
+static ENDING: Mutex<Option<EndSignals>> = Mutex::new(None);
+
+/// From now on Ctrl-C and SIGTERM end the program in order: for before it says that it is ready.
+pub fn catch_signals() {
+    let caught = EndSignals::catch();
+    // When they cannot be caught, whoever waits for them says so.
+    *ENDING.lock().unwrap_or_else(PoisonError::into_inner) = caught.ok();
+}
+
+fn until_signal(shutdown: impl FnOnce() -> ShutdownReport) -> io::Result<ShutdownReport> {
+    let caught = ENDING.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match caught {
+        Some(signals) => signals.run(shutdown),
+        None => fyke::run_until_signal(shutdown),
+    }
+}
+
 /// Says on standard output where the server listens, for people and for scripts.
 pub fn announce(address: &Address) {
+    catch_signals();
     let mut out = io::stdout().lock();
     // A closed standard output is no reason not to serve.
     let _ = writeln!(out, "listening on {address}").and_then(|()| out.flush());
@@ -285,7 +305,7 @@ pub fn announce(address: &Address) {
 /// # Errors
 /// When signals cannot be caught.
 pub fn run(server: Server) -> Result<(), String> {
-    ended(server.run_until_signal(SHUTDOWN_DEADLINE))
+    ended(until_signal(|| server.shutdown(SHUTDOWN_DEADLINE)))
 }
 
 /// Lets the loops work until the program is asked to end, then ends them in order.
@@ -293,7 +313,7 @@ pub fn run(server: Server) -> Result<(), String> {
 /// # Errors
 /// When signals cannot be caught.
 pub fn run_until_signal(group: &EventLoopGroup) -> Result<(), String> {
-    ended(fyke::run_until_signal(|| group.shutdown(SHUTDOWN_DEADLINE)))
+    ended(until_signal(|| group.shutdown(SHUTDOWN_DEADLINE)))
 }
 
 fn ended(report: io::Result<ShutdownReport>) -> Result<(), String> {

@@ -162,4 +162,4 @@ pub use group::{EventLoopGroup, GroupBuilder};
 pub use reconnect::{Backoff, ReconnectConfig, ReconnectEvent, ReconnectState, ReconnectingClient};
 pub use resolve::ToAddresses;
 pub use server::{Child, NoPipeline, Server, ServerBootstrap};
-pub use signals::run_until_signal;
+pub use signals::{EndSignals, run_until_signal};

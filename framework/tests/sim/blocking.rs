@@ -37,15 +37,20 @@ fn a_connect_to_nobody_takes_as_long_as_it_would() {
     assert!(pair.world.now().as_nanos() < 1_000_000_000);
     pair.link.set_up(false);
     let before = pair.world.now();
-    let mut options = ChannelOptions::new();
-    options.connect_timeout = secs(20);
     let error = bootstrap(&pair.client, &Log::default())
-        .options(options)
+        .options(ChannelOptions::new().connect_timeout(secs(2)))
         .connect(SERVER)
         .wait()
         .unwrap_err();
     assert!(error.is_timeout(), "{error}");
-    assert_eq!(pair.world.now() - before, secs(20));
+    assert_eq!(pair.world.now() - before, secs(2));
+    // Whoever waits longer learns that the neighbour is gone.
+    let error = bootstrap(&pair.client, &Log::default()).connect(SERVER).wait().unwrap_err();
+    assert!(
+        matches!(error.kind(), fyke::ErrorKind::Io(e) if e.kind() == ErrorKind::HostUnreachable),
+        "{error}"
+    );
+    assert!(pair.world.now() - before < secs(30));
 }
 
 #[test]
