@@ -126,7 +126,7 @@ def arp():
 
 def a_look_inside():
     control, capture = os.path.join(WORK, "control"), os.path.join(WORK, "capture.pcapng")
-    with on_tap("echo", "--threads", "1", "--control", control, "--pcap", capture) as server:
+    with on_tap("echo", "--threads", "1", "--control", control, "--stack-pcap", capture) as server:
         connection = socket.create_connection((STACK, server.port), 5)
         connection.sendall(b"hello")
         connection.recv(5)

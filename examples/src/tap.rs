@@ -52,7 +52,7 @@ pub struct TapFlags {
     /// Write every frame into a pcapng file, with remarks on what was dropped and why; of several
     /// loops each writes one: FILE, FILE.1 ...
     #[arg(long, value_name = "FILE")]
-    pub pcap: Option<PathBuf>,
+    pub stack_pcap: Option<PathBuf>,
 }
 
 /// A stack on an open device.
@@ -109,7 +109,7 @@ impl TapFlags {
         if let Some(mac) = self.stack_mac {
             options = options.mac(mac);
         }
-        if let Some(path) = &self.pcap {
+        if let Some(path) = &self.stack_pcap {
             options = capture(options, path)?;
         }
         let queues = Mutex::new(VecDeque::from(queues));
