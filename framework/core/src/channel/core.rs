@@ -276,8 +276,7 @@ impl ChannelCore {
             && (!self.unwritable
                 || !self.options.pause_when_unwritable
                 || self.reads_while_unwritable)
-            && self.offloads == 0
-            && self.pauses == 0
+            && self.offloads | self.pauses == 0
     }
 
     /// Takes nothing in for so long, whoever else wants to.

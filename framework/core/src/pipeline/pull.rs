@@ -22,16 +22,18 @@ pub(super) fn pull_all<H: Runs>(
         return true;
     }
     ch.pipeline.slots[slot as usize].flags |= PULLING;
-    loop {
+    // Counted here and added up once: a store for each message is felt.
+    let mut messages = 0;
+    let there = loop {
         let s = &mut ch.pipeline.slots[slot as usize];
-        let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return false };
+        let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { break false };
         if !ch.core.may_pull() {
             cell.stage.settle();
             if cell.stage.has_rest() {
                 s.flags |= REST;
                 ch.core.has_rests = true;
             }
-            break;
+            break true;
         }
         ch.core.running = slot;
         let mut pulled = cell.stage.pull();
@@ -40,14 +42,14 @@ pub(super) fn pull_all<H: Runs>(
             Ok(msg) if msg.is_some() => {
                 if cell.last_puller {
                     ch.core.demand_met();
-                    lp.stats.messages += 1;
+                    messages += 1;
                 }
                 match cell.next_read {
                     Some(link) => (link.deliver)(ch, lp, link.slot, msg),
                     None => ch.tail_read(msg.take()),
                 }
                 if ch.pipeline.slots[slot as usize].id != id {
-                    return false;
+                    break false;
                 }
             }
             Ok(_) => {
@@ -55,17 +57,17 @@ pub(super) fn pull_all<H: Runs>(
                 cell.stage.settle();
                 s.flags &= !REST;
                 let last = ended.then_some(Op::Notice(Notice::Signal(Signal::ReadClosed), false));
-                if ended && !leave::<H>(ch, lp, slot, id, last) {
-                    return false;
-                }
-                break;
+                break !ended || leave::<H>(ch, lp, slot, id, last);
             }
             Err(_) => {
                 left.result = pulled.map(drop);
-                break;
+                break true;
             }
         }
+    };
+    lp.stats.messages += messages;
+    if there {
+        ch.pipeline.slots[slot as usize].flags &= !PULLING;
     }
-    ch.pipeline.slots[slot as usize].flags &= !PULLING;
-    true
+    there
 }
