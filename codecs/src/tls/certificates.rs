@@ -19,12 +19,13 @@ type Choose = dyn Fn(Option<&str>) -> Option<TlsIdentity> + Send + Sync;
 /// ```no_run
 /// use fyke_codecs::tls::{TlsCertificates, TlsIdentity, TlsServerConfig};
 ///
-/// # fn identity() -> TlsIdentity { unimplemented!() }
-/// let certificates = TlsCertificates::new(identity());
+/// # fn serve(old: TlsIdentity, new: TlsIdentity) -> Result<(), fyke_codecs::tls::TlsConfigError> {
+/// let certificates = TlsCertificates::new(old);
 /// let config = TlsServerConfig::builder(&certificates).build()?;
 /// // Months later, without a restart:
-/// certificates.reload(TlsCertificates::new(identity()));
-/// # Ok::<(), fyke_codecs::tls::TlsConfigError>(())
+/// certificates.reload(TlsCertificates::new(new));
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct TlsCertificates(Arc<RwLock<Arc<Set>>>);

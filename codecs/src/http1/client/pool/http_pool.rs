@@ -76,10 +76,14 @@ struct Shared {
 /// # use fyke_core::Channel;
 /// # use fyke_codecs::http1::client::{CallError, ClientRequest, HttpPool, Origin, PoolLimits, split_url};
 /// # use fyke_codecs::http1::Method;
-/// # async fn connect(name: String, port: u16) -> fyke_core::Result<Channel> { unimplemented!() }
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn example<F>(
+/// #     connect: impl Fn(String, u16) -> F + Send + Sync + 'static,
+/// # ) -> Result<(), Box<dyn std::error::Error>>
+/// # where
+/// #     F: Future<Output = fyke_core::Result<Channel>> + Send + 'static,
+/// # {
 /// // With a fyke::Bootstrap, `connect` is `bootstrap.connect((name, port))`.
-/// let pool = HttpPool::new(PoolLimits::new(), |origin: &Origin| {
+/// let pool = HttpPool::new(PoolLimits::new(), move |origin: &Origin| {
 ///     connect(origin.host_name().to_owned(), origin.port())
 /// });
 /// let (origin, target) = split_url("http://localhost:8080/plaintext")?;
