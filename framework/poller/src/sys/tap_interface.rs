@@ -2,12 +2,11 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::ptr;
+use std::os::fd::OwnedFd;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socket_with};
 
-use super::tap::{interface_ioctl, named, outcome};
+use super::tap::{interface_ioctl, named};
 
 /// One interface by its name. Looking at it needs no right, changing it CAP_NET_ADMIN.
 #[derive(Debug)]
@@ -96,7 +95,8 @@ impl Interface {
     }
 
     /// Gives it an address whose first `prefix` bits name the network: its IPv4 address, or one more
-    /// IPv6 address.
+    /// IPv6 address, usable at once (without a search for duplicates, RFC 4862 section 5.4: the only
+    /// other end of a new device's wire is the caller).
     ///
     /// # Errors
     /// `AlreadyExists` for an IPv6 address that it has; `PermissionDenied` without the right, and for
@@ -132,16 +132,54 @@ impl Interface {
 
     fn add_inet6(&self, octets: [u8; 16], prefix: u8) -> io::Result<()> {
         let index = self.index()?.ok_or(io::ErrorKind::NotFound)?;
-        let request = libc::in6_ifreq {
-            ifr6_addr: libc::in6_addr { s6_addr: octets },
-            ifr6_prefixlen: prefix.into(),
-            ifr6_ifindex: index as libc::c_int,
-        };
-        let socket = datagram_socket(AddressFamily::INET6)?;
-        let call = libc::SIOCSIFADDR;
-        // SAFETY: on an IPv6 socket SIOCSIFADDR reads one `in6_ifreq`, which outlives the call.
-        let result = unsafe { libc::ioctl(socket.as_raw_fd(), call, ptr::from_ref(&request)) };
-        outcome(result)
+        ask_route(&new_inet6(index, octets, prefix))
+    }
+}
+
+/// The length of a netlink message's header and of the kernel's answer's start (netlink(7)).
+const HEADER: usize = 16;
+
+/// RTM_NEWADDR with its header (rtnetlink(7)): one that must be new, and that shall be answered.
+///
+/// The address is usable at once: nobody has looked for a duplicate (IFA_F_NODAD). Until the kernel
+/// has done that, which takes a second, it connects to the far end from `::1`, and never gets there.
+fn new_inet6(index: u32, octets: [u8; 16], prefix: u8) -> Vec<u8> {
+    let flags = libc::NLM_F_REQUEST | libc::NLM_F_ACK | libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+    let mut message = vec![0; HEADER];
+    // `ifaddrmsg`: family, prefix, eight bits of flags, scope, and the interface.
+    message.extend([libc::AF_INET6 as u8, prefix, 0, libc::RT_SCOPE_UNIVERSE]);
+    message.extend(index.to_ne_bytes());
+    attribute(&mut message, libc::IFA_LOCAL, &octets);
+    attribute(&mut message, libc::IFA_ADDRESS, &octets);
+    attribute(&mut message, libc::IFA_FLAGS, &u32::to_ne_bytes(libc::IFA_F_NODAD));
+    let len = message.len() as u32;
+    message[..4].copy_from_slice(&len.to_ne_bytes());
+    message[4..6].copy_from_slice(&libc::RTM_NEWADDR.to_ne_bytes());
+    message[6..8].copy_from_slice(&(flags as u16).to_ne_bytes());
+    message
+}
+
+/// Appends an `rtattr`. All that are used here end where the next may begin, on four bytes.
+fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    let len = 4 + value.len() as u16;
+    message.extend(len.to_ne_bytes());
+    message.extend(kind.to_ne_bytes());
+    message.extend(value);
+}
+
+/// Sends one message to the kernel's routing side and returns what it says.
+fn ask_route(message: &[u8]) -> io::Result<()> {
+    // No protocol is protocol 0, NETLINK_ROUTE.
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
+    rustix::net::send(&socket, message, SendFlags::empty())?;
+    let mut answer = [0; 256];
+    let (len, _) = rustix::net::recv(&socket, &mut answer, RecvFlags::empty())?;
+    // `nlmsgerr` begins with a negative errno, or nothing when all went well.
+    let code = answer[..len].get(HEADER..).and_then(|rest| rest.first_chunk::<4>());
+    match code.map(|bytes| i32::from_ne_bytes(*bytes)) {
+        Some(0) => Ok(()),
+        Some(errno) => Err(io::Error::from_raw_os_error(errno.wrapping_neg())),
+        None => Err(io::ErrorKind::InvalidData.into()),
     }
 }
 
