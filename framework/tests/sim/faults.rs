@@ -1,6 +1,6 @@
 //! What networks do to servers and clients.
 
-use fyke::sim::{DropReason, Host, LinkConfig, NatConfig, NatUnknown, RouterConfig, World};
+use fyke::sim::{DropReason, LinkConfig, NatConfig, NatUnknown, World};
 use fyke::{Channel, ChannelOptions, CloseReason};
 
 use crate::support::*;
@@ -82,25 +82,6 @@ fn a_paused_server_answers_late() {
     assert_eq!(log.len(), 10);
 }
 
-/// A client behind a NAT box with a time-out of a minute.
-fn behind_nat(seed: u64, unknown: NatUnknown) -> (World, Host, Host) {
-    let world = World::new(seed);
-    let config = NatConfig::new().tcp_timeout(secs(60)).unknown(unknown);
-    let nat = world.nat("nat", "192.168.1.1/24", "198.51.100.2/24", config).unwrap();
-    nat.router().route("0.0.0.0/0", "198.51.100.1").unwrap();
-    let isp = world.router("isp", RouterConfig::new()).unwrap();
-    let near = isp.port(&["198.51.100.1/24"]).unwrap();
-    let far = isp.port(&["203.0.113.1/24"]).unwrap();
-    let client = world.host("client").address("192.168.1.2/24").gateway("192.168.1.1");
-    let client = client.start().unwrap();
-    let server = world.host("server").address("203.0.113.2/24").gateway("203.0.113.1");
-    let server = server.start().unwrap();
-    world.link(&client, &nat.inside(), LinkConfig::new()).unwrap();
-    world.link(&nat.outside(), &near, LinkConfig::new().delay(ms(20))).unwrap();
-    world.link(&far, &server, LinkConfig::new()).unwrap();
-    (world, server, client)
-}
-
 fn talk_every(world: &World, channel: &Channel, every: std::time::Duration, times: usize) {
     for _ in 0..times {
         world.run_for(every).unwrap();
@@ -111,7 +92,8 @@ fn talk_every(world: &World, channel: &Channel, every: std::time::Duration, time
 #[test]
 fn an_idle_connection_loses_its_mapping_and_a_talking_one_does_not() {
     for (unknown, reset) in [(NatUnknown::Drop, false), (NatUnknown::Reset, true)] {
-        let (world, server, client) = behind_nat(5, unknown);
+        let config = NatConfig::new().tcp_timeout(secs(60)).unknown(unknown);
+        let Home { world, server, client, .. } = behind_nat(5, config, LinkConfig::new());
         let _server = serve(&server);
         let (channel, log) = connect(&client, "203.0.113.2:7000");
         talk_every(&world, &channel, secs(50), 6);

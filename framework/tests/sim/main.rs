@@ -7,6 +7,7 @@
 
 mod blocking;
 mod faults;
+mod heartbeats;
 mod lines;
 mod seeds;
 mod support;

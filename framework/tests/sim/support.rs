@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fyke::prelude::*;
-use fyke::sim::{Host, HostExt, Link, LinkConfig, World};
+use fyke::sim::{Host, HostExt, Link, LinkConfig, Nat, NatConfig, RouterConfig, World};
 use fyke::{CloseReason, Server};
 
 pub(crate) fn ms(milliseconds: u64) -> Duration {
@@ -128,4 +128,33 @@ pub(crate) fn pair(seed: u64, config: LinkConfig) -> Pair {
     let client = world.host("client").address("10.0.0.2/24").start().unwrap();
     let link = world.link(&client, &server, config).unwrap();
     Pair { world, server, client, link }
+}
+
+/// A client behind a NAT box, and a server on the other side of a router.
+pub(crate) struct Home {
+    pub(crate) world: World,
+    pub(crate) server: Host,
+    pub(crate) client: Host,
+    pub(crate) nat: Nat,
+}
+
+/// The server of a [`Home`].
+pub(crate) const FAR_SERVER: &str = "203.0.113.2:7000";
+
+/// `wan` is the link between the box and the router, 20 ms long and otherwise as told.
+pub(crate) fn behind_nat(seed: u64, config: NatConfig, wan: LinkConfig) -> Home {
+    let world = World::new(seed);
+    let nat = world.nat("nat", "192.168.1.1/24", "198.51.100.2/24", config).unwrap();
+    nat.router().route("0.0.0.0/0", "198.51.100.1").unwrap();
+    let isp = world.router("isp", RouterConfig::new()).unwrap();
+    let near = isp.port(&["198.51.100.1/24"]).unwrap();
+    let far = isp.port(&["203.0.113.1/24"]).unwrap();
+    let client = world.host("client").address("192.168.1.2/24").gateway("192.168.1.1");
+    let client = client.start().unwrap();
+    let server = world.host("server").address("203.0.113.2/24").gateway("203.0.113.1");
+    let server = server.start().unwrap();
+    world.link(&client, &nat.inside(), LinkConfig::new()).unwrap();
+    world.link(&nat.outside(), &near, wan.delay(ms(20))).unwrap();
+    world.link(&far, &server, LinkConfig::new()).unwrap();
+    Home { world, server, client, nat }
 }

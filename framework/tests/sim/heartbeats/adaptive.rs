@@ -1,0 +1,137 @@
+//! What an adaptive heartbeat learns of real connections through boxes of different patience, and
+//! that it is remembered, by network, for the connections that follow.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use fyke::ChannelOptions;
+use fyke::handlers::{
+    AdaptiveConfig, AdaptiveInterval, HeartbeatConfig, HeartbeatCounters, IntervalMemory,
+};
+use fyke::sim::{Ended, LinkConfig, NatConfig, NatUnknown};
+
+use super::session::{Wire, connect, serve};
+use crate::support::*;
+
+/// Connects again and again, and learns meanwhile.
+struct Learner {
+    home: Home,
+    memory: IntervalMemory,
+    counters: Arc<HeartbeatCounters>,
+    connections: u32,
+}
+
+impl Learner {
+    fn new(seed: u64, config: NatConfig) -> Self {
+        Self {
+            home: behind_nat(seed, config, LinkConfig::new()),
+            memory: IntervalMemory::new(),
+            counters: Arc::default(),
+            connections: 0,
+        }
+    }
+
+    /// Keeps a connection for so long, and ends it.
+    fn stay(&mut self, network: &'static str, time: Duration) {
+        let world = self.home.world.clone();
+        let until = world.now() + time;
+        while world.now() < until {
+            let config = AdaptiveConfig::new();
+            let config = HeartbeatConfig::adaptive(config, self.memory.clone(), network);
+            let config = config.counters(&self.counters);
+            let options = ChannelOptions::new();
+            let book = connect(&self.home, Wire::Tcp, Some(&config), options);
+            self.connections += 1;
+            if world.run(Some(until), &mut || book.is_closed()).unwrap() == Ended::Time {
+                world.run_until(until).unwrap();
+            }
+        }
+        self.home.client.restart().unwrap();
+    }
+
+    fn interval(&self, network: &str) -> Duration {
+        AdaptiveInterval::new(AdaptiveConfig::new(), self.memory.get(network)).interval()
+    }
+
+    fn lost(&self) -> u64 {
+        self.counters.lost_mappings.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn an_interval_settles_below_what_the_box_forgets_after() {
+    let boxes = [20, 30, 60, 120, 300].map(secs);
+    for (seed, forgets) in boxes.into_iter().enumerate() {
+        for unknown in [NatUnknown::Drop, NatUnknown::Reset] {
+            let config = NatConfig::new().tcp_timeout(forgets).unknown(unknown);
+            let mut learner = Learner::new(seed as u64, config);
+            let _far = serve(&learner.home, Wire::Tcp);
+            learner.stay("home", secs(2 * 3600));
+            let (what, interval) = (format!("{forgets:?}, {unknown:?}"), learner.interval("home"));
+            assert!(interval < forgets && interval > forgets / 2, "{what}: {interval:?}");
+            let learned = learner.memory.get("home").expect("something was learned");
+            assert!(learned.survived < forgets && learned.lost > Some(forgets), "{what}");
+            assert_eq!((learner.lost(), learner.connections), (1, 2), "{what}");
+        }
+    }
+}
+
+#[test]
+fn where_nothing_is_forgotten_nothing_is_lost() {
+    let mut learner = Learner::new(10, NatConfig::new());
+    let _far = serve(&learner.home, Wire::Tcp);
+    learner.stay("home", secs(3 * 3600));
+    assert_eq!(learner.interval("home"), secs(600), "the longest that is allowed");
+    assert_eq!((learner.lost(), learner.connections), (0, 1));
+}
+
+#[test]
+fn what_was_learned_of_a_network_is_remembered_there() {
+    let mut learner = Learner::new(11, NatConfig::new().tcp_timeout(secs(120)));
+    let _far = serve(&learner.home, Wire::Tcp);
+    learner.stay("home", secs(1800));
+    let home = learner.interval("home");
+    assert!((secs(60)..secs(120)).contains(&home), "{home:?}");
+    // In a café the box is another one; what is known of home is no help there, and no harm.
+    learner.home.nat.update(|config| config.tcp_timeout(secs(30)));
+    learner.stay("café", secs(1800));
+    let cafe = learner.interval("café");
+    assert!((secs(15)..secs(30)).contains(&cafe), "{cafe:?}");
+    assert_eq!((learner.interval("home"), learner.lost()), (home, 2));
+    // The program ends, and what it knows is read again by the next one.
+    let stored: Vec<(String, String)> = learner
+        .memory
+        .all()
+        .into_iter()
+        .map(|(network, learned)| (network, learned.to_string()))
+        .collect();
+    learner.memory = IntervalMemory::new();
+    for (network, learned) in &stored {
+        learner.memory.set(network, learned.parse().unwrap());
+    }
+    // At home again: the first connection keeps what was learned from its first beat on.
+    learner.home.nat.update(|config| config.tcp_timeout(secs(120)));
+    let (pings, connections) =
+        (learner.counters.pings.load(Ordering::Relaxed), learner.connections);
+    learner.stay("home", secs(1800));
+    assert_eq!((learner.lost(), learner.connections - connections), (2, 1), "nothing was lost");
+    let beats = learner.counters.pings.load(Ordering::Relaxed) - pings;
+    let fewest = 1800 / home.as_secs();
+    assert!((fewest..=fewest * 5 / 4).contains(&beats), "{beats} beats at {home:?}");
+}
+
+#[test]
+fn a_box_that_becomes_stricter_is_found_out() {
+    let mut learner = Learner::new(12, NatConfig::new().tcp_timeout(secs(120)));
+    let _far = serve(&learner.home, Wire::Tcp);
+    learner.stay("home", secs(1800));
+    learner.home.nat.update(|config| config.tcp_timeout(secs(40)));
+    learner.stay("home", secs(1800));
+    let interval = learner.interval("home");
+    assert!(interval < secs(40) && interval > secs(20), "{interval:?}");
+    let lost = learner.lost();
+    assert!(lost <= 5, "{lost} losses until that was known");
+    learner.stay("home", secs(3600));
+    assert_eq!(learner.lost(), lost, "nothing is lost any more");
+}
