@@ -14,10 +14,12 @@
 //! | `rooms` | who is where, and who gets what: no connection, no clock |
 //! | `outlet` | how a room reaches a member, and how much may wait for one |
 //! | `session` | one connection: from messages to rooms and back |
+//! | `pipeline` | what serves a connection, as drawn above |
 #![forbid(unsafe_code)]
 
 mod outlet;
 mod page;
+mod pipeline;
 mod protocol;
 mod rooms;
 mod session;
@@ -25,15 +27,12 @@ mod session;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use fyke::{ChannelInit, ChannelOptions, IntoStages};
-use fyke_codecs::http1::{self, HttpObjectAggregator, HttpServerHandler, Request};
+use fyke::ChannelOptions;
 use fyke_codecs::tls::TlsOptions;
-use fyke_codecs::websocket::{self, WebSocketServerProtocolConfig, WebSocketServerProtocolHandler};
 use fyke_examples::ServerFlags;
-use fyke_examples::tls::{ServerTls, TlsFlags};
+use fyke_examples::tls::TlsFlags;
 
-use crate::page::Page;
-use crate::session::{Session, SharedRooms};
+use crate::pipeline::{Chat, OUTBOUND_BYTES_MAX};
 
 /// A chat in the browser.
 #[derive(Parser, Debug)]
@@ -45,44 +44,6 @@ struct Flags {
     #[command(flatten)]
     tls: TlsFlags,
 }
-
-/// The page asks for its files without any content.
-const REQUEST_BYTES_MAX: u64 = 4096;
-
-/// What all connections share.
-struct Chat {
-    page: Page,
-    rooms: SharedRooms,
-    websocket: WebSocketServerProtocolConfig,
-    tls: ServerTls,
-}
-
-impl Chat {
-    fn new(tls: ServerTls) -> Self {
-        let limits = websocket::Limits::new().message_bytes_max(protocol::MESSAGE_BYTES_MAX);
-        Self {
-            page: Page::new(),
-            rooms: SharedRooms::default(),
-            websocket: WebSocketServerProtocolConfig::new("/ws").limits(limits),
-            tls,
-        }
-    }
-
-    /// The pipeline of a connection.
-    fn serve(&self, ch: &mut ChannelInit<'_>) -> impl IntoStages + use<> {
-        let (page, rooms) = (self.page.clone(), SharedRooms::clone(&self.rooms));
-        let upgrade = WebSocketServerProtocolHandler::duplex(&self.websocket, move |_| {
-            Session::new(SharedRooms::clone(&rooms))
-        });
-        http1::server(self.tls.pipeline(ch), http1::Limits::new())
-            .duplex("ws-upgrade", upgrade)
-            .inbound("aggregator", HttpObjectAggregator::new(REQUEST_BYTES_MAX))
-            .inbound("page", HttpServerHandler::new(move |_, asked: Request| page.answer(&asked)))
-    }
-}
-
-/// A session gives up a slow client long before this; it holds for clients that only ask for files.
-const OUTBOUND_BYTES_MAX: usize = 4 * outlet::QUEUE_BYTES_MAX;
 
 fn main() -> ExitCode {
     let flags: Flags = fyke_examples::parse();

@@ -7,6 +7,7 @@ pub mod metrics;
 pub mod relay;
 pub mod tap;
 pub mod tls;
+pub mod watch;
 
 use std::fmt::Display;
 use std::io::{self, Write};
