@@ -9,33 +9,12 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fyke::embedded::EmbeddedChannel;
 use fyke::prelude::*;
 use fyke::{Decoder, Encoder};
+use fyke_benches::work::http::{BATCH, BROWSER, TOOL, plaintext, serving};
 use fyke_codecs::http1::{
-    HeaderBlock, HttpObjectAggregator, HttpServerHandler, Limits, Request, RequestDecoder,
-    RequestPart, Response, ResponseHead, ResponsePart, ServerCodec, Status, server,
+    RequestDecoder, RequestPart, ResponseHead, ResponsePart, ServerCodec, Status,
 };
-
-/// Requests of one read.
-const BATCH: usize = 16;
-
-/// Three fields, as a tool sends them.
-const TOOL: &str = "GET /plaintext HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: curl/8.0\r\n\
-                    Accept: */*\r\n\r\n";
-
-/// Six fields with long values, as a browser sends them.
-const BROWSER: &str = "GET /plaintext HTTP/1.1\r\nHost: localhost\r\n\
-    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36\r\n\
-    Cookie: uid=12345678901234567890; session=1.1234567890.1234567890.12; wd=2560x1600\r\n\
-    Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\
-    Accept-Language: en-US,en;q=0.5\r\nConnection: keep-alive\r\n\r\n";
-
-static TEXT: HeaderBlock = HeaderBlock::from_static("Server: fyke\r\nContent-Type: text/plain\r\n");
-
-fn plaintext() -> Response {
-    Response::new(Status::OK).block(&TEXT).body("Hello, World!")
-}
 
 fn decode_all(decoder: &mut RequestDecoder, src: &mut ByteBuf) {
     while let Ok(Some(part)) = decoder.decode(src) {
@@ -144,19 +123,7 @@ fn pipeline(c: &mut Criterion) {
     for (name, request) in [("tool", TOOL), ("browser", BROWSER)] {
         let stream = request.repeat(BATCH);
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
-            let mut channel = EmbeddedChannel::new(|ch| {
-                server(ch.pipeline(), Limits::new())
-                    .inbound("aggregator", HttpObjectAggregator::new(1 << 20))
-                    .inbound(
-                        "app",
-                        HttpServerHandler::new(|_, request: Request| {
-                            match request.head.path_bytes() {
-                                b"/plaintext" => plaintext(),
-                                _ => Response::new(Status::NOT_FOUND),
-                            }
-                        }),
-                    )
-            });
+            let mut channel = serving();
             b.iter_batched(
                 || ByteBuf::from(stream.as_str()),
                 |src| {

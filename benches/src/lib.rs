@@ -4,3 +4,4 @@
 pub mod notes;
 pub mod plot;
 pub mod table;
+pub mod work;

@@ -1,0 +1,4 @@
+//! What is measured, in one place: criterion times it, the bin `instructions` counts it.
+
+pub mod frames;
+pub mod http;
