@@ -7,6 +7,8 @@
 //!   0      <=      reader_index  <=  writer_index   <=   capacity  <=  max_capacity
 //! ```
 
+use bytes::Bytes;
+
 use crate::error::{CapacityExceeded, OutOfBounds};
 use crate::storage::Window;
 
@@ -102,6 +104,29 @@ impl ByteBuf {
     pub fn copy_from_slice(bytes: &[u8]) -> Self {
         let capacity = u32::try_from(bytes.len()).expect("capacity overflow");
         Self { window: Window::copied(bytes, capacity, MAX_CAPACITY) }
+    }
+
+    /// The bytes that are in `bytes`, without copying them. Others may hold them, too: the first
+    /// write, through whatever function, moves them to memory of this buffer's own. Until then it has
+    /// no spare room, and keeps alive whatever `bytes` is a part of: copy what is small against that
+    /// and shall live long.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use fyke_buffer::ByteBuf;
+    ///
+    /// let frame = Bytes::from(vec![7; 1 << 16]);
+    /// let mut buf = ByteBuf::lent(frame.clone());
+    /// assert_eq!(buf.as_ptr(), frame.as_ptr());
+    /// buf[0] = 8;
+    /// assert_eq!((buf[0], frame[0]), (8, 7));
+    /// ```
+    ///
+    /// # Panics
+    /// When `bytes` are 4 GiB or more.
+    #[must_use]
+    pub fn lent(bytes: Bytes) -> Self {
+        Self { window: Window::lent(bytes, MAX_CAPACITY) }
     }
 }
 

@@ -55,6 +55,12 @@ impl ByteBuf {
     /// where it came from when the last clone of the `Bytes` is dropped.
     #[must_use]
     pub fn freeze(self) -> Bytes {
-        if self.is_empty() { Bytes::new() } else { Bytes::from_owner(self) }
+        if self.is_empty() {
+            Bytes::new()
+        } else if let Some(bytes) = self.window.lender() {
+            bytes
+        } else {
+            Bytes::from_owner(self)
+        }
     }
 }

@@ -35,6 +35,7 @@ enum Make {
     Capacity(usize),
     Max(usize),
     Copy(Vec<u8>),
+    Lent(Vec<u8>),
     Pooled(usize),
 }
 
@@ -77,6 +78,7 @@ fn op() -> impl Strategy<Value = Op> {
         n().prop_map(Make::Capacity),
         n().prop_map(Make::Max),
         bytes().prop_map(Make::Copy),
+        bytes().prop_map(Make::Lent),
         n().prop_map(Make::Pooled),
     ];
     prop_oneof![
@@ -142,6 +144,17 @@ impl World {
             }
             Make::Max(max) => (ByteBuf::with_max_capacity(max), vec![], max),
             Make::Copy(bytes) => (ByteBuf::from(&bytes[..]), bytes, usize::MAX),
+            Make::Lent(bytes) => {
+                let lent = Bytes::from(bytes.clone());
+                let buf = ByteBuf::lent(lent.clone());
+                assert!(
+                    bytes.is_empty() || buf.as_ptr() == lent.as_ptr(),
+                    "lending copies nothing"
+                );
+                // What is lent is compared after each step, too: nobody may write to it.
+                self.frozen.push((lent, bytes.clone()));
+                (buf, bytes, usize::MAX)
+            }
             Make::Pooled(n) => {
                 let buf = self.pool.take(n);
                 assert!(buf.capacity() >= n.max(1024));

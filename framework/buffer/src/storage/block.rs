@@ -5,6 +5,10 @@
 //! - [`Idle`]: nobody uses the bytes; exclusively owned, `home` is `None`.
 //!
 //! The data of a block is initialised from its allocation to its end.
+//!
+//! A *lent* block has somebody else's `Bytes` behind its header instead of data of its own. Others
+//! may read them, so nobody writes them: `is_unique` is never true, and what a window does about it
+//! is in `window.rs`. A lent block is never idle.
 
 use alloc::alloc::{alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use alloc::sync::Arc;
@@ -13,6 +17,8 @@ use core::cell::UnsafeCell;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
+
+use bytes::Bytes;
 
 use crate::pool::Home;
 
@@ -28,11 +34,22 @@ pub(super) struct Header {
     pub(super) next: AtomicPtr<Header>,
     /// The pool the block goes back to. Written only while exclusively owned.
     home: UnsafeCell<Option<Arc<Home>>>,
-    /// Bytes of data behind the header.
+    /// Bytes of data behind the header, or in what was lent.
     capacity: u32,
+    /// A `Bytes` is behind the header. Never changes.
+    lent: bool,
 }
 
 const HEADER_BYTES: usize = size_of::<Header>();
+
+/// A header and a `Bytes` behind it, which a header's alignment is enough for.
+const LENT_LAYOUT: Layout = {
+    assert!(align_of::<Bytes>() <= align_of::<Header>());
+    match Layout::from_size_align(HEADER_BYTES + size_of::<Bytes>(), align_of::<Header>()) {
+        Ok(layout) => layout,
+        Err(_) => panic!("capacity overflow"),
+    }
+};
 
 fn layout(capacity: u32) -> Layout {
     let size = HEADER_BYTES.checked_add(capacity as usize).expect("capacity overflow");
@@ -95,6 +112,7 @@ impl Idle {
                 next: AtomicPtr::new(ptr::null_mut()),
                 home: UnsafeCell::new(None),
                 capacity,
+                lent: false,
             });
         }
         Self(header)
@@ -160,6 +178,40 @@ impl Block {
         Idle::copied(prefix, capacity).into_block(None)
     }
 
+    /// A block around bytes that others may read, too.
+    ///
+    /// # Panics
+    /// When they are 4 GiB or more.
+    pub(super) fn lent(bytes: Bytes) -> Self {
+        let capacity = u32::try_from(bytes.len()).expect("capacity overflow");
+        // SAFETY: the layout has a size of at least HEADER_BYTES, which is not zero.
+        let raw = unsafe { alloc(LENT_LAYOUT) };
+        let Some(header) = NonNull::new(raw.cast::<Header>()) else {
+            handle_alloc_error(LENT_LAYOUT);
+        };
+        // SAFETY: freshly allocated with room and alignment for a header and, directly behind it,
+        // a `Bytes` (see `LENT_LAYOUT`); nobody else has the pointer.
+        unsafe {
+            header.write(Header {
+                refs: AtomicUsize::new(1),
+                next: AtomicPtr::new(ptr::null_mut()),
+                home: UnsafeCell::new(None),
+                capacity,
+                lent: true,
+            });
+            data(header).cast::<Bytes>().write(bytes);
+        }
+        Self(header)
+    }
+
+    /// The bytes that a lent block stands for.
+    #[inline]
+    pub(super) fn lender(&self) -> Option<&Bytes> {
+        // SAFETY: a lent block has a `Bytes` behind its header as long as there is a reference to
+        // it, and nobody ever has a `&mut` to it.
+        self.header().lent.then(|| unsafe { data(self.0).cast::<Bytes>().as_ref() })
+    }
+
     #[inline]
     fn header(&self) -> &Header {
         // SAFETY: the header lives as long as there is a reference to the block, and nobody has
@@ -167,9 +219,10 @@ impl Block {
         unsafe { self.0.as_ref() }
     }
 
-    /// Where the data begins.
+    /// Where the data of a block that is not lent begins.
     #[inline]
     pub(super) fn data(&self) -> NonNull<u8> {
+        debug_assert!(!self.header().lent, "a lent block has no data of its own");
         data(self.0)
     }
 
@@ -186,11 +239,11 @@ impl Block {
         unsafe { (*self.header().home.get()).as_ref() }
     }
 
-    /// True when this is the only reference. Then everything other threads did to the block
-    /// before they dropped theirs has happened before.
+    /// True when this is the only reference to data of its own. Then everything other threads did
+    /// to the block before they dropped theirs has happened before.
     #[inline]
     pub(super) fn is_unique(&self) -> bool {
-        self.header().refs.load(Ordering::Acquire) == 1
+        self.header().refs.load(Ordering::Acquire) == 1 && !self.header().lent
     }
 
     /// One more reference.
@@ -209,6 +262,16 @@ impl Block {
     #[inline(never)]
     fn release(header: NonNull<Header>) {
         // SAFETY: the caller held the last reference and gave it up, so we own it exclusively.
+        if unsafe { header.as_ref() }.lent {
+            // SAFETY: as above; `lent` wrote a `Bytes` behind this header and allocated both with
+            // this layout, and the header itself has nothing to drop (its `home` is `None`).
+            unsafe {
+                data(header).cast::<Bytes>().drop_in_place();
+                dealloc(header.as_ptr().cast(), LENT_LAYOUT);
+            }
+            return;
+        }
+        // SAFETY: as above.
         let home = unsafe { (*(*header.as_ptr()).home.get()).take() };
         let idle = Idle(header);
         match home {

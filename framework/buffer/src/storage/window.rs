@@ -7,9 +7,17 @@
 //!    another window, or widened while it is the only one of its block. So `&self` may read and
 //!    `&mut self` may write all of its own bytes, from any thread.
 //! 4. The bytes are initialised: blocks are zeroed when they are allocated.
+//! 5. A window of a lent block is full (`writer == capacity`), so that all that writes behind the
+//!    writer index goes to other memory first, and everything else that writes or would make room
+//!    calls `own` before it does. So windows of lent blocks only read, and invariants 2 and 3 ask no
+//!    more of them than that their bytes lie inside what was lent.
 
-use core::ptr::{self, NonNull};
+mod room;
+
+use core::ptr::NonNull;
 use core::slice;
+
+use bytes::Bytes;
 
 use super::block::Block;
 use crate::error::{CapacityExceeded, OutOfBounds};
@@ -81,6 +89,28 @@ impl Window {
         window.advance_writer(bytes.len()).expect("bytes beyond max capacity");
         window
     }
+
+    /// All of `bytes`, readable; shared until somebody wants to write.
+    ///
+    /// # Panics
+    /// When they are 4 GiB or more.
+    pub(crate) fn lent(bytes: Bytes, max: u32) -> Self {
+        if bytes.is_empty() {
+            return Self::empty(max);
+        }
+        let block = Block::lent(bytes);
+        let capacity = block.capacity();
+        // The bytes do not move with their handle, and the block keeps it.
+        let start =
+            block.lender().map_or(NonNull::dangling(), |bytes| NonNull::from(&bytes[..]).cast());
+        Self { start, block: Some(block), capacity, max, reader: 0, writer: capacity }
+    }
+
+    /// The readable bytes as what was lent, if they are of a lent block.
+    pub(crate) fn lender(&self) -> Option<Bytes> {
+        let bytes = self.block.as_ref()?.lender()?;
+        Some(bytes.slice_ref(self.readable()))
+    }
 }
 
 // The indexes.
@@ -144,6 +174,9 @@ impl Window {
         if reader > writer {
             return Err(short(reader, writer));
         }
+        if writer < self.capacity() {
+            self.own();
+        }
         self.reader = reader as u32;
         self.writer = writer as u32;
         Ok(())
@@ -174,6 +207,7 @@ impl Window {
     /// The bytes between the indexes.
     #[inline]
     pub(crate) fn readable_mut(&mut self) -> &mut [u8] {
+        self.own();
         // SAFETY: as in `readable`, and `&mut self` makes the access exclusive.
         unsafe {
             slice::from_raw_parts_mut(
@@ -193,6 +227,7 @@ impl Window {
     /// The bytes before the writer index.
     #[inline]
     pub(crate) fn written_mut(&mut self) -> &mut [u8] {
+        self.own();
         // SAFETY: invariants 1 to 4, and `&mut self` makes the access exclusive.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.writer()) }
     }
@@ -200,7 +235,8 @@ impl Window {
     /// The bytes behind the writer index.
     #[inline]
     pub(crate) fn spare_mut(&mut self) -> &mut [u8] {
-        // SAFETY: invariants 1 to 4, and `&mut self` makes the access exclusive.
+        // SAFETY: invariants 1 to 4, and `&mut self` makes the access exclusive; nothing is spare in
+        // a lent block (invariant 5).
         unsafe {
             slice::from_raw_parts_mut(
                 self.start.as_ptr().add(self.writer as usize),
@@ -229,12 +265,13 @@ impl Window {
         let from = self.writer as usize;
         self.writer += n as u32;
         // SAFETY: `ensure_writable` made room, so from + n = writer <= capacity and the bytes
-        // are ours and initialised (invariants 1 to 4); `&mut self` makes the access exclusive.
+        // are ours and initialised (invariants 1 to 4); `&mut self` makes the access exclusive, and
+        // nothing is left of a lent block unless n is 0 (invariant 5).
         Ok(unsafe { slice::from_raw_parts_mut(self.start.as_ptr().add(from), n) })
     }
 }
 
-// Splitting, moving, growing.
+// Splitting; moving and growing is in `room`.
 impl Window {
     /// Splits the first `n` readable bytes off. Both windows go on without the bytes that were
     /// read before; the front has no spare room, the rest keeps all of it.
@@ -262,108 +299,5 @@ impl Window {
         self.writer -= end;
         self.reader = 0;
         Ok(front)
-    }
-
-    /// Moves the readable bytes to the front and forgets those before them. The only window of
-    /// a block takes the whole block.
-    pub(crate) fn compact(&mut self) {
-        let length = self.writer - self.reader;
-        if self.reader == 0 && length > 0 {
-            return;
-        }
-        let sole = self.block.as_ref().filter(|block| block.is_unique());
-        let (start, capacity) = match sole {
-            Some(block) => (block.data(), block.capacity().min(self.max)),
-            None => (self.start, self.capacity),
-        };
-        // SAFETY: the source is our readable part. The target is the front of our window, or,
-        // when no other window exists, of the block; length <= capacity <= both. `copy` allows
-        // them to overlap.
-        unsafe {
-            ptr::copy(
-                self.start.as_ptr().add(self.reader as usize),
-                start.as_ptr(),
-                length as usize,
-            );
-        }
-        self.start = start;
-        self.capacity = capacity;
-        self.reader = 0;
-        self.writer = length;
-    }
-
-    /// Makes room for `additional` bytes behind the writer index; the indexes stay as they are.
-    /// When this succeeds, `additional <= writable_len()`.
-    #[inline]
-    pub(crate) fn ensure_writable(&mut self, additional: usize) -> Result<(), CapacityExceeded> {
-        if additional <= self.writable_len() { Ok(()) } else { self.grow(additional) }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self, additional: usize) -> Result<(), CapacityExceeded> {
-        let needed = self.writer().saturating_add(additional);
-        let exceeded = CapacityExceeded { needed, max: self.max as usize };
-        let needed = u32::try_from(needed).ok().filter(|&n| n <= self.max).ok_or(exceeded)?;
-        if !self.reclaim(needed) {
-            self.relocate(needed);
-        }
-        Ok(())
-    }
-
-    /// Takes the room of the block that other windows left behind, if there is no other window
-    /// any more and it is enough.
-    fn reclaim(&mut self, needed: u32) -> bool {
-        let Some(block) = self.block.as_ref().filter(|block| block.is_unique()) else {
-            return false;
-        };
-        let room = block.capacity();
-        let offset = self.offset(block);
-        if room - offset >= needed {
-            self.capacity = (room - offset).min(self.max);
-            return true;
-        }
-        // Moving pays only if it wins at least as many bytes as it copies; otherwise a stream
-        // of small writes would move everything again and again.
-        if room < needed || offset < self.writer {
-            return false;
-        }
-        // SAFETY: we are the only window, so the whole block is ours. writer <= offset, so the
-        // target (0..writer) ends before the source (offset..) begins.
-        unsafe {
-            ptr::copy_nonoverlapping(self.start.as_ptr(), block.data().as_ptr(), self.writer());
-        }
-        self.start = block.data();
-        self.capacity = room.min(self.max);
-        true
-    }
-
-    /// Where the window begins in its block's data.
-    fn offset(&self, block: &Block) -> u32 {
-        (self.start.as_ptr().addr() - block.data().as_ptr().addr()) as u32
-    }
-
-    /// Moves to a larger block: of the pool it came from, or a plain one.
-    fn relocate(&mut self, needed: u32) {
-        let mut wanted = needed.max(self.capacity.saturating_mul(2)).max(GROWTH_BYTES_MIN);
-        if let Some(block) = &self.block
-            && self.offset(block) > 0
-            && self.offset(block) + self.capacity == block.capacity()
-        {
-            wanted = wanted.max(block.capacity().min(REST_HINT_BYTES_MAX));
-        }
-        let wanted = wanted.min(self.max);
-        let pooled = self.block.as_ref().and_then(Block::home).and_then(|home| home.take(wanted));
-        let mut moved = match pooled.and_then(|block| Self::whole(block, self.max)) {
-            Some(mut window) => {
-                window.spare_mut()[..self.writer()].copy_from_slice(self.written());
-                window
-            }
-            None => Self::whole(Block::copied(self.written(), wanted), self.max)
-                .expect("a fresh block is not shared"),
-        };
-        moved.reader = self.reader;
-        moved.writer = self.writer;
-        *self = moved;
     }
 }
