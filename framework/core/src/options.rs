@@ -163,6 +163,13 @@ pub struct ChannelOptions {
     pub auto_flush: bool,
     /// How many bytes are dropped while lingering at most (1 MiB).
     pub close_linger_bytes_max: usize,
+    /// Whether the channel has a [`tracing`] span in which its handlers, its offloaded work and the
+    /// futures that its handlers spawn run, so that what they log says which connection it is
+    /// about. On by default, and next to free while nobody collects spans of level `DEBUG` and
+    /// target `fyke::channel`, which is looked at when a channel begins. The span is called
+    /// `channel` and has the fields `id`, `transport`, `local` and `peer`, and from the end on
+    /// `bytes_in`, `bytes_out` and `reason`.
+    pub span: bool,
 }
 
 impl Default for ChannelOptions {
@@ -183,6 +190,7 @@ impl Default for ChannelOptions {
             close_timeout: Duration::from_secs(30),
             auto_flush: true,
             close_linger_bytes_max: 1024 * 1024,
+            span: true,
         }
     }
 }
@@ -227,6 +235,8 @@ setters!(ChannelOptions {
     close_timeout: Duration,
     /// Sets [`Self::auto_flush`].
     auto_flush: bool,
+    /// Sets [`Self::span`].
+    span: bool,
 });
 
 setters!(SocketOptions {

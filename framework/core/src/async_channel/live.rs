@@ -102,8 +102,8 @@ impl<Fut: Future<Output = Result<()>>> Future for Orphan<Fut> {
             }
             Ok(Poll::Ready(_)) => {}
             Err(panic) => {
-                let message = panic_text(&*panic);
-                tracing::error!(message, "a channel's future panicked after the end");
+                let panic = panic_text(&*panic);
+                tracing::error!(panic, "a channel's future panicked after the end");
             }
         }
         Poll::Ready(())

@@ -27,6 +27,7 @@ impl LocalChannel {
         }
         self.stop_close_timer(state);
         self.core.set_active();
+        self.core.record_local(state);
         if let Some(told) = self.core.on_connect.take() {
             told(Ok(self.core.handle(state)));
         }
@@ -40,7 +41,7 @@ impl LocalChannel {
         let reason =
             if error.is_timeout() { CloseReason::TimedOut } else { CloseReason::ConnectFailed };
         self.core.reason.get_or_insert(reason);
-        tracing::info!(parent: &self.core.span, %error, "the connection could not be made");
+        tracing::info!(%error, "the connection could not be made");
         if let Some(told) = self.core.on_connect.take() {
             told(Err(error));
         }
@@ -69,10 +70,10 @@ impl LocalChannel {
         let reason = CloseReason::of(&error);
         if self.core.is_open() {
             if reason == CloseReason::PeerReset {
-                tracing::info!(parent: &self.core.span, %error, "the peer reset the connection");
+                tracing::info!(%error, "the peer reset the connection");
             } else {
                 let fault = error.fault();
-                tracing::warn!(parent: &self.core.span, %error, ?fault, "unhandled error: closing");
+                tracing::warn!(%error, ?fault, "unhandled error: closing");
             }
         }
         if let Some(captured) = &self.core.captured {
@@ -186,7 +187,7 @@ impl LocalChannel {
         };
         if let Err(error) = result {
             // The peer is gone already; that is known from reading, too.
-            tracing::debug!(parent: &self.core.span, %error, "the end could not be sent");
+            tracing::debug!(%error, "the end could not be sent");
             self.core.input_ended = true;
         }
     }
@@ -232,7 +233,7 @@ impl LocalChannel {
                 self.start_close_timer(state, limit);
             }
             State::Closing => {
-                tracing::info!(parent: &self.core.span, "the peer did not take the rest in time");
+                tracing::info!("the peer did not take the rest in time");
                 self.finish(state, CloseMode::Abort);
             }
             State::Lingering => self.finish(state, CloseMode::Orderly),
@@ -258,7 +259,8 @@ impl LocalChannel {
             transport.close(handle, mode);
         }
         let reason = *self.core.reason.get_or_insert(CloseReason::Local);
-        tracing::debug!(parent: &self.core.span, ?reason, "closed");
+        self.core.record_end();
+        tracing::debug!(?reason, "closed");
         state.dead.push(self.core.key);
         // Stages that wait for offloaded work wait no longer: what lies in their inboxes, and
         // then the end, still reaches them.
@@ -290,7 +292,7 @@ impl LocalChannel {
             // Whatever was under way above the panic is gone.
             s.flags &= !(crate::pipeline::slot::BUSY | crate::pipeline::slot::PULLING);
         }
-        tracing::error!(parent: &self.core.span, stage, message, "a handler panicked");
+        tracing::error!(stage, panic = message, "a handler panicked");
         self.core.reason.get_or_insert(CloseReason::Panic);
         if self.core.state != State::Closed {
             // An encoder may have been in the middle of a message.
@@ -305,6 +307,10 @@ impl LocalChannel {
 
     /// The channel leaves the loop: handlers are let go, handles learn that it is over.
     pub(crate) fn retire(&mut self) {
+        let _entered = self.core.span.enter();
+        if self.core.state != State::Closed {
+            self.core.record_end();
+        }
         for s in &mut self.pipeline.slots {
             let Some(mut cell) = s.stage.take() else { continue };
             let vtable = s.vtable;

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fyke_clock::TimerKey;
-use tracing::Span;
 
 use crate::address::Address;
 use crate::channel::ChannelKey;
@@ -19,6 +18,7 @@ use crate::channel::handle::Channel;
 use crate::channel::mailbox::ChannelShared;
 use crate::channel::outbound::Outbound;
 use crate::channel::progress::Progress;
+use crate::channel::span::ChannelSpan;
 use crate::channel::splice::Splicer;
 use crate::driver::TransportId;
 use crate::error::{CloseReason, Error, LinkError};
@@ -76,7 +76,7 @@ pub(crate) struct ChannelCore {
     /// What lives as long as the connection. Few have one: a thin pointer to the fat one.
     pub(crate) guard: Option<Box<Box<dyn Any + Send>>>,
     pub(crate) peer: Option<Address>,
-    pub(crate) span: Span,
+    pub(crate) span: ChannelSpan,
     pub(crate) reason: Option<CloseReason>,
     pub(crate) close_timer: Option<TimerKey>,
     /// What waited to be sent when that timer began: less now means that the peer still reads.
@@ -176,7 +176,7 @@ impl ChannelCore {
             attributes: LocalAttributes::default(),
             guard: None,
             peer,
-            span: Span::none(),
+            span: ChannelSpan::default(),
             reason: None,
             close_timer: None,
             close_pending: 0,

@@ -29,6 +29,12 @@ pub struct ChannelId {
     generation: u32,
 }
 
+impl ChannelId {
+    pub(crate) fn new(event_loop: u32, ChannelKey { index, generation }: ChannelKey) -> Self {
+        Self { event_loop, index, generation }
+    }
+}
+
 impl fmt::Display for ChannelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.event_loop, self.index, self.generation)
@@ -43,8 +49,7 @@ impl Channel {
     /// Which channel this is.
     #[must_use]
     pub fn id(&self) -> ChannelId {
-        let ChannelKey { index, generation } = self.0.key;
-        ChannelId { event_loop: self.0.home.id(), index, generation }
+        ChannelId::new(self.0.home.id(), self.0.key)
     }
 
     /// The loop it lives on.

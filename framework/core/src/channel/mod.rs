@@ -11,6 +11,7 @@
 //! | `close` | how a channel ends |
 //! | `outbound`, `datagrams` | what waits to be sent, and promises |
 //! | `progress` | whether what was written still moves |
+//! | `span` | what its log lines have in common |
 //! | `mailbox`, `sender`, `handle` | the channel seen from other threads |
 //! | `group` | many channels at once |
 
@@ -26,6 +27,7 @@ pub mod outbound;
 pub(crate) mod progress;
 mod read;
 pub(crate) mod sender;
+pub(crate) mod span;
 pub(crate) mod splice;
 pub(crate) mod turn;
 mod write;
@@ -126,7 +128,6 @@ impl LocalChannel {
         }
         if self.core.unhandled == 0 {
             tracing::warn!(
-                parent: &self.core.span,
                 message_type = std::any::type_name::<T>(),
                 "a message reached the end of the pipeline and was dropped"
             );
@@ -244,7 +245,7 @@ impl LocalChannel {
             Notice::Signal(Signal::Close) => self.begin_close(state, CloseReason::Local),
             Notice::Signal(Signal::Shutdown) => self.core.request_shutdown(),
             Notice::Event(event) => {
-                tracing::trace!(parent: &self.core.span, ?event, "nobody took a user event");
+                tracing::trace!(?event, "nobody took a user event");
             }
             Notice::Signal(_) | Notice::Error(_) | Notice::Timer(_) | Notice::Offloaded(_) => {}
         }
@@ -262,7 +263,7 @@ impl LocalChannel {
             }
             Notice::Error(error) => self.unhandled_error(state, error),
             Notice::Event(event) => {
-                tracing::trace!(parent: &self.core.span, ?event, "nobody took a user event");
+                tracing::trace!(?event, "nobody took a user event");
             }
             Notice::Signal(_) | Notice::Timer(_) | Notice::Offloaded(_) => {}
         }

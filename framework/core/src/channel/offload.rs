@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use tracing::Span;
+
 use crate::channel::core::{ChannelCore, State, panic_text};
 use crate::channel::{ChannelKey, LocalChannel};
 use crate::event::{Notice, Offloaded};
@@ -20,9 +22,10 @@ impl ChannelCore {
         self.offloads += 1;
         let (home, key) = (state.handle.clone(), self.key);
         let mut answer = Answer { home, key, slot, stage, done: false };
+        let span = self.span.get().map_or_else(Span::none, Span::clone);
         state.env.offload().clone().run(Box::new(move || {
-            let result = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panic_text(&*panic));
-            answer.give(result);
+            let result = catch_unwind(AssertUnwindSafe(|| span.in_scope(work)));
+            answer.give(result.map_err(|panic| panic_text(&*panic)));
         }));
     }
 

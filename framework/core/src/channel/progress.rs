@@ -27,6 +27,7 @@ pub(crate) struct Progress {
     taken_at: Instant,
     /// The transport has not taken all that was to leave.
     blocked_since: Stamp,
+    received_bytes: u64,
     /// Bytes last came from the transport.
     received_at: Stamp,
     /// The transport was last told to report what can be read.
@@ -71,10 +72,16 @@ impl Progress {
         self.acks.get_or_insert_default();
     }
 
-    /// Bytes came from the transport.
+    /// `n` bytes came from the transport.
     #[inline]
-    pub(crate) fn received(&mut self, now: Instant) {
+    pub(crate) fn received(&mut self, now: Instant, n: u64) {
+        self.received_bytes += n;
         self.received_at = Stamp::at(now);
+    }
+
+    /// Bytes that the transport has given (of datagrams their payload, but at least one).
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.received_bytes
     }
 
     pub(crate) fn received_at(&self) -> Option<Instant> {

@@ -69,7 +69,7 @@ impl LocalChannel {
                 self.core.read_ready = more;
                 self.adapt(n, want);
                 state.stats.bytes_in += n as u64;
-                self.core.progress.received(state.env.now());
+                self.core.progress.received(state.env.now(), n as u64);
                 if self.core.state == State::Lingering {
                     self.drop_lingering(state, n);
                     return Got::Bytes(n);
@@ -118,7 +118,7 @@ impl LocalChannel {
         state.datagrams = batch;
         state.stats.bytes_in += bytes as u64;
         if any {
-            self.core.progress.received(state.env.now());
+            self.core.progress.received(state.env.now(), bytes as u64);
         }
         if any { Got::Bytes(bytes) } else { Got::Nothing }
     }

@@ -48,7 +48,7 @@ impl LocalChannel {
                 let n = region.len();
                 self.core.read_ready = more;
                 state.stats.bytes_in += n;
-                self.core.progress.received(state.env.now());
+                self.core.progress.received(state.env.now(), n);
                 self.core.demand_met();
                 let Splicer { slot, stage } = self.core.splicer;
                 let event = Event::new(Box::new(Spliced(region)), false);

@@ -50,19 +50,20 @@ const ROUNDS_MAX: usize = 8;
 const SEND_BATCH: usize = 32;
 
 impl LocalChannel {
-    /// One turn. A panic of a handler ends this channel and nothing else.
+    /// One turn, in the channel's span. A panic of a handler ends this channel and nothing else.
     pub(crate) fn turn(&mut self, state: &mut LoopState, work: Work) {
         if self.core.state == State::Closed {
             // It has said `unregistered`, and leaves at the end of the loop's turn.
             return;
         }
+        let _entered = self.core.span.enter();
         let result = catch_unwind(AssertUnwindSafe(|| self.guarded(state, work)));
         if let Err(panic) = result {
             let text = panic_text(&*panic);
             // Handlers hear of the panic; one that panics at that ends the telling, not the loop.
             let told = catch_unwind(AssertUnwindSafe(|| self.panicked(state, text)));
             if told.is_err() {
-                tracing::error!(parent: &self.core.span, "a handler panicked while it was told");
+                tracing::error!("a handler panicked while it was told");
                 self.ended_hard(state);
             }
         }
@@ -70,8 +71,6 @@ impl LocalChannel {
 
     #[inline]
     fn guarded(&mut self, state: &mut LoopState, work: Work) {
-        let span = self.core.span.clone();
-        let _entered = span.enter();
         if let Some(issued) = self.core.mailbox_issued() {
             self.drain_mailbox(state, issued);
         }
@@ -367,6 +366,7 @@ impl LocalChannel {
                 Ok(sent) => {
                     self.core.write_blocked = sent < n;
                     let bytes = self.core.sent(sent);
+                    state.stats.bytes_out += bytes;
                     let empty = self.core.datagrams.is_empty();
                     self.core.progress.taken(state.env.now(), bytes, empty);
                 }

@@ -124,7 +124,7 @@ impl ChannelCore {
         if pending > 0 && pending.saturating_add(bytes) > limit as u64 {
             // The stream has a hole from here on, so it must not go on.
             self.abort_with(CloseReason::Limit);
-            tracing::warn!(parent: &self.span, pending, limit, "the peer does not read: closing");
+            tracing::warn!(pending, limit, "the peer does not read: closing");
             return Err(ErrorKind::OutboundFull { pending: pending as usize, limit }.into());
         }
         Ok(())

@@ -86,6 +86,10 @@ impl LoopState {
     pub(crate) fn transport_by_key(&self, key: &str) -> Option<TransportId> {
         self.transports.iter().position(|(k, _)| **k == *key).map(|at| TransportId(at as u8))
     }
+    pub(crate) fn transport_key(&self, id: TransportId) -> Option<&str> {
+        self.transports.get(id.0 as usize).map(|(key, _)| &**key)
+    }
+
 
     pub(crate) fn next_transport_id(&self) -> TransportId {
         TransportId(u8::try_from(self.transports.len()).unwrap_or(u8::MAX))

@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering;
 use slab::Slab;
 
 use crate::address::Address;
-use crate::channel::core::{ChannelCore, OnConnect};
+use crate::channel::core::{ChannelCore, OnConnect, State};
+use crate::channel::span::ChannelSpan;
 use crate::channel::turn::Work;
 use crate::channel::{Channel, ChannelKey, LocalChannel};
 use crate::driver::TransportId;
@@ -224,7 +225,13 @@ impl LoopCore {
         mut channel: Box<LocalChannel>,
         spec: &ChannelSpec,
     ) -> Result<()> {
+        channel.core.span = ChannelSpan::of(&channel.core, &self.state);
+        let entered = channel.core.span.enter();
+        if channel.core.state == State::Open {
+            channel.core.record_local(&self.state);
+        }
         let built = build(&mut channel, &mut self.state, spec);
+        drop(entered);
         if let Err(error) = built {
             if let (Some(handle), Some(table)) =
                 (channel.core.handle.take(), self.state.transport_mut(channel.core.transport))
@@ -241,11 +248,6 @@ impl LoopCore {
         if self.state.transport(channel.core.transport).is_some_and(<dyn Transport>::reports_acks) {
             channel.core.progress.expect_acks();
         }
-        channel.core.span = tracing::debug_span!(
-            "channel",
-            id = key.index,
-            peer = channel.core.peer.as_ref().map(tracing::field::display),
-        );
         self.entries.insert(Entry::Channel(channel));
         self.state.handle.0.channels.fetch_add(1, Ordering::Relaxed);
         self.turn_of(key, Work::Registered);

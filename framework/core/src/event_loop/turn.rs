@@ -306,7 +306,7 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
 /// Runs what belongs to no channel: it cannot end the loop, and it is not blamed on a handler.
 fn guarded(core: &mut LoopCore, what: &'static str, run: impl FnOnce(&mut LoopCore)) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(core))) {
-        tracing::error!(what, message = panic_text(&*panic), "panicked; the loop goes on");
+        tracing::error!(what, panic = panic_text(&*panic), "panicked; the loop goes on");
     }
     core.state.stall.check(&what);
 }

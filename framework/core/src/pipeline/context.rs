@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use fyke_buffer::ByteBuf;
 use fyke_clock::TimerKey;
+use tracing::Instrument as _;
 
 use crate::address::Address;
 use crate::capabilities::Capabilities;
@@ -299,9 +300,12 @@ impl<'a, O, W> Ctx<'a, O, W> {
         self.push(Op::Wait);
     }
 
-    /// Runs a future on this loop. It need not be `Send`.
+    /// Runs a future on this loop, in the channel's span. It need not be `Send`.
     pub fn spawn(&mut self, future: impl Future<Output = ()> + 'static) {
-        self.state.spawn(future);
+        match self.core.span.get() {
+            None => self.state.spawn(future),
+            Some(span) => self.state.spawn(future.instrument(span.clone())),
+        }
     }
 
     // ---- the channel ----
