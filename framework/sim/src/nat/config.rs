@@ -59,6 +59,9 @@ pub struct NatConfig {
     pub unknown: NatUnknown,
     /// Whether packets from outside keep a mapping alive, too. On by default.
     pub incoming_refreshes: bool,
+    /// Whether two that are inside reach each other by the outside address (RFC 4787, REQ-9; RFC
+    /// 5382, REQ-8). On by default; there are many boxes at home that cannot.
+    pub hairpinning: bool,
     /// The outside ports (1024 to 65535).
     pub ports: RangeInclusive<u16>,
     /// Pairs of an inside and an outside endpoint at most (262 144).
@@ -76,6 +79,7 @@ impl Default for NatConfig {
             filtering: NatFiltering::default(),
             unknown: NatUnknown::default(),
             incoming_refreshes: true,
+            hairpinning: true,
             ports: 1024..=u16::MAX,
             sessions_max: 1 << 18,
         }
@@ -117,6 +121,8 @@ impl NatConfig {
         unknown: NatUnknown,
         /// Whether packets from outside keep a mapping alive.
         incoming_refreshes: bool,
+        /// Whether two that are inside reach each other by the outside address.
+        hairpinning: bool,
         /// The outside ports.
         ports: RangeInclusive<u16>,
         /// Pairs of endpoints at most.

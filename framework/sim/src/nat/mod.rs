@@ -1,8 +1,8 @@
 //! A NAT box: many addresses inside, one outside. TCP, UDP, pings and the ICMP errors about them,
 //! over IPv4.
 //!
-//! It stands in a router, between two of its ports. Not here: hairpinning, fragments behind the
-//! first, and looking into what protocols say.
+//! It stands in a router, between two of its ports. Not here: fragments behind the first, and looking
+//! into what protocols say.
 
 mod config;
 mod rewrite;
@@ -56,7 +56,7 @@ impl NatState {
 
     /// Changes how it behaves; what is mapped stays mapped.
     pub(crate) fn set_config(&mut self, config: NatConfig) {
-        self.table.config = config;
+        self.table.set_config(config);
     }
 
     pub(crate) fn clear(&mut self, now: Instant) {
@@ -75,6 +75,31 @@ impl NatState {
 
     pub(crate) fn is_outgoing(&self, from: u16, to: u16, destination: IpAddr) -> bool {
         destination.is_ipv4() && to == self.outside_port && from != self.outside_port
+    }
+
+    /// Whether a packet from inside is for somebody who is inside, too, by the outside address.
+    pub(crate) fn is_hairpin(&self, from: u16, destination: IpAddr) -> bool {
+        self.table.config.hairpinning
+            && from != self.outside_port
+            && destination == IpAddr::V4(self.outside_address)
+    }
+
+    /// A packet from inside that turns around in the box: it goes out and comes in, and its receiver
+    /// sees the sender's outside address and port (RFC 4787, REQ-9a), as a peer outside would.
+    pub(crate) fn hairpin(&mut self, now: Instant, packet: &mut [u8]) -> Translation {
+        if is_ping(packet) {
+            return Translation::Own;
+        }
+        let original = packet.to_vec();
+        match self.outgoing(now, packet) {
+            Translation::Done => {}
+            other => return other,
+        }
+        match self.incoming(now, packet) {
+            // The sender is inside, and is answered there.
+            Translation::Answered(reason, _) => self.unknown(&original, reason),
+            other => other,
+        }
     }
 
     /// A packet from inside to outside.
@@ -106,9 +131,7 @@ impl NatState {
             return Translation::Refused(DropReason::Malformed);
         };
         let Some(ends) = ends_of(&view) else { return self.incoming_error(packet) };
-        let is_ping = icmpv4::Packet::parse(view.payload())
-            .is_ok_and(|icmp| matches!(icmp.message(), icmpv4::Message::EchoRequest { .. }));
-        if ends.protocol == Protocol::Icmp && is_ping {
+        if is_ping(packet) {
             return Translation::Own;
         }
         let (port, peer) = (ends.destination.1, ends.source);
@@ -158,6 +181,14 @@ impl NatState {
         rewrite_address(packet, Which::Source, self.outside_address);
         Translation::Done
     }
+}
+
+/// Whether it asks whoever has its destination address for an answer.
+fn is_ping(packet: &[u8]) -> bool {
+    let Ok(ip) = ipv4::Packet::parse(packet) else { return false };
+    ip.protocol() == IpProtocol::ICMPV4
+        && icmpv4::Packet::parse(ip.payload())
+            .is_ok_and(|icmp| matches!(icmp.message(), icmpv4::Message::EchoRequest { .. }))
 }
 
 /// The ends of the packet that an ICMP error quotes.

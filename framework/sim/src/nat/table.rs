@@ -117,6 +117,17 @@ impl Table {
         self.sessions
     }
 
+    /// Changes how it behaves. What is mapped stays mapped, for as long as is said now.
+    pub(super) fn set_config(&mut self, config: NatConfig) {
+        self.config = config;
+        for ((protocol, _), mapping) in &self.outside {
+            for session in mapping.sessions.values() {
+                let ends = session.used + Self::timeout(&self.config, *protocol, &session.progress);
+                self.timers.reschedule(session.timer, ends);
+            }
+        }
+    }
+
     /// Forgets everything, as a box does that is switched off and on.
     pub(super) fn clear(&mut self, now: Instant) {
         *self = Self::new(self.config.clone(), now);
@@ -205,15 +216,21 @@ impl Table {
                 port
             }
         };
+        self.begin(now, true, (protocol, port, peer), flags);
+        Ok(Some(port))
+    }
+
+    /// A new session of a mapping that is there.
+    fn begin(&mut self, now: Instant, outgoing: bool, key: (Protocol, u16, Endpoint), flags: u16) {
+        let (protocol, port, peer) = key;
         let mut progress = Progress::default();
-        progress.note(true, flags);
+        progress.note(outgoing, flags);
         let ends = now + Self::timeout(&self.config, protocol, &progress);
         if let Some(mapping) = self.outside.get_mut(&(protocol, port)) {
-            let timer = self.timers.schedule(ends, (protocol, port, peer));
+            let timer = self.timers.schedule(ends, key);
             mapping.sessions.insert(peer, Session { used: now, progress, timer });
             self.sessions += 1;
         }
-        Ok(Some(port))
     }
 
     /// The inside's own port when it is free, or else the next free one.
@@ -259,7 +276,18 @@ impl Table {
             NatFiltering::AddressDependent => known.any(|(address, _)| *address == peer.0),
             NatFiltering::AddressAndPortDependent => false,
         };
-        if passes { Ok(inside) } else { Err(DropReason::NatFiltered) }
+        if !passes {
+            return Err(DropReason::NatFiltered);
+        }
+        // Somebody outside opens a connection to a port that lets everybody in: the answer is no SYN
+        // that may begin one.
+        if protocol == Protocol::Tcp && flags & (tcp::SYN | tcp::ACK) == tcp::SYN {
+            if self.sessions >= self.config.sessions_max {
+                return Err(DropReason::NatExhausted);
+            }
+            self.begin(now, false, (protocol, port, peer), flags);
+        }
+        Ok(inside)
     }
 
     /// The inside endpoint of a session that an ICMP error is about.

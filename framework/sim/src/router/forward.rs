@@ -37,8 +37,17 @@ impl RouterState {
             return;
         };
         let original = packet.clone();
-        if self.nat.as_ref().is_some_and(|nat| nat.is_for_outside(port, destination)) {
-            match self.translate(now, false, &mut packet) {
+        let translated = self.nat.as_mut().and_then(|nat| {
+            if nat.is_for_outside(port, destination) {
+                Some(nat.incoming(now, &mut packet))
+            } else if nat.is_hairpin(port, destination) {
+                Some(nat.hairpin(now, &mut packet))
+            } else {
+                None
+            }
+        });
+        if let Some(translated) = translated {
+            match translated {
                 Translation::Done => {
                     destination = addresses(&packet).map_or(destination, |(_, to)| to);
                 }
@@ -89,8 +98,10 @@ impl RouterState {
             out.drop(DropReason::NoRoute, frame);
             return;
         };
-        if self.nat.as_ref().is_some_and(|nat| nat.is_outgoing(port, hop.port, destination)) {
-            match self.translate(now, true, &mut packet) {
+        if let Some(nat) = &mut self.nat
+            && nat.is_outgoing(port, hop.port, destination)
+        {
+            match nat.outgoing(now, &mut packet) {
                 Translation::Done => {}
                 other => {
                     self.refuse(now, port, frame, other, out);
@@ -112,14 +123,6 @@ impl RouterState {
         }
         for piece in fragments(&packet, mtu) {
             self.send_to(now, hop.port, neighbor, &frame, piece, out);
-        }
-    }
-
-    fn translate(&mut self, now: Instant, outgoing: bool, packet: &mut [u8]) -> Translation {
-        match &mut self.nat {
-            Some(nat) if outgoing => nat.outgoing(now, packet),
-            Some(nat) => nat.incoming(now, packet),
-            None => Translation::Done,
         }
     }
 

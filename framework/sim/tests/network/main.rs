@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "a test")]
 
 mod capture;
+mod hairpin;
 mod hosts;
 mod links;
 mod nat;

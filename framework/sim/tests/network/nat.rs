@@ -11,14 +11,14 @@ use fyke_sim::{
 use crate::support::*;
 
 /// Two clients behind a NAT box, two servers on the other side of a router.
-struct Home {
-    world: World,
-    clients: [TalkerHost; 2],
-    servers: [TalkerHost; 2],
-    nat: Nat,
+pub(crate) struct Home {
+    pub(crate) world: World,
+    pub(crate) clients: [TalkerHost; 2],
+    pub(crate) servers: [TalkerHost; 2],
+    pub(crate) nat: Nat,
 }
 
-fn home(seed: u64, config: NatConfig) -> Home {
+pub(crate) fn home(seed: u64, config: NatConfig) -> Home {
     let world = World::new(seed);
     let switch = world.switch("lan").unwrap();
     let nat = world.nat("nat", "192.168.1.1/24", "198.51.100.2/24", config).unwrap();
@@ -43,27 +43,27 @@ fn home(seed: u64, config: NatConfig) -> Home {
     Home { world, clients, servers, nat }
 }
 
-const S1: &str = "203.0.113.11:7";
-const S2: &str = "203.0.113.12:7";
+pub(crate) const S1: &str = "203.0.113.11:7";
+pub(crate) const S2: &str = "203.0.113.12:7";
 
-fn udp(host: &TalkerHost, port: u16) -> fyke_sim::stack::UdpId {
+pub(crate) fn udp(host: &TalkerHost, port: u16) -> fyke_sim::stack::UdpId {
     host.with_stack(|stack, _| {
         stack.udp_bind(([0, 0, 0, 0], port).into(), Default::default()).unwrap()
     })
 }
 
-fn udp_send(host: &TalkerHost, id: fyke_sim::stack::UdpId, to: &str) {
+pub(crate) fn udp_send(host: &TalkerHost, id: fyke_sim::stack::UdpId, to: &str) {
     host.with_stack(|stack, now| {
         stack.udp_send(now, id, Some(to.parse().unwrap()), vec![7; 20].into()).unwrap();
     });
 }
 
-fn datagrams(host: &TalkerHost) -> usize {
+pub(crate) fn datagrams(host: &TalkerHost) -> usize {
     host.with(|talker, _| talker.datagrams.len())
 }
 
 /// Where the server saw its last datagram come from.
-fn seen_from(host: &TalkerHost) -> String {
+pub(crate) fn seen_from(host: &TalkerHost) -> String {
     host.with(|talker, _| talker.datagrams.last().unwrap().1.to_string())
 }
 
@@ -111,6 +111,17 @@ fn an_open_connection_lives_shorter_than_one_that_is_being_opened_when_told_so()
     let home = home(13, config);
     echo(&home.world, &home.clients[0], S1, 10);
     home.world.run_for(secs(59)).unwrap();
+    assert_eq!(home.nat.sessions(), 1);
+    home.world.run_for(secs(2)).unwrap();
+    assert_eq!(home.nat.sessions(), 0);
+}
+
+#[test]
+fn a_box_that_becomes_more_impatient_does_so_at_once() {
+    let home = home(14, NatConfig::new().tcp_timeout(secs(600)));
+    echo(&home.world, &home.clients[0], S1, 10);
+    home.nat.update(|config| config.tcp_timeout(secs(30)));
+    home.world.run_for(secs(29)).unwrap();
     assert_eq!(home.nat.sessions(), 1);
     home.world.run_for(secs(2)).unwrap();
     assert_eq!(home.nat.sessions(), 0);
@@ -205,7 +216,7 @@ fn strangers_are_filtered_as_told() {
     }
 }
 
-fn world_drops(home: &Home, reason: DropReason) -> u64 {
+pub(crate) fn world_drops(home: &Home, reason: DropReason) -> u64 {
     home.world.drops_of(home.nat.id())[reason]
 }
 

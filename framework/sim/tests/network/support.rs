@@ -174,6 +174,17 @@ pub(crate) fn connect_with(host: &TalkerHost, to: &str, config: Option<Arc<Confi
     })
 }
 
+/// The same from a port of its own choice.
+pub(crate) fn connect_from(host: &TalkerHost, port: u16, to: &str) -> TcpId {
+    host.with(|talker, cx| {
+        let mut options = ConnectOptions::default();
+        options.local = Some(([0, 0, 0, 0], port).into());
+        let id = cx.stack.connect(cx.now(), to.parse().unwrap(), options).unwrap();
+        talker.lines.push(Line::new(id, false));
+        id
+    })
+}
+
 pub(crate) fn send(host: &TalkerHost, id: TcpId, bytes: &[u8]) {
     host.with(|talker, cx| {
         let line = talker.line(id);
