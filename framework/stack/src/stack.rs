@@ -14,6 +14,7 @@ pub(crate) mod ids;
 pub(crate) mod introspection;
 mod link_calls;
 pub(crate) mod pcapng;
+mod reasons;
 pub(crate) mod secrets;
 pub(crate) mod segmenter;
 pub(crate) mod shard;

@@ -188,7 +188,7 @@ impl World {
     /// What happened in a node and was dropped there, by reason.
     #[must_use]
     pub fn drops_of(&self, node: NodeId) -> Drops {
-        self.0.state.borrow().node(node).drops.clone()
+        self.0.state.borrow().node(node).drops
     }
 
     /// Frames that arrived, alarms that rang, scripts that went on.

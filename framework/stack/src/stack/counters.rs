@@ -1,160 +1,94 @@
 //! What was counted: traffic, and every drop with its reason.
 
-use core::fmt;
-use core::ops::Index;
-
-macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
-        /// Why a packet was not taken further. Each has a counter in [`Counters::drops`].
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum DropReason {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl DropReason {
-            /// All reasons.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// A few words, for lists and for comments in captures.
-            #[must_use]
-            pub const fn text(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)*
-                }
-            }
-        }
-    };
-}
-
-reasons! {
-    /// Too short for the header it should have, or lengths that contradict each other.
-    Malformed => "malformed",
-    /// An IEEE 802.3 length where an EtherType should be.
-    Ethernet8023 => "802.3 length frame",
-    /// An EtherType that nobody here speaks.
-    UnknownEtherType => "unknown EtherType",
-    /// The frame is for another station.
-    OtherStation => "for another station",
-    /// IPv4 header checksum.
-    IpChecksum => "IP header checksum",
-    /// A source or destination that cannot be (RFC 1122, section 3.2.1.3; RFC 6890).
-    Martian => "martian address",
-    /// A source route, which RFC 7126 says to drop.
-    SourceRoute => "source route",
-    /// The destination is none of our addresses.
-    NotOurs => "not our address",
-    /// More IPv6 extension headers than the limit, or in an order that is not allowed.
-    ExtensionHeaders => "extension header chain",
-    /// A routing header of type 0 (RFC 5095).
-    RoutingHeader => "routing header type 0",
-    /// No protocol of ours.
-    UnknownProtocol => "unknown IP protocol",
-    /// TCP, UDP or ICMP checksum.
-    TransportChecksum => "transport checksum",
-    /// Fragments that overlap (RFC 5722).
-    FragmentOverlap => "overlapping fragments",
-    /// More fragments than the limit.
-    FragmentCount => "too many fragments",
-    /// A fragment behind the end, or beyond 65535 bytes.
-    FragmentBounds => "fragment out of bounds",
-    /// The rest of a datagram did not come in time.
-    FragmentTimeout => "reassembly timed out",
-    /// A datagram's fragments made room for later ones.
-    FragmentEvicted => "reassembly evicted",
-    /// A SYN, RST or other segment that no connection and no listener wants.
-    TcpNoSocket => "no TCP socket",
-    /// Flags that make no sense together.
-    TcpFlags => "impossible TCP flags",
-    /// The SYN cache is full and cookies are off.
-    SynCacheFull => "SYN cache full",
-    /// The accept queue of the listener is full.
-    AcceptQueueFull => "accept queue full",
-    /// An ACK to a listener that is no valid cookie.
-    BadCookie => "no valid SYN cookie",
-    /// A segment for an embryonic connection that is not acceptable.
-    SynReceivedUnacceptable => "unacceptable in SYN-RECEIVED",
-    /// A segment for a connection in TIME-WAIT that needs no answer.
-    TimeWait => "in TIME-WAIT",
-    /// Nobody is bound to the UDP port.
-    UdpNoSocket => "no UDP socket",
-    /// The UDP socket's receive queue is full.
-    UdpQueueFull => "UDP receive queue full",
-    /// An ICMP error whose quoted packet is none of ours.
-    IcmpNoSocket => "ICMP error about nothing of ours",
-    /// An ICMP message that means nothing to us.
-    IcmpIgnored => "ICMP ignored",
-    /// The ICMP endpoint's receive queue is full.
-    IcmpQueueFull => "ICMP receive queue full",
-    /// An ICMP error was not sent: the token bucket is empty.
-    IcmpRateLimited => "ICMP rate limited",
-    /// A message of neighbour discovery that does not follow RFC 4861.
-    NdInvalid => "invalid neighbour discovery",
-    /// An ARP packet that makes no sense or is not for us.
-    ArpIgnored => "ARP ignored",
-    /// Requests for one neighbour come too fast.
-    NeighborRateLimited => "neighbour requests limited",
-    /// The neighbour did not answer.
-    NeighborUnreachable => "neighbour unreachable",
-    /// The queue behind an unresolved neighbour is full.
-    NeighborQueueFull => "neighbour queue full",
-    /// No route leads to the destination.
-    NoRoute => "no route",
-    /// Longer than the MTU and not to be fragmented.
-    TooLong => "longer than the MTU",
-    /// The queue of packets to be sent is full.
-    OutboxFull => "send queue full",
-    /// The queue of the own loopback is full.
-    LoopbackFull => "loopback queue full",
-    /// Forwarder mode: the application ignored the request, or too many wait.
-    ForwardIgnored => "forward request ignored",
-    /// The limit of connections is reached.
-    ConnectionLimit => "connection limit",
-    /// It is for another of the stacks that are one host.
-    OtherShard => "another loop's",
-    /// A group message that does not follow its protocol.
-    MulticastInvalid => "invalid group message",
-}
-
-/// Drops by reason.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Drops([u64; DropReason::ALL.len()]);
-
-impl Drops {
-    pub(crate) fn add(&mut self, reason: DropReason) {
-        self.0[reason as usize] += 1;
-    }
-
-    /// All drops.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.0.iter().sum()
-    }
-
-    /// The reasons that occurred, with how often.
-    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
-        let all = DropReason::ALL.iter().map(|reason| (*reason, self.0[*reason as usize]));
-        all.filter(|(_, count)| *count > 0)
-    }
-}
-
-impl Default for Drops {
-    fn default() -> Self {
-        Self([0; DropReason::ALL.len()])
-    }
-}
-
-impl Index<DropReason> for Drops {
-    type Output = u64;
-
-    fn index(&self, reason: DropReason) -> &u64 {
-        &self.0[reason as usize]
-    }
-}
-
-impl fmt::Debug for Drops {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter().map(|(reason, n)| (reason.text(), n))).finish()
+crate::drop_reasons! {
+    /// Why a packet was not taken further. Each has a counter in [`Counters::drops`].
+    enum DropReason {
+        /// Too short for the header it should have, or lengths that contradict each other.
+        Malformed => "malformed",
+        /// An IEEE 802.3 length where an EtherType should be.
+        Ethernet8023 => "802.3 length frame",
+        /// An EtherType that nobody here speaks.
+        UnknownEtherType => "unknown EtherType",
+        /// The frame is for another station.
+        OtherStation => "for another station",
+        /// IPv4 header checksum.
+        IpChecksum => "IP header checksum",
+        /// A source or destination that cannot be (RFC 1122, section 3.2.1.3; RFC 6890).
+        Martian => "martian address",
+        /// A source route, which RFC 7126 says to drop.
+        SourceRoute => "source route",
+        /// The destination is none of our addresses.
+        NotOurs => "not our address",
+        /// More IPv6 extension headers than the limit, or in an order that is not allowed.
+        ExtensionHeaders => "extension header chain",
+        /// A routing header of type 0 (RFC 5095).
+        RoutingHeader => "routing header type 0",
+        /// No protocol of ours.
+        UnknownProtocol => "unknown IP protocol",
+        /// TCP, UDP or ICMP checksum.
+        TransportChecksum => "transport checksum",
+        /// Fragments that overlap (RFC 5722).
+        FragmentOverlap => "overlapping fragments",
+        /// More fragments than the limit.
+        FragmentCount => "too many fragments",
+        /// A fragment behind the end, or beyond 65535 bytes.
+        FragmentBounds => "fragment out of bounds",
+        /// The rest of a datagram did not come in time.
+        FragmentTimeout => "reassembly timed out",
+        /// A datagram's fragments made room for later ones.
+        FragmentEvicted => "reassembly evicted",
+        /// A SYN, RST or other segment that no connection and no listener wants.
+        TcpNoSocket => "no TCP socket",
+        /// Flags that make no sense together.
+        TcpFlags => "impossible TCP flags",
+        /// The SYN cache is full and cookies are off.
+        SynCacheFull => "SYN cache full",
+        /// The accept queue of the listener is full.
+        AcceptQueueFull => "accept queue full",
+        /// An ACK to a listener that is no valid cookie.
+        BadCookie => "no valid SYN cookie",
+        /// A segment for an embryonic connection that is not acceptable.
+        SynReceivedUnacceptable => "unacceptable in SYN-RECEIVED",
+        /// A segment for a connection in TIME-WAIT that needs no answer.
+        TimeWait => "in TIME-WAIT",
+        /// Nobody is bound to the UDP port.
+        UdpNoSocket => "no UDP socket",
+        /// The UDP socket's receive queue is full.
+        UdpQueueFull => "UDP receive queue full",
+        /// An ICMP error whose quoted packet is none of ours.
+        IcmpNoSocket => "ICMP error about nothing of ours",
+        /// An ICMP message that means nothing to us.
+        IcmpIgnored => "ICMP ignored",
+        /// The ICMP endpoint's receive queue is full.
+        IcmpQueueFull => "ICMP receive queue full",
+        /// An ICMP error was not sent: the token bucket is empty.
+        IcmpRateLimited => "ICMP rate limited",
+        /// A message of neighbour discovery that does not follow RFC 4861.
+        NdInvalid => "invalid neighbour discovery",
+        /// An ARP packet that makes no sense or is not for us.
+        ArpIgnored => "ARP ignored",
+        /// Requests for one neighbour come too fast.
+        NeighborRateLimited => "neighbour requests limited",
+        /// The neighbour did not answer.
+        NeighborUnreachable => "neighbour unreachable",
+        /// The queue behind an unresolved neighbour is full.
+        NeighborQueueFull => "neighbour queue full",
+        /// No route leads to the destination.
+        NoRoute => "no route",
+        /// Longer than the MTU and not to be fragmented.
+        TooLong => "longer than the MTU",
+        /// The queue of packets to be sent is full.
+        OutboxFull => "send queue full",
+        /// The queue of the own loopback is full.
+        LoopbackFull => "loopback queue full",
+        /// Forwarder mode: the application ignored the request, or too many wait.
+        ForwardIgnored => "forward request ignored",
+        /// The limit of connections is reached.
+        ConnectionLimit => "connection limit",
+        /// It is for another of the stacks that are one host.
+        OtherShard => "another loop's",
+        /// A group message that does not follow its protocol.
+        MulticastInvalid => "invalid group message",
     }
 }
 
