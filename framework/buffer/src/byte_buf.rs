@@ -126,7 +126,7 @@ impl ByteBuf {
     /// When `bytes` are 4 GiB or more.
     #[must_use]
     pub fn lent(bytes: Bytes) -> Self {
-        Self { window: Window::lent(bytes, MAX_CAPACITY) }
+        Self { window: Window::lent(bytes, None, MAX_CAPACITY) }
     }
 }
 
@@ -170,6 +170,14 @@ impl ByteBuf {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.window.capacity()
+    }
+
+    /// Whether the bytes are somebody else's, too ([`lent`](Self::lent)), and so whether it may keep
+    /// more than itself alive.
+    #[inline]
+    #[must_use]
+    pub fn is_lent(&self) -> bool {
+        self.window.is_lent()
     }
 
     /// How far the capacity may grow.

@@ -9,6 +9,8 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+
 use crate::ByteBuf;
 use crate::storage::{Block, Chain, FreeList, Idle, TryLock, Window};
 
@@ -58,7 +60,7 @@ impl Default for PoolOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
-    /// Blocks in use.
+    /// Blocks in use, and what was [lent](Pool::lend).
     pub outstanding: usize,
     /// Blocks that wait for their next user.
     pub idle_blocks: usize,
@@ -117,6 +119,15 @@ impl Pool {
                 ByteBuf::with_capacity(min_capacity)
             }
         }
+    }
+
+    /// As [`ByteBuf::lent`], for a buffer that finds room in this pool when it is written to.
+    ///
+    /// # Panics
+    /// When `bytes` are 4 GiB or more.
+    #[must_use]
+    pub fn lend(&self, bytes: Bytes) -> ByteBuf {
+        ByteBuf { window: Window::lent(bytes, Some(Arc::clone(&self.home)), u32::MAX) }
     }
 
     /// What the pool has and did.

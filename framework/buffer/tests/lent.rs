@@ -1,7 +1,7 @@
 //! Buffers around bytes that others may hold, too: nothing is copied before somebody writes.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use fyke_buffer::ByteBuf;
+use fyke_buffer::{ByteBuf, Pool};
 
 fn lender() -> Bytes {
     Bytes::from((0..=255).collect::<Vec<u8>>())
@@ -124,4 +124,26 @@ fn a_lender_who_wants_to_write_waits_for_all_handles() {
     let block = block.try_into_mut().unwrap_err();
     drop(rest);
     assert_eq!(block.try_into_mut().unwrap().len(), 64);
+}
+
+#[test]
+fn a_buffer_of_a_pool_moves_to_the_pool() {
+    let (pool, bytes) = (Pool::new(), lender());
+    let mut buf = pool.lend(bytes.clone());
+    assert_eq!((buf.as_ptr(), buf.is_lent()), (bytes.as_ptr(), true));
+    // A loan counts as long as somebody has it.
+    assert_eq!((pool.stats().outstanding, pool.stats().misses), (1, 0));
+    buf.write_u8(1);
+    assert_eq!((buf.capacity(), buf.is_lent(), pool.stats().outstanding), (1024, false, 1));
+    assert!(bytes.is_unique());
+    drop(buf);
+    assert_eq!((pool.stats().outstanding, pool.stats().idle_blocks), (0, 1));
+    // One that was only read is no block of the pool's, and does not come back to it.
+    drop(pool.lend(bytes));
+    assert_eq!((pool.stats().outstanding, pool.stats().idle_blocks), (0, 1));
+    // The pool may end first.
+    let mut orphan = pool.lend(lender());
+    drop(pool);
+    orphan[0] = 1;
+    assert_eq!((orphan[0], orphan[1], orphan.len()), (1, 1, 256));
 }

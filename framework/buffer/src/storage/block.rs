@@ -32,7 +32,8 @@ pub(super) struct Header {
     refs: AtomicUsize,
     /// The next idle block in a free list; meaningless while in use.
     pub(super) next: AtomicPtr<Header>,
-    /// The pool the block goes back to. Written only while exclusively owned.
+    /// The pool the block goes back to, or finds a larger one in. Written only while exclusively
+    /// owned.
     home: UnsafeCell<Option<Arc<Home>>>,
     /// Bytes of data behind the header, or in what was lent.
     capacity: u32,
@@ -178,11 +179,11 @@ impl Block {
         Idle::copied(prefix, capacity).into_block(None)
     }
 
-    /// A block around bytes that others may read, too.
+    /// A block around bytes that others may read, too; who moves out of it finds room in `home`.
     ///
     /// # Panics
     /// When they are 4 GiB or more.
-    pub(super) fn lent(bytes: Bytes) -> Self {
+    pub(super) fn lent(bytes: Bytes, home: Option<Arc<Home>>) -> Self {
         let capacity = u32::try_from(bytes.len()).expect("capacity overflow");
         // SAFETY: the layout has a size of at least HEADER_BYTES, which is not zero.
         let raw = unsafe { alloc(LENT_LAYOUT) };
@@ -195,7 +196,7 @@ impl Block {
             header.write(Header {
                 refs: AtomicUsize::new(1),
                 next: AtomicPtr::new(ptr::null_mut()),
-                home: UnsafeCell::new(None),
+                home: UnsafeCell::new(home),
                 capacity,
                 lent: true,
             });
@@ -232,7 +233,7 @@ impl Block {
         self.header().capacity
     }
 
-    /// The pool the block goes back to.
+    /// The pool the block goes back to; for a lent one, where those who leave it go.
     pub(super) fn home(&self) -> Option<&Arc<Home>> {
         // SAFETY: `home` is written only while the block is exclusively owned: before the first
         // reference exists and after the last is gone.
@@ -264,9 +265,10 @@ impl Block {
         // SAFETY: the caller held the last reference and gave it up, so we own it exclusively.
         if unsafe { header.as_ref() }.lent {
             // SAFETY: as above; `lent` wrote a `Bytes` behind this header and allocated both with
-            // this layout, and the header itself has nothing to drop (its `home` is `None`).
+            // this layout.
             unsafe {
                 data(header).cast::<Bytes>().drop_in_place();
+                header.drop_in_place();
                 dealloc(header.as_ptr().cast(), LENT_LAYOUT);
             }
             return;

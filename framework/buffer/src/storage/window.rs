@@ -14,6 +14,7 @@
 
 mod room;
 
+use alloc::sync::Arc;
 use core::ptr::NonNull;
 use core::slice;
 
@@ -21,6 +22,7 @@ use bytes::Bytes;
 
 use super::block::Block;
 use crate::error::{CapacityExceeded, OutOfBounds};
+use crate::pool::Home;
 
 /// No allocation that grows by itself is smaller than this.
 const GROWTH_BYTES_MIN: u32 = 64;
@@ -90,20 +92,26 @@ impl Window {
         window
     }
 
-    /// All of `bytes`, readable; shared until somebody wants to write.
+    /// All of `bytes`, readable; shared until somebody wants to write, for which `home` has room.
     ///
     /// # Panics
     /// When they are 4 GiB or more.
-    pub(crate) fn lent(bytes: Bytes, max: u32) -> Self {
+    pub(crate) fn lent(bytes: Bytes, home: Option<Arc<Home>>, max: u32) -> Self {
         if bytes.is_empty() {
             return Self::empty(max);
         }
-        let block = Block::lent(bytes);
+        let block = Block::lent(bytes, home);
         let capacity = block.capacity();
         // The bytes do not move with their handle, and the block keeps it.
         let start =
             block.lender().map_or(NonNull::dangling(), |bytes| NonNull::from(&bytes[..]).cast());
         Self { start, block: Some(block), capacity, max, reader: 0, writer: capacity }
+    }
+
+    /// Whether the bytes are somebody else's, too.
+    #[inline]
+    pub(crate) fn is_lent(&self) -> bool {
+        self.block.as_ref().is_some_and(|block| block.lender().is_some())
     }
 
     /// The readable bytes as what was lent, if they are of a lent block.

@@ -30,6 +30,8 @@ struct Intake<D> {
 
 /// An incomplete message is moved out of the loop's block when it leaves more than this unused.
 const KEEP_SPARE_BYTES_MAX: usize = 512;
+/// And out of bytes that somebody has lent when it is less than this: nobody knows what it keeps alive.
+const KEEP_LENT_BYTES_MIN: usize = 32 * 1024;
 
 impl<D: Decoder> Intake<D> {
     fn new(decoder: D) -> Self {
@@ -92,10 +94,11 @@ impl<D: Decoder> Intake<D> {
     }
 
     fn settle(&mut self) {
+        let spare = self.rest.capacity() - self.rest.readable();
         if self.rest.is_empty() {
             self.rest = ByteBuf::new();
-        } else if self.rest.capacity() - self.rest.readable() > KEEP_SPARE_BYTES_MAX
-            && self.rest.readable() < self.rest.capacity() / 2
+        } else if spare > KEEP_SPARE_BYTES_MAX && self.rest.readable() < self.rest.capacity() / 2
+            || self.rest.is_lent() && self.rest.readable() < KEEP_LENT_BYTES_MIN
         {
             self.rest = ByteBuf::from(self.rest.as_slice());
         }

@@ -181,6 +181,13 @@ impl Stack {
         self.tcp.socket(id).map_or(0, |socket| socket.connection.readable())
     }
 
+    /// How many of them [`read`](Self::read) gives at once, because they lie together: to decide
+    /// between sharing them and [`read_into`](Self::read_into).
+    #[must_use]
+    pub fn readable_together(&self, id: TcpId) -> usize {
+        self.tcp.socket(id).map_or(0, |socket| socket.connection.readable_together())
+    }
+
     /// Queues bytes to be sent; says how many were taken. When that is not all,
     /// [`Event::Writable`](crate::Event::Writable) follows.
     ///

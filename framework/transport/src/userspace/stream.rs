@@ -2,7 +2,7 @@
 
 use std::io;
 
-use fyke_buffer::Pool;
+use fyke_buffer::{ByteBuf, Pool};
 use fyke_core::channel::outbound::file_shrank;
 use fyke_core::transport::{CloseMode, Handle, Incoming, Read, TransportEvent, Wrote};
 use fyke_core::{Address, ChannelKey, FileRegion, Front, Gather, Share, SocketOptions};
@@ -17,6 +17,9 @@ use super::table::{Kind, Named};
 
 /// Up to so many bytes the stack copies together anyway.
 const COPY_BYTES_MAX: usize = 1024;
+/// From so many bytes in one piece on a read shares them instead of copying. A device's block is at
+/// most some four times as long, so what a channel holds keeps no more than that alive.
+const LENT_BYTES_MIN: usize = 32 * 1024;
 /// How much of a file is read at a time.
 const FILE_CHUNK_BYTES: usize = 64 * 1024;
 /// The most of a file that is read in one write, so that a fast peer does not keep the loop from
@@ -175,13 +178,24 @@ impl Sockets {
                 Err(error) => Err(io_error(error)),
             };
         }
-        let mut bytes = pool.take(readable);
-        let room = &mut bytes.spare_mut()[..readable];
-        let count = Self::answer(self.stack.read_into(self.now, id, room))?.unwrap_or(0);
-        bytes.advance_writer(count);
+        let bytes = self.take_bytes(id, readable, pool)?;
         // The end may have been reported already, and has not been read yet.
         let more = fin || self.stack.readable(id) > 0;
         Ok(Read::Data { bytes, more })
+    }
+
+    /// The next bytes, at most `want` of those that there are: as they lie in the device's block when
+    /// that keeps little else alive, and copied together otherwise.
+    fn take_bytes(&mut self, id: TcpId, want: usize, pool: &Pool) -> io::Result<ByteBuf> {
+        if self.stack.readable_together(id).min(want) >= LENT_BYTES_MIN {
+            let bytes = Self::answer(self.stack.read(self.now, id, want))?.unwrap_or_default();
+            return Ok(pool.lend(bytes));
+        }
+        let mut bytes = pool.take(want);
+        let room = &mut bytes.spare_mut()[..want];
+        let count = Self::answer(self.stack.read_into(self.now, id, room))?.unwrap_or(0);
+        bytes.advance_writer(count);
+        Ok(bytes)
     }
 
     pub(super) fn write(

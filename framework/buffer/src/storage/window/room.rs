@@ -42,11 +42,6 @@ impl Window {
         self.writer = length;
     }
 
-    #[inline]
-    fn is_lent(&self) -> bool {
-        self.block.as_ref().is_some_and(|block| block.lender().is_some())
-    }
-
     /// Moves out of a lent block: afterwards the bytes are ours to write.
     #[inline]
     pub(super) fn own(&mut self) {

@@ -41,6 +41,12 @@ impl Inbox {
         self.len == 0
     }
 
+    /// How many of them lie together at the front: what [`pop`](Self::pop) gives at most.
+    pub(super) fn front_len(&self) -> usize {
+        let rest = || self.rest.as_ref().map_or(0, |rest| rest.front_len());
+        if self.first.is_empty() { rest() } else { self.first.len() }
+    }
+
     /// Adds what follows.
     pub(super) fn push(&mut self, bytes: Bytes) {
         if bytes.is_empty() {
@@ -122,6 +128,10 @@ impl Rest {
         if !self.tail.is_empty() {
             self.chunks.push_back(self.tail.split().freeze());
         }
+    }
+
+    fn front_len(&self) -> usize {
+        self.chunks.front().map_or(self.tail.len(), Bytes::len)
     }
 
     fn pop(&mut self) -> Option<Bytes> {

@@ -99,6 +99,12 @@ impl Connection {
         self.receive.inbox.len()
     }
 
+    /// How many of them [`read`](Self::read) gives at once, because they lie together.
+    #[must_use]
+    pub fn readable_together(&self) -> usize {
+        self.receive.inbox.front_len()
+    }
+
     /// Whether everything the peer ever sent has been read: its FIN came and nothing is left.
     #[must_use]
     pub fn is_at_end(&self) -> bool {
