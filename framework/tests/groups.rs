@@ -1,5 +1,6 @@
 //! Groups among each other, and after their end.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use fyke::core::transport::TransportFactory;
@@ -127,4 +128,27 @@ fn loops_are_pinned_on_request() {
     let free = EventLoopGroup::builder().threads(1).build().unwrap();
     let anywhere = processors(&free.loops()[0]);
     assert_eq!(anywhere.parse::<usize>().is_ok(), cpus == 1, "{anywhere}");
+}
+
+#[test]
+fn as_many_threads_as_asked_for() {
+    for threads in [1, 2, 5] {
+        let group = EventLoopGroup::new(threads).unwrap();
+        assert_eq!(group.loops().len(), threads);
+        let ids: HashSet<u32> = group.loops().iter().map(fyke::LoopHandle::id).collect();
+        assert_eq!(ids.len(), threads);
+        assert_eq!(group.stats().len(), threads);
+        let (sender, names) = std::sync::mpsc::channel();
+        for one in group.loops() {
+            let sender = sender.clone();
+            let name = move || std::thread::current().name().map(str::to_owned);
+            one.execute(move |_| sender.send(name()).unwrap()).unwrap();
+        }
+        drop(sender);
+        let names: HashSet<_> = names.iter().flatten().collect();
+        assert_eq!(names, (0..threads).map(|n| format!("fyke-{n}")).collect());
+    }
+    let per_processor = EventLoopGroup::new(0).unwrap();
+    let processors = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(per_processor.loops().len(), processors);
 }

@@ -6,8 +6,17 @@ use fyke_codecs::frames::FixedLength;
 
 use crate::support::*;
 
-#[test]
-fn after_the_peers_end_everything_is_echoed_and_then_our_end_comes() {
+pub(crate) const SCENARIOS: List = list![
+    after_the_peers_end_everything_is_echoed_and_then_our_end_comes,
+    with_half_closure_our_direction_stays_open,
+    our_half_is_closed_and_we_read_on,
+    what_was_written_before_a_close_arrives_and_what_follows_fails,
+    closed_inside_read_the_other_messages_of_the_buffer_are_not_delivered,
+    a_reset_is_an_error_of_that_channel_alone,
+    everybody_is_told_of_a_close_and_closing_twice_does_nothing,
+];
+
+fn after_the_peers_end_everything_is_echoed_and_then_our_end_comes() -> Scenario {
     everywhere(|world| {
         let options = narrow(ChannelOptions::new());
         let server = world.server().options(options).child(|ch| ch.pipeline().inbound("e", Echo));
@@ -23,11 +32,10 @@ fn after_the_peers_end_everything_is_echoed_and_then_our_end_comes() {
         assert!(log.remove(0) == Log::Bytes(data), "other bytes came back");
         assert_eq!(log, [Log::ReadClosed, Log::Inactive]);
         assert_eq!(reason, CloseReason::PeerEnd);
-    });
+    })
 }
 
-#[test]
-fn with_half_closure_our_direction_stays_open() {
+fn with_half_closure_our_direction_stays_open() -> Scenario {
     everywhere(|world| {
         let half = ChannelOptions::new().allow_half_closure(true);
         let mut pair = world.pair(half.clone(), half);
@@ -43,11 +51,10 @@ fn with_half_closure_our_direction_stays_open() {
         let client = pair.client.ending();
         assert_eq!(client.0[0], Log::Bytes(b"answer".to_vec()));
         (client, pair.server.ending())
-    });
+    })
 }
 
-#[test]
-fn our_half_is_closed_and_we_read_on() {
+fn our_half_is_closed_and_we_read_on() -> Scenario {
     everywhere(|world| {
         let half = ChannelOptions::new().allow_half_closure(true);
         let mut pair = world.pair(half, ChannelOptions::new());
@@ -63,11 +70,10 @@ fn our_half_is_closed_and_we_read_on() {
         }
         pair.client.channel.close();
         (pair.client.ending(), pair.server.ending())
-    });
+    })
 }
 
-#[test]
-fn what_was_written_before_a_close_arrives_and_what_follows_fails() {
+fn what_was_written_before_a_close_arrives_and_what_follows_fails() -> Scenario {
     everywhere(|world| {
         let mut pair = world.pair(ChannelOptions::new(), ChannelOptions::new());
         let sender = pair.server.sender();
@@ -85,7 +91,7 @@ fn what_was_written_before_a_close_arrives_and_what_follows_fails() {
         let ends = (pair.client.ending(), pair.server.ending());
         assert!(sender.send("later".into()).is_err());
         ends
-    });
+    })
 }
 
 /// Answers the first message and closes; what it writes then fails.
@@ -117,8 +123,7 @@ impl InboundHandler for CloseInRead {
     }
 }
 
-#[test]
-fn closed_inside_read_the_other_messages_of_the_buffer_are_not_delivered() {
+fn closed_inside_read_the_other_messages_of_the_buffer_are_not_delivered() -> Scenario {
     everywhere(|world| {
         let server = world.listen(ChannelOptions::new(), |ch, tap| -> Stages {
             let stages = ch.pipeline().decoder("cut", FixedLength::new(4));
@@ -133,11 +138,10 @@ fn closed_inside_read_the_other_messages_of_the_buffer_are_not_delivered() {
         world.servers.shutdown(HANG);
         assert_eq!(channel.attribute::<bool>(), Some(true), "a write after close fails");
         logs
-    });
+    })
 }
 
-#[test]
-fn a_reset_is_an_error_of_that_channel_alone() {
+fn a_reset_is_an_error_of_that_channel_alone() -> Scenario {
     everywhere(|world| {
         let mut pair = world.pair(ChannelOptions::new().auto_read(false), ChannelOptions::new());
         let mut other = world.bytes_client(&pair.listening.address, ChannelOptions::new());
@@ -155,26 +159,25 @@ fn a_reset_is_an_error_of_that_channel_alone() {
         other_at_server.send("and served");
         assert_eq!(other.bytes(10), b"and served");
         pair.server = other_at_server;
-    });
+    })
 }
 
-#[test]
-fn everybody_is_told_of_a_close_and_closing_twice_does_nothing() {
+fn everybody_is_told_of_a_close_and_closing_twice_does_nothing() -> Scenario {
     everywhere(|world| {
         let pair = world.pair(ChannelOptions::new(), ChannelOptions::new());
         let handles: Vec<_> = (0..4).map(|_| pair.client.channel.clone()).collect();
         let waiting: Vec<_> = handles
             .into_iter()
-            .map(|channel| std::thread::spawn(move || channel.wait_closed()))
+            .map(|channel| Helper::start(move || channel.wait_closed()))
             .collect();
         assert_eq!(pair.client.channel.close_reason(), None);
         pair.client.channel.close_with(CloseReason::TimedOut);
         pair.client.channel.close();
-        for thread in waiting {
-            assert_eq!(thread.join().unwrap(), CloseReason::TimedOut);
+        for helper in waiting {
+            assert_eq!(helper.join(), CloseReason::TimedOut);
         }
         pair.client.channel.close();
         assert!(pair.client.channel.fire_event(Note(1)).is_err());
         (pair.client.ending(), pair.server.ending())
-    });
+    })
 }

@@ -1,14 +1,24 @@
 //! Connecting: refused, too slow, many at once, and what is written before.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use fyke::prelude::*;
 use fyke::{Address, CloseReason};
+use socket2::{Domain, Socket, Type};
 
 use crate::support::*;
 
-#[test]
-fn a_dead_address_refuses() {
+pub(crate) const SCENARIOS: List = list![
+    a_dead_address_refuses,
+    a_refused_channel_closes_with_its_reason,
+    a_connect_that_takes_too_long_fails,
+    what_is_written_before_the_connection_stands_is_sent_first,
+    many_connects_at_once,
+    the_addresses_of_both_ends_fit,
+];
+
+fn a_dead_address_refuses() -> Scenario {
     everywhere(|world| {
         let refused = world.client().handler(|ch| ch.pipeline().inbound("echo", Echo));
         let error = refused.connect(world.dead_address()).wait().unwrap_err();
@@ -16,7 +26,7 @@ fn a_dead_address_refuses() {
         let pair = world.pair(ChannelOptions::new(), ChannelOptions::new());
         pair.client.channel.close();
         (kind_of(&error), pair.client.ending(), pair.server.ending())
-    });
+    })
 }
 
 /// Hands out a channel that is not connected yet.
@@ -36,60 +46,51 @@ impl InboundHandler for Early {
     }
 }
 
-#[test]
-fn a_refused_channel_closes_with_its_reason() {
-    on_those(
-        |kind| matches!(kind, Kind::Tcp(_) | Kind::Stack(_)),
-        |world| {
-            let (early, channels) = std::sync::mpsc::channel();
-            let refused = world
-                .client()
-                .handler(move |ch| ch.pipeline().inbound("early", Early(early.clone())));
-            refused.connect(world.dead_address()).wait().unwrap_err();
-            // Some systems refuse before there is a channel.
-            channels.try_recv().map_or(CloseReason::ConnectFailed, |c| c.wait_closed())
-        },
-    );
+fn a_refused_channel_closes_with_its_reason() -> Scenario {
+    everywhere(|world| {
+        let (early, channels) = std::sync::mpsc::channel();
+        let refused =
+            world.client().handler(move |ch| ch.pipeline().inbound("early", Early(early.clone())));
+        refused.connect(world.dead_address()).wait().unwrap_err();
+        // Some systems refuse before there is a channel.
+        channels.try_recv().map_or(CloseReason::ConnectFailed, |c| c.wait_closed())
+    })
 }
 
-#[test]
-fn a_connect_that_takes_too_long_fails() {
-    on_those(
-        |kind| matches!(kind, Kind::Tcp(_)),
-        |world| {
-            // A listener whose queue is full answers nothing to those who come then.
-            let socket = socket2::Socket::new(
-                socket2::Domain::IPV4,
-                socket2::Type::STREAM.nonblocking(),
-                None,
-            )
-            .unwrap();
-            socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-            socket.listen(0).unwrap();
-            let address = socket.local_addr().unwrap().as_socket().unwrap();
-            let _queue: Vec<_> = (0..4)
-                .map(|_| {
-                    let client = socket2::Socket::new(
-                        socket2::Domain::IPV4,
-                        socket2::Type::STREAM.nonblocking(),
-                        None,
-                    )
-                    .unwrap();
-                    // In progress, or connected.
-                    let _ = client.connect(&address.into());
-                    client
-                })
-                .collect();
-            let (early, channels) = std::sync::mpsc::channel();
-            let client = world
-                .client()
-                .options(ChannelOptions::new().connect_timeout(Duration::from_millis(20)))
-                .handler(move |ch| ch.pipeline().inbound("early", Early(early.clone())));
-            let error = client.connect(Address::Inet(address)).wait().unwrap_err();
-            assert!(error.is_timeout(), "{error}");
-            channels.recv_timeout(HANG).unwrap().wait_closed()
-        },
-    );
+fn a_connect_that_takes_too_long_fails() -> Scenario {
+    everywhere(|world| {
+        let (address, _queue) = match world.nobodys_address() {
+            Some(address) => (address, Vec::new()),
+            None => full_queue(),
+        };
+        let (early, channels) = std::sync::mpsc::channel();
+        let client = world
+            .client()
+            .options(ChannelOptions::new().connect_timeout(Duration::from_millis(20)))
+            .handler(move |ch| ch.pipeline().inbound("early", Early(early.clone())));
+        let error = client.connect(address).wait().unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        hear(&channels).unwrap().wait_closed()
+    })
+    .except(Kind::is_pipe, "without a network a connect is answered at once")
+    .except(Kind::is_blocking, "there is no channel before it is connected")
+}
+
+/// A listener whose queue is full answers nothing to those who come then.
+fn full_queue() -> (Address, Vec<Socket>) {
+    let socket = || Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).unwrap();
+    let listener = socket();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let mut queue = vec![listener];
+    for _ in 0..4 {
+        let client = socket();
+        // In progress, or connected.
+        let _ = client.connect(&address.into());
+        queue.push(client);
+    }
+    (Address::Inet(address), queue)
 }
 
 /// Writes when it is registered, which is before it is connected.
@@ -121,8 +122,7 @@ impl InboundHandler for Eager {
     }
 }
 
-#[test]
-fn what_is_written_before_the_connection_stands_is_sent_first() {
+fn what_is_written_before_the_connection_stands_is_sent_first() -> Scenario {
     everywhere(|world| {
         let server = world.listen(ChannelOptions::new(), bytes);
         let mut client = world.connect(&server.address, ChannelOptions::new(), |ch, tap| {
@@ -136,11 +136,10 @@ fn what_is_written_before_the_connection_stands_is_sent_first() {
             Log::User(kept) if matches!(world.kind, Kind::Fake(_)) => assert!(kept <= 1),
             other => assert_eq!(other, Log::User(1)),
         }
-    });
+    })
 }
 
-#[test]
-fn many_connects_at_once() {
+fn many_connects_at_once() -> Scenario {
     everywhere(|world| {
         let server = world.server().child(|ch| ch.pipeline().inbound("echo", Echo));
         let server = server.bind(world.free_address()).unwrap();
@@ -154,11 +153,10 @@ fn many_connects_at_once() {
         for (n, channel) in channels.iter().enumerate() {
             channel.sender::<Outgoing>().unwrap().send(vec![n as u8].into()).unwrap();
         }
-        let mut answers: Vec<u8> =
-            channels.iter().map(|_| events.recv_timeout(HANG).unwrap()).collect();
+        let mut answers: Vec<u8> = channels.iter().map(|_| hear(&events).unwrap()).collect();
         answers.sort_unstable();
         assert_eq!(answers, (0..50).collect::<Vec<u8>>());
-    });
+    })
 }
 
 struct Answer(std::sync::mpsc::Sender<u8>);
@@ -173,8 +171,7 @@ impl InboundHandler for Answer {
     }
 }
 
-#[test]
-fn the_addresses_of_both_ends_fit() {
+fn the_addresses_of_both_ends_fit() -> Scenario {
     everywhere(|world| {
         let pair = world.pair(ChannelOptions::new(), ChannelOptions::new());
         let (client, server) = (&pair.client.channel, &pair.server.channel);
@@ -184,5 +181,5 @@ fn the_addresses_of_both_ends_fit() {
             assert_eq!(client.local_address(), server.peer_address());
         }
         assert!(!client.event_loop().has_ended());
-    });
+    })
 }

@@ -2,6 +2,9 @@
 
 use crate::support::*;
 
+pub(crate) const SCENARIOS: List =
+    list![a_mebibyte_in_odd_pieces_comes_back, ten_clients_at_once_do_not_mix,];
+
 /// Cuts `data` into pieces of 1 to `most` bytes.
 fn pieces(data: &[u8], most: usize, seed: u64) -> Vec<Vec<u8>> {
     let mut random = fastrand::Rng::with_seed(seed);
@@ -14,8 +17,7 @@ fn pieces(data: &[u8], most: usize, seed: u64) -> Vec<Vec<u8>> {
     all
 }
 
-#[test]
-fn a_mebibyte_in_odd_pieces_comes_back() {
+fn a_mebibyte_in_odd_pieces_comes_back() -> Scenario {
     everywhere(|world| {
         let server = world.server().child(|ch| ch.pipeline().inbound("echo", Echo));
         let server = server.bind(world.free_address()).unwrap();
@@ -27,11 +29,10 @@ fn a_mebibyte_in_odd_pieces_comes_back() {
         assert!(client.bytes(data.len()) == data, "other bytes came back");
         client.channel.close();
         client.ending()
-    });
+    })
 }
 
-#[test]
-fn ten_clients_at_once_do_not_mix() {
+fn ten_clients_at_once_do_not_mix() -> Scenario {
     everywhere(|world| {
         let server = world.server().child(|ch| ch.pipeline().inbound("echo", Echo));
         let server = server.bind(world.free_address()).unwrap();
@@ -49,5 +50,5 @@ fn ten_clients_at_once_do_not_mix() {
         for (client, data) in clients.iter_mut().zip(&data) {
             assert!(client.bytes(data.len()) == *data, "other bytes came back");
         }
-    });
+    })
 }

@@ -6,6 +6,15 @@ use fyke_codecs::frames::LengthField;
 
 use crate::support::*;
 
+pub(crate) const SCENARIOS: List = list![
+    a_panic_closes_one_channel,
+    an_error_of_a_handler_closes_one_channel,
+    a_frame_that_is_too_large_closes_one_channel,
+    what_cannot_be_decoded_closes_one_channel,
+    the_answers_to_what_came_before_the_error_arrive,
+    an_initialiser_that_fails_closes_its_connection,
+];
+
 /// Panics at `p`, fails at `f`, and echoes everything else.
 struct Fragile(Tap<ByteBuf>);
 
@@ -20,8 +29,8 @@ impl InboundHandler for Fragile {
 
     fn read(&mut self, cx: &mut Context<'_, Self>, msg: ByteBuf) -> Result<()> {
         match msg.first() {
-            Some(b'p') => panic!("as the scenario asks"),
-            Some(b'f') => Err(Error::handler("as the scenario asks")),
+            Some(b'p') => std::panic::panic_any(WANTED_PANIC),
+            Some(b'f') => Err(Error::handler(WANTED_PANIC)),
             _ => {
                 cx.write(msg);
                 Ok(())
@@ -79,32 +88,28 @@ fn framed(ch: &mut ChannelInit<'_>, tap: Tap<ByteBuf>) -> Stages {
 
 const GOOD: &[u8] = b"\0\0\0\x05hello";
 
-#[test]
-fn a_panic_closes_one_channel() {
+fn a_panic_closes_one_channel() -> Scenario {
     everywhere(|world| {
         let reason = one_fails(world, framed, GOOD, b"\0\0\0\x01p");
         assert_eq!(reason, CloseReason::Panic);
-    });
+    })
 }
 
-#[test]
-fn an_error_of_a_handler_closes_one_channel() {
+fn an_error_of_a_handler_closes_one_channel() -> Scenario {
     everywhere(|world| {
         let reason = one_fails(world, framed, GOOD, b"\0\0\0\x01f");
         assert_eq!(reason, CloseReason::Handler);
-    });
+    })
 }
 
-#[test]
-fn a_frame_that_is_too_large_closes_one_channel() {
+fn a_frame_that_is_too_large_closes_one_channel() -> Scenario {
     everywhere(|world| {
         let reason = one_fails(world, framed, GOOD, b"\x7f\0\0\0what follows");
         assert_eq!(reason, CloseReason::Limit);
-    });
+    })
 }
 
-#[test]
-fn what_cannot_be_decoded_closes_one_channel() {
+fn what_cannot_be_decoded_closes_one_channel() -> Scenario {
     everywhere(|world| {
         let reason = one_fails(
             world,
@@ -113,12 +118,11 @@ fn what_cannot_be_decoded_closes_one_channel() {
             b"axb",
         );
         assert_eq!(reason, CloseReason::Protocol);
-    });
+    })
 }
 
 /// The whole frame in front of a bad one is handled, and its answer still arrives.
-#[test]
-fn the_answers_to_what_came_before_the_error_arrive() {
+fn the_answers_to_what_came_before_the_error_arrive() -> Scenario {
     everywhere(|world| {
         let server = world.listen(ChannelOptions::new(), framed);
         let client = world.bytes_client(&server.address, ChannelOptions::new());
@@ -128,11 +132,10 @@ fn the_answers_to_what_came_before_the_error_arrive() {
         let (log, reason) = client.ending();
         assert_eq!(log[0], Log::Bytes([GOOD, GOOD].concat()));
         (log, reason)
-    });
+    })
 }
 
-#[test]
-fn an_initialiser_that_fails_closes_its_connection() {
+fn an_initialiser_that_fails_closes_its_connection() -> Scenario {
     everywhere(|world| {
         let refuse = std::sync::atomic::AtomicBool::new(true);
         let server = world.server().child(move |ch| -> Result<Stages> {
@@ -150,5 +153,5 @@ fn an_initialiser_that_fails_closes_its_connection() {
         let mut served = world.bytes_client(server.local_address(), ChannelOptions::new());
         served.send("hello");
         assert_eq!(served.bytes(5), b"hello");
-    });
+    })
 }

@@ -10,12 +10,17 @@ use fyke::{CloseReason, FileRegion, FileSource};
 
 use crate::support::*;
 
+pub(crate) const SCENARIOS: List = list![
+    pieces_of_files_keep_their_place_and_their_promises,
+    a_file_that_is_cut_while_it_is_sent_ends_its_channel,
+    a_file_that_is_cut_while_it_is_read_in_pieces_ends_its_channel,
+];
+
 fn file(world: &World) -> File {
     File::options().read(true).write(true).create_new(true).open(world.path()).unwrap()
 }
 
-#[test]
-fn pieces_of_files_keep_their_place_and_their_promises() {
+fn pieces_of_files_keep_their_place_and_their_promises() -> Scenario {
     everywhere(|world| {
         let mut pair = world.pair(ChannelOptions::new(), ChannelOptions::new());
         let (content, far) = (random_bytes(300_000, 7), 5 << 30);
@@ -41,7 +46,7 @@ fn pieces_of_files_keep_their_place_and_their_promises() {
             messages.into_iter().map(|(m, _)| sender.send_with_promise(m).unwrap()).collect();
         assert!(pair.client.bytes(expected.len()) == expected, "other bytes came");
         promises.into_iter().for_each(|promise| promise.wait().unwrap());
-    });
+    })
 }
 
 /// What is left of a file's channel when the file is cut while it is sent: the sender's log, why it
@@ -71,19 +76,17 @@ fn cut(world: &World, mut pair: Pair) -> (Vec<Log>, CloseReason, [bool; 2]) {
     (log, reason, kept)
 }
 
-#[test]
-fn a_file_that_is_cut_while_it_is_sent_ends_its_channel() {
+fn a_file_that_is_cut_while_it_is_sent_ends_its_channel() -> Scenario {
     everywhere(|world| {
         let client = narrow(ChannelOptions::new().auto_read(false));
         let pair = world.pair(client, narrow(ChannelOptions::new()));
         let (log, reason, kept) = cut(world, pair);
         assert!(log.contains(&Log::Error("UnexpectedEof".to_owned())), "{log:?}");
         assert_eq!((reason, kept), (CloseReason::Transport, [false, false]));
-    });
+    })
 }
 
-#[test]
-fn a_file_that_is_cut_while_it_is_read_in_pieces_ends_its_channel() {
+fn a_file_that_is_cut_while_it_is_read_in_pieces_ends_its_channel() -> Scenario {
     everywhere(|world| {
         let listening = world.listen::<Outgoing, _>(narrow(ChannelOptions::new()), |ch, tap| {
             ch.pipeline().duplex("files", ChunkedFiles::new()).inbound("tap", tap)
@@ -94,5 +97,5 @@ fn a_file_that_is_cut_while_it_is_read_in_pieces_ends_its_channel() {
         let (log, _, kept) = cut(world, Pair { client, server, listening });
         assert!(log.contains(&Log::Error("UnexpectedEof".to_owned())), "{log:?}");
         assert_eq!(kept, [false, false]);
-    });
+    })
 }

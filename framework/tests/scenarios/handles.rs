@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::Barrier;
-use std::thread;
 
 use fyke::prelude::*;
 use fyke::{Bytes, Offloaded, Stages};
@@ -10,8 +9,14 @@ use fyke_codecs::frames::LengthField;
 
 use crate::support::*;
 
-#[test]
-fn senders_on_several_threads_keep_their_order() {
+pub(crate) const SCENARIOS: List = list![
+    senders_on_several_threads_keep_their_order,
+    a_group_reaches_channels_on_all_loops,
+    user_events_of_other_threads_arrive_in_order,
+    offloaded_work_keeps_the_order_of_its_channel,
+];
+
+fn senders_on_several_threads_keep_their_order() -> Scenario {
     const THREADS: u32 = 4;
     const EACH: u32 = 500;
     everywhere(|world| {
@@ -30,7 +35,7 @@ fn senders_on_several_threads_keep_their_order() {
             .map(|thread| {
                 let sender = client.channel.sender::<Vec<u8>>().unwrap();
                 let barrier = Arc::clone(&barrier);
-                thread::spawn(move || {
+                Helper::start(move || {
                     barrier.wait();
                     for n in 0..EACH {
                         sender.send([thread.to_be_bytes(), n.to_be_bytes()].concat()).unwrap();
@@ -45,9 +50,9 @@ fn senders_on_several_threads_keep_their_order() {
             assert_eq!(frame[4..], u32::to_be_bytes(next[thread]), "of thread {thread}");
             next[thread] += 1;
         }
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        threads.into_iter().for_each(Helper::join);
         next
-    });
+    })
 }
 
 /// Takes shared bytes, which are cheap to copy to many.
@@ -68,11 +73,10 @@ impl OutboundHandler for Shared {
     }
 }
 
-#[test]
-fn a_group_reaches_channels_on_all_loops() {
+fn a_group_reaches_channels_on_all_loops() -> Scenario {
     everywhere(|world| {
         let workers = world.group(3, "worker");
-        let bootstrap = ServerBootstrap::new(workers.clone()).transport(world.transport());
+        let bootstrap = world.server_on(&workers);
         let address = world.free_address();
         let server = listen(bootstrap, &address, ChannelOptions::new(), |ch, tap| -> Stages {
             ch.pipeline().outbound("shared", Shared).inbound("tap", tap).into()
@@ -99,15 +103,15 @@ fn a_group_reaches_channels_on_all_loops() {
         drop(server);
         workers.shutdown(HANG);
         ends
-    });
+    })
+    .except(Kind::is_sim, "a simulated host has one loop")
 }
 
-#[test]
-fn user_events_of_other_threads_arrive_in_order() {
+fn user_events_of_other_threads_arrive_in_order() -> Scenario {
     everywhere(|world| {
         let mut pair = world.pair(ChannelOptions::new(), ChannelOptions::new());
         let channel = pair.server.channel.clone();
-        let sending = thread::spawn(move || {
+        let sending = Helper::start(move || {
             for n in 0..200 {
                 channel.fire_event(Note(n)).unwrap();
             }
@@ -115,7 +119,7 @@ fn user_events_of_other_threads_arrive_in_order() {
         for n in 0..200 {
             assert_eq!(pair.server.next(), Log::User(n));
         }
-        sending.join().unwrap();
+        sending.join();
         // A message and an event of one handle keep their order, too.
         for n in 0..20_u8 {
             pair.client.send(vec![n]);
@@ -123,7 +127,7 @@ fn user_events_of_other_threads_arrive_in_order() {
             pair.server.channel.fire_event(Note(n.into())).unwrap();
             assert_eq!(pair.server.next(), Log::User(n.into()));
         }
-    });
+    })
 }
 
 /// Squares numbers on another thread; later ones wait for earlier ones.
@@ -149,8 +153,7 @@ impl InboundHandler for Squares {
     }
 }
 
-#[test]
-fn offloaded_work_keeps_the_order_of_its_channel() {
+fn offloaded_work_keeps_the_order_of_its_channel() -> Scenario {
     everywhere(|world| {
         let server = world.server().child(|ch| {
             ch.pipeline().codec("frames", LengthField::u32()).inbound("squares", Squares)
@@ -172,5 +175,5 @@ fn offloaded_work_keeps_the_order_of_its_channel() {
                 assert_eq!(client.frame(), (n * n).to_be_bytes());
             }
         }
-    });
+    })
 }

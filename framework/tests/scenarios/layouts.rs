@@ -8,6 +8,18 @@ use fyke::prelude::*;
 
 use crate::support::*;
 
+pub(crate) const SCENARIOS: List = list![
+    one_loop_does_it_all,
+    connections_are_spread_over_the_workers,
+    acceptors_accept_and_workers_serve,
+    a_listener_a_loop,
+    an_address_in_use_is_an_error,
+    an_address_that_was_left_is_free_again,
+    a_group_that_ends_on_its_own_loop_does_not_wait_for_itself,
+];
+
+const THREADS: &str = "each channel has a thread of its own";
+
 /// Connects `n` clients, has each echoed, and answers the loops that they live on.
 fn spread(world: &World, server: &TapServer, n: usize) -> Vec<u32> {
     let clients: Vec<_> =
@@ -22,89 +34,77 @@ fn spread(world: &World, server: &TapServer, n: usize) -> Vec<u32> {
     peers.iter().map(|peer| peer.channel.event_loop().id()).collect()
 }
 
-#[test]
-fn one_loop_does_it_all() {
-    on_those(
-        |kind| kind != Kind::Blocking,
-        |world| {
-            let group = world.group(1, "all");
-            let bootstrap = ServerBootstrap::new(group.clone()).transport(world.transport());
-            let server = listen(bootstrap, &world.free_address(), ChannelOptions::new(), bytes);
-            let client = Bootstrap::new(group.clone()).transport(world.transport());
-            let client = client.handler(|ch| ch.pipeline().inbound("echo", Echo));
-            let channel = client.connect(&server.address).wait().unwrap();
-            let mut peer = server.accept();
-            assert!(channel.event_loop().is_same(peer.channel.event_loop()));
-            peer.send("to myself");
-            assert_eq!(peer.bytes(9), b"to myself");
-            assert_eq!(group.loops().len(), 1);
-            assert_eq!(group.loops()[0].channels(), 2);
-            group.shutdown(HANG).cut
-        },
-    );
+fn one_loop_does_it_all() -> Scenario {
+    everywhere(|world| {
+        let group = world.group(1, "all");
+        let bootstrap = world.server_on(&group);
+        let server = listen(bootstrap, &world.free_address(), ChannelOptions::new(), bytes);
+        let client = world.client_on(&group);
+        let client = client.handler(|ch| ch.pipeline().inbound("echo", Echo));
+        let channel = client.connect(&server.address).wait().unwrap();
+        let mut peer = server.accept();
+        assert!(channel.event_loop().is_same(peer.channel.event_loop()));
+        peer.send("to myself");
+        assert_eq!(peer.bytes(9), b"to myself");
+        assert_eq!(group.loops().len(), 1);
+        assert_eq!(group.loops()[0].channels(), 2);
+        group.shutdown(HANG).cut
+    })
+    .except(Kind::is_blocking, THREADS)
 }
 
-#[test]
-fn connections_are_spread_over_the_workers() {
-    on_those(
-        |kind| kind != Kind::Blocking,
-        |world| {
-            let group = world.group(3, "worker");
-            let bootstrap = ServerBootstrap::new(group.clone()).transport(world.transport());
-            let server = listen(bootstrap, &world.free_address(), ChannelOptions::new(), bytes);
-            let loops = spread(world, &server, 30);
-            let used: HashSet<u32> = loops.iter().copied().collect();
-            assert_eq!(used.len(), 3, "some loops have nothing: {loops:?}");
-        },
-    );
+fn connections_are_spread_over_the_workers() -> Scenario {
+    everywhere(|world| {
+        let group = world.group(3, "worker");
+        let bootstrap = world.server_on(&group);
+        let server = listen(bootstrap, &world.free_address(), ChannelOptions::new(), bytes);
+        let loops = spread(world, &server, 30);
+        let used: HashSet<u32> = loops.iter().copied().collect();
+        assert_eq!(used.len(), 3, "some loops have nothing: {loops:?}");
+    })
+    .except(Kind::is_sim, "a simulated host has one loop")
+    .except(Kind::is_blocking, THREADS)
 }
 
-#[test]
-fn acceptors_accept_and_workers_serve() {
-    on_those(
-        // A stack's connections live where they were accepted.
-        |kind| !matches!(kind, Kind::Blocking | Kind::Stack(_)),
-        |world| {
-            let (acceptors, workers) = (world.group(1, "acceptor"), world.group(2, "worker"));
-            let bootstrap = ServerBootstrap::with_acceptors(acceptors.clone(), workers.clone());
-            let bootstrap = bootstrap.transport(world.transport());
-            let server = listen(bootstrap, &world.free_address(), ChannelOptions::new(), bytes);
-            let clients: Vec<_> = (0..10)
-                .map(|_| world.bytes_client(&server.address, ChannelOptions::new()))
-                .collect();
-            let peers: Vec<_> = clients.iter().map(|_| server.accept()).collect();
-            assert_eq!(acceptors.loops()[0].channels(), 0);
-            let on_workers = |peer: &Peer| {
-                workers.loops().iter().any(|one| one.is_same(peer.channel.event_loop()))
-            };
-            assert!(peers.iter().all(on_workers));
-            assert_eq!(acceptors.stats()[0].accepted, 10);
-            assert_eq!(workers.stats().iter().map(|stats| stats.channels).sum::<u64>(), 10);
-            server.server.shutdown(HANG).channels
-        },
-    );
+fn acceptors_accept_and_workers_serve() -> Scenario {
+    everywhere(|world| {
+        let (acceptors, workers) = (world.more_loops(1, "acceptor"), world.group(2, "worker"));
+        let bootstrap = ServerBootstrap::with_acceptors(acceptors.clone(), workers.clone());
+        let bootstrap = bootstrap.transport(world.serving(&workers));
+        let server = listen(bootstrap, &world.free_address(), ChannelOptions::new(), bytes);
+        let clients: Vec<_> =
+            (0..10).map(|_| world.bytes_client(&server.address, ChannelOptions::new())).collect();
+        let peers: Vec<_> = clients.iter().map(|_| server.accept()).collect();
+        assert_eq!(acceptors.loops()[0].channels(), 0);
+        let on_workers =
+            |peer: &Peer| workers.loops().iter().any(|one| one.is_same(peer.channel.event_loop()));
+        assert!(peers.iter().all(on_workers));
+        assert_eq!(acceptors.stats()[0].accepted, 10);
+        assert_eq!(workers.stats().iter().map(|stats| stats.channels).sum::<u64>(), 10);
+        server.server.shutdown(HANG).channels
+    })
+    .except(Kind::is_blocking, THREADS)
+    .except(Kind::is_stack, "a stack's connections live where they were accepted")
 }
 
-#[test]
-fn a_listener_a_loop() {
-    on_those(
-        |kind| matches!(kind, Kind::Tcp(_)),
-        |world| {
-            let group = world.group(2, "reuse");
-            let bootstrap = ServerBootstrap::new(group.clone()).transport(world.transport());
-            let bootstrap = bootstrap.reuse_port(true);
-            let server = listen(bootstrap, &world.free_address(), ChannelOptions::new(), bytes);
-            spread(world, &server, 40);
-            // Which of them a connection comes to is the kernel's choice; both listen.
-            let accepted: Vec<_> = group.stats().iter().map(|stats| stats.accepted).collect();
-            assert_eq!(accepted.iter().sum::<u64>(), 40);
-            assert!(accepted.iter().all(|n| *n > 0), "{accepted:?}");
-        },
-    );
+fn a_listener_a_loop() -> Scenario {
+    everywhere(|world| {
+        let group = world.group(2, "reuse");
+        let bootstrap = world.server_on(&group);
+        let bootstrap = bootstrap.reuse_port(true);
+        let server = listen(bootstrap, &world.free_address(), ChannelOptions::new(), bytes);
+        spread(world, &server, 40);
+        // Which of them a connection comes to is the kernel's choice; both listen.
+        let accepted: Vec<_> = group.stats().iter().map(|stats| stats.accepted).collect();
+        assert_eq!(accepted.iter().sum::<u64>(), 40);
+        assert!(accepted.iter().all(|n| *n > 0), "{accepted:?}");
+    })
+    .except(Kind::is_blocking, THREADS)
+    .except(Kind::is_stack, "a stack listens on every loop unasked")
+    .except(Kind::is_pipe, "only TCP and UDP have ports to share")
 }
 
-#[test]
-fn an_address_in_use_is_an_error() {
+fn an_address_in_use_is_an_error() -> Scenario {
     everywhere(|world| {
         let first = world.server().child(|ch| ch.pipeline().inbound("echo", Echo));
         let first = first.bind(world.free_address()).unwrap();
@@ -115,11 +115,10 @@ fn an_address_in_use_is_an_error() {
         let mut client = world.bytes_client(first.local_address(), ChannelOptions::new());
         client.send("hello");
         assert_eq!(client.bytes(5), b"hello");
-    });
+    })
 }
 
-#[test]
-fn an_address_that_was_left_is_free_again() {
+fn an_address_that_was_left_is_free_again() -> Scenario {
     everywhere(|world| {
         let first = world.server().child(|ch| ch.pipeline().inbound("echo", Echo));
         let first = first.bind(world.free_address()).unwrap();
@@ -129,73 +128,50 @@ fn an_address_that_was_left_is_free_again() {
         assert_eq!(client.bytes(5), b"hello");
         first.shutdown(HANG);
         drop(client);
-        let group = world.group(1, "again");
-        let second = ServerBootstrap::new(group.clone()).transport(world.transport());
+        let group = world.group_again();
+        let second = world.server_on(&group);
         let second = second.child(|ch| ch.pipeline().inbound("echo", Echo));
         let second = second.bind(&address).unwrap();
         let mut client = world.bytes_client(second.local_address(), ChannelOptions::new());
         client.send("again");
         assert_eq!(client.bytes(5), b"again");
-    });
-}
-
-#[test]
-fn as_many_threads_as_asked_for() {
-    for threads in [1, 2, 5] {
-        let group = EventLoopGroup::new(threads).unwrap();
-        assert_eq!(group.loops().len(), threads);
-        let ids: HashSet<u32> = group.loops().iter().map(fyke::LoopHandle::id).collect();
-        assert_eq!(ids.len(), threads);
-        assert_eq!(group.stats().len(), threads);
-        let (sender, names) = std::sync::mpsc::channel();
-        for one in group.loops() {
-            let sender = sender.clone();
-            let name = move || std::thread::current().name().map(str::to_owned);
-            one.execute(move |_| sender.send(name()).unwrap()).unwrap();
-        }
-        drop(sender);
-        let names: HashSet<_> = names.iter().flatten().collect();
-        assert_eq!(names, (0..threads).map(|n| format!("fyke-{n}")).collect());
-    }
-    let per_processor = EventLoopGroup::new(0).unwrap();
-    let processors = std::thread::available_parallelism().unwrap().get();
-    assert_eq!(per_processor.loops().len(), processors);
+    })
 }
 
 /// A handler that holds the last handle of its own group drops it on the group's loop.
-#[test]
-fn a_group_that_ends_on_its_own_loop_does_not_wait_for_itself() {
-    on_those(
-        |kind| matches!(kind, Kind::Tcp(_) | Kind::Local),
-        |world| {
-            let group = world.group(2, "own");
-            let held = group.clone();
-            let server = ServerBootstrap::new(group.clone()).transport(world.transport());
-            let server = server.child(move |ch| {
-                // Whatever a relay would use it for.
-                assert_eq!(held.loops().len(), 2);
-                ch.pipeline().inbound("echo", Echo)
-            });
-            let server = server.bind(world.free_address()).unwrap();
-            let client = world.bytes_client(server.local_address(), ChannelOptions::new());
-            client.send("hello");
-            let loops = group.loops().to_vec();
-            let ended = {
-                let (sender, ended) = std::sync::mpsc::channel::<()>();
-                for one in &loops {
-                    let sender = sender.clone();
-                    // Dropped when the loop goes.
-                    one.execute(move |core| {
-                        core.schedule(HANG, move |_| drop(sender));
-                    })
-                    .unwrap();
-                }
-                ended
-            };
-            drop((server, group));
-            assert_eq!(ended.recv_timeout(HANG), Err(RecvTimeoutError::Disconnected));
-            assert!(loops.iter().all(fyke::LoopHandle::has_ended));
-            client.ending().0.last().cloned()
-        },
-    );
+fn a_group_that_ends_on_its_own_loop_does_not_wait_for_itself() -> Scenario {
+    everywhere(|world| {
+        let group = world.group(2, "own");
+        let held = group.clone();
+        let server = world.server_on(&group);
+        let server = server.child(move |ch| {
+            // Whatever a relay would use it for.
+            assert_eq!(held.loops().len(), 2);
+            ch.pipeline().inbound("echo", Echo)
+        });
+        let server = server.bind(world.free_address()).unwrap();
+        let mut client = world.bytes_client(server.local_address(), ChannelOptions::new());
+        client.send("hello");
+        // Where a stack ends with the group nobody resets whom it had not heard yet.
+        assert_eq!(client.bytes(5), b"hello");
+        let loops = group.loops().to_vec();
+        let ended = {
+            let (sender, ended) = std::sync::mpsc::channel::<()>();
+            for one in &loops {
+                let sender = sender.clone();
+                // Dropped when the loop goes.
+                one.execute(move |core| {
+                    core.schedule(HANG, move |_| drop(sender));
+                })
+                .unwrap();
+            }
+            ended
+        };
+        drop((server, group));
+        assert_eq!(hear(&ended), Err(RecvTimeoutError::Disconnected));
+        assert!(loops.iter().all(fyke::LoopHandle::has_ended));
+        client.ending().0.last().cloned()
+    })
+    .except(Kind::is_blocking, THREADS)
+    .except(Kind::is_sim, "the loops of a simulated host are not its group's to end")
 }

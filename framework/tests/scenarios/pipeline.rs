@@ -6,6 +6,11 @@ use fyke_codecs::frames::{LengthField, Line};
 
 use crate::support::*;
 
+pub(crate) const SCENARIOS: List = list![
+    what_a_replaced_decoder_had_not_read_goes_to_its_successor,
+    an_edit_that_does_not_fit_is_refused_and_changes_nothing,
+];
+
 /// Lines, until one of them asks for frames.
 struct Lines(Option<Tap<Outgoing>>);
 
@@ -35,8 +40,7 @@ impl InboundHandler for Lines {
     }
 }
 
-#[test]
-fn what_a_replaced_decoder_had_not_read_goes_to_its_successor() {
+fn what_a_replaced_decoder_had_not_read_goes_to_its_successor() -> Scenario {
     everywhere(|world| {
         let server = world.listen(ChannelOptions::new(), |ch, tap| -> Stages {
             ch.pipeline().decoder("line", Line::new()).inbound("lines", Lines(Some(tap))).into()
@@ -57,11 +61,10 @@ fn what_a_replaced_decoder_had_not_read_goes_to_its_successor() {
         assert_eq!(client.bytes(12), b"as you like\n");
         client.channel.close();
         (peer.ending(), client.ending())
-    });
+    })
 }
 
-#[test]
-fn an_edit_that_does_not_fit_is_refused_and_changes_nothing() {
+fn an_edit_that_does_not_fit_is_refused_and_changes_nothing() -> Scenario {
     everywhere(|world| {
         let mut pair = world.pair(ChannelOptions::new(), ChannelOptions::new());
         let refused = pair.server.ask(|cx| {
@@ -78,5 +81,5 @@ fn an_edit_that_does_not_fit_is_refused_and_changes_nothing() {
         pair.client.send("as before");
         assert_eq!(pair.server.bytes(9), b"as before");
         (refused, missing)
-    });
+    })
 }

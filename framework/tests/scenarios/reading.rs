@@ -8,6 +8,14 @@ use fyke_codecs::frames::LengthField;
 
 use crate::support::*;
 
+pub(crate) const SCENARIOS: List = list![
+    with_auto_read_off_each_request_is_one_message,
+    a_request_stands_until_a_message_is_whole,
+    paused_in_the_middle_of_a_buffer_and_resumed_from_another_thread,
+    paused_in_the_middle_of_a_buffer_and_resumed_by_a_timer,
+    paused_before_the_peer_ends_and_nothing_is_lost,
+];
+
 fn frame_of(bytes: &[u8]) -> Vec<u8> {
     let mut frame = (bytes.len() as u32).to_be_bytes().to_vec();
     frame.extend(bytes);
@@ -22,8 +30,7 @@ fn frames(ch: &mut ChannelInit<'_>, tap: Tap<ByteBuf>) -> impl IntoStages + use<
     ch.pipeline().codec("frames", LengthField::u32()).inbound("tap", tap.frames())
 }
 
-#[test]
-fn with_auto_read_off_each_request_is_one_message() {
+fn with_auto_read_off_each_request_is_one_message() -> Scenario {
     everywhere(|world| {
         let server = world.listen(ChannelOptions::new().auto_read(false), frames);
         let client = world.bytes_client(&server.address, ChannelOptions::new());
@@ -49,11 +56,10 @@ fn with_auto_read_off_each_request_is_one_message() {
         }
         client.channel.close();
         peer.ending()
-    });
+    })
 }
 
-#[test]
-fn a_request_stands_until_a_message_is_whole() {
+fn a_request_stands_until_a_message_is_whole() -> Scenario {
     everywhere(|world| {
         let server = world.listen(ChannelOptions::new().auto_read(false), frames);
         let client = world.bytes_client(&server.address, ChannelOptions::new());
@@ -68,7 +74,7 @@ fn a_request_stands_until_a_message_is_whole() {
         assert_eq!(peer.frame(), frame[4..]);
         client.send_and_wait(frame);
         peer.assert_quiet(2);
-    });
+    })
 }
 
 /// Pauses after every `every` messages; somebody else, or a timer, resumes.
@@ -123,8 +129,7 @@ fn pausing(every: u32, timer: bool) -> impl Fn(&mut ChannelInit<'_>, Tap<ByteBuf
     }
 }
 
-#[test]
-fn paused_in_the_middle_of_a_buffer_and_resumed_from_another_thread() {
+fn paused_in_the_middle_of_a_buffer_and_resumed_from_another_thread() -> Scenario {
     everywhere(|world| {
         let server = world.listen(ChannelOptions::new(), pausing(3, false));
         let client = world.bytes_client(&server.address, ChannelOptions::new());
@@ -139,11 +144,10 @@ fn paused_in_the_middle_of_a_buffer_and_resumed_from_another_thread() {
             }
         }
         peer.ending()
-    });
+    })
 }
 
-#[test]
-fn paused_in_the_middle_of_a_buffer_and_resumed_by_a_timer() {
+fn paused_in_the_middle_of_a_buffer_and_resumed_by_a_timer() -> Scenario {
     everywhere(|world| {
         let server = world.listen(ChannelOptions::new(), pausing(7, true));
         let client = world.bytes_client(&server.address, ChannelOptions::new());
@@ -154,11 +158,10 @@ fn paused_in_the_middle_of_a_buffer_and_resumed_by_a_timer() {
             assert_eq!(peer.frame(), n.to_be_bytes());
         }
         peer.ending()
-    });
+    })
 }
 
-#[test]
-fn paused_before_the_peer_ends_and_nothing_is_lost() {
+fn paused_before_the_peer_ends_and_nothing_is_lost() -> Scenario {
     everywhere(|world| {
         let server = world.listen(ChannelOptions::new().auto_read(false), bytes);
         let client = world.bytes_client(&server.address, ChannelOptions::new());
@@ -169,5 +172,5 @@ fn paused_before_the_peer_ends_and_nothing_is_lost() {
         let (log, reason) = peer.ending();
         assert_eq!(log[0], Log::Bytes(random_bytes(10_000, 3)));
         (log[1..].to_vec(), reason, client.ending())
-    });
+    })
 }

@@ -6,6 +6,13 @@ use fyke::{CloseReason, Event, EventFilter};
 
 use crate::support::*;
 
+pub(crate) const SCENARIOS: List = list![
+    bytes_go_from_one_transport_to_another_on_one_loop,
+    regions_go_from_one_transport_to_another_on_one_loop,
+];
+
+const THREADS: &str = "a channel with a thread of its own has no loop to share";
+
 /// Connects to the other side and carries bytes between the two channels.
 struct Relay {
     to: Bootstrap<fyke::Handler>,
@@ -152,13 +159,11 @@ fn relay(world: &World, splice: bool) -> Vec<(Option<Log>, CloseReason)> {
     ends.into_iter().map(|(log, reason)| (log.last().cloned(), reason)).collect()
 }
 
-#[test]
-fn bytes_go_from_one_transport_to_another_on_one_loop() {
-    on_those(|kind| kind != Kind::Blocking, |world| relay(world, false));
+fn bytes_go_from_one_transport_to_another_on_one_loop() -> Scenario {
+    everywhere(|world| relay(world, false)).except(Kind::is_blocking, THREADS)
 }
 
 /// Those that come over memory are read in any case, and those that go there leave their pipe.
-#[test]
-fn regions_go_from_one_transport_to_another_on_one_loop() {
-    on_those(|kind| kind != Kind::Blocking, |world| relay(world, true));
+fn regions_go_from_one_transport_to_another_on_one_loop() -> Scenario {
+    everywhere(|world| relay(world, true)).except(Kind::is_blocking, THREADS)
 }

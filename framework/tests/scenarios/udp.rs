@@ -3,13 +3,25 @@
 use std::sync::mpsc::{self, Receiver};
 
 use fyke::prelude::*;
-use fyke::{Address, Datagram};
+use fyke::{Address, CloseReason, Datagram};
 
 use crate::support::*;
 
-fn with_datagrams(kind: Kind) -> bool {
-    !matches!(kind, Kind::Blocking | Kind::Unix)
+pub(crate) const SCENARIOS: List = list![
+    datagrams_come_back_to_their_senders,
+    a_burst_keeps_its_order,
+    a_connected_endpoint_hears_its_peer_only,
+    a_datagram_that_is_too_long_is_cut_and_says_so,
+    a_refused_datagram_does_not_end_the_endpoint,
+    a_closed_endpoint_fails_its_writes,
+];
+
+fn without_datagrams(kind: Kind) -> bool {
+    matches!(kind, Kind::Blocking | Kind::Unix)
 }
+
+const NO_DATAGRAMS: &str = "the transport has no datagram endpoints";
+const LOST: &str = "datagrams get lost on a bad network, as they may";
 
 /// Sends back what comes.
 struct EchoDatagrams;
@@ -66,7 +78,7 @@ impl Endpoint {
     }
 
     fn next(&self) -> Heard {
-        self.heard.recv_timeout(HANG).expect("nothing is heard")
+        hear(&self.heard).expect("nothing is heard")
     }
 
     fn payload(&self) -> Vec<u8> {
@@ -78,28 +90,37 @@ impl Endpoint {
 }
 
 fn endpoint(world: &World, options: ChannelOptions, peer: Option<&Address>) -> Endpoint {
-    let (tell, heard) = mpsc::channel();
-    let bootstrap = world
-        .client()
-        .options(options)
-        .handler(move |ch| ch.datagrams().inbound("listen", Listen(tell.clone())));
-    let opened = match peer {
+    listening(world.client(), options, |bootstrap| match peer {
         Some(peer) => bootstrap.connect_datagram(peer),
         None => bootstrap.bind_datagram(world.free_address_of_client()),
-    };
-    let (channel, address) = opened.unwrap();
+    })
+}
+
+fn listening(
+    bootstrap: Bootstrap,
+    options: ChannelOptions,
+    open: impl FnOnce(Bootstrap<fyke::Handler>) -> std::io::Result<(Channel, Address)>,
+) -> Endpoint {
+    let (tell, heard) = mpsc::channel();
+    let bootstrap = bootstrap
+        .options(options)
+        .handler(move |ch| ch.datagrams().inbound("listen", Listen(tell.clone())));
+    let (channel, address) = open(bootstrap).unwrap();
     Endpoint { channel, address, heard }
 }
 
 fn echo(world: &World) -> (Channel, Address) {
-    let bootstrap = Bootstrap::new(world.servers.clone()).transport(world.transport());
-    let bootstrap = bootstrap.handler(|ch| ch.datagrams().inbound("echo", EchoDatagrams));
-    bootstrap.bind_datagram(world.free_address()).unwrap()
+    echo_on(world, &world.free_address())
 }
 
-#[test]
-fn datagrams_come_back_to_their_senders() {
-    on_those(with_datagrams, |world| {
+fn echo_on(world: &World, address: &Address) -> (Channel, Address) {
+    let bootstrap = Bootstrap::new(world.servers.clone()).transport(world.serving(&world.servers));
+    let bootstrap = bootstrap.handler(|ch| ch.datagrams().inbound("echo", EchoDatagrams));
+    bootstrap.bind_datagram(address).unwrap()
+}
+
+fn datagrams_come_back_to_their_senders() -> Scenario {
+    everywhere(|world| {
         let (_server, address) = echo(world);
         let ends: Vec<_> = (0..3).map(|_| endpoint(world, ChannelOptions::new(), None)).collect();
         for n in 0..40_u8 {
@@ -112,12 +133,13 @@ fn datagrams_come_back_to_their_senders() {
             }
         }
         assert_ne!(ends[0].address, ends[1].address);
-    });
+    })
+    .except(without_datagrams, NO_DATAGRAMS)
+    .except(Kind::is_bad, LOST)
 }
 
-#[test]
-fn a_burst_keeps_its_order() {
-    on_those(with_datagrams, |world| {
+fn a_burst_keeps_its_order() -> Scenario {
+    everywhere(|world| {
         let (_server, address) = echo(world);
         let end = endpoint(world, ChannelOptions::new(), Some(&address));
         let sender = end.channel.sender::<Datagram>().unwrap();
@@ -130,26 +152,31 @@ fn a_burst_keeps_its_order() {
                 assert_eq!(end.payload(), n.to_be_bytes());
             }
         }
-    });
+    })
+    .except(without_datagrams, NO_DATAGRAMS)
+    .except(Kind::is_bad, LOST)
 }
 
-#[test]
-fn a_connected_endpoint_hears_its_peer_only() {
-    on_those(with_datagrams, |world| {
+fn a_connected_endpoint_hears_its_peer_only() -> Scenario {
+    everywhere(|world| {
         let (_server, address) = echo(world);
         let end = endpoint(world, ChannelOptions::new(), Some(&address));
         let stranger = endpoint(world, ChannelOptions::new(), None);
         stranger.send(Datagram::to(end.address.clone(), ByteBuf::copy_from_slice(b"buy this")));
         end.send(Datagram::connected(ByteBuf::copy_from_slice(b"hello")));
         assert_eq!(end.payload(), b"hello");
-    });
+    })
+    .except(without_datagrams, NO_DATAGRAMS)
+    .except(Kind::is_bad, LOST)
 }
 
-#[test]
-fn a_datagram_that_is_too_long_is_cut_and_says_so() {
-    on_those(with_datagrams, |world| {
+fn a_datagram_that_is_too_long_is_cut_and_says_so() -> Scenario {
+    everywhere(|world| {
         let socket = SocketOptions::new().datagram_bytes_max(16);
-        let end = endpoint(world, ChannelOptions::new().socket(socket), None);
+        let server = Bootstrap::new(world.servers.clone()).transport(world.serving(&world.servers));
+        let end = listening(server, ChannelOptions::new().socket(socket), |bootstrap| {
+            bootstrap.bind_datagram(world.free_address())
+        });
         let sender = endpoint(world, ChannelOptions::new(), None);
         for length in [15, 16, 17, 400] {
             let payload = ByteBuf::copy_from_slice(&vec![length as u8; length]);
@@ -158,44 +185,45 @@ fn a_datagram_that_is_too_long_is_cut_and_says_so() {
             assert_eq!(bytes, vec![length as u8; length.min(16)]);
             assert_eq!(truncated, length > 16, "{length} bytes");
         }
-    });
+    })
+    .except(without_datagrams, NO_DATAGRAMS)
+    .except(Kind::is_bad, LOST)
 }
 
-#[test]
-fn a_refused_datagram_does_not_end_the_endpoint() {
-    on_those(
-        |kind| matches!(kind, Kind::Tcp(_)),
-        |world| {
-            let dead = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-            let end = endpoint(world, ChannelOptions::new(), Some(&Address::Inet(dead)));
-            end.send(Datagram::connected(ByteBuf::copy_from_slice(b"anybody?")));
-            let error = end.next();
-            assert_eq!(end.channel.close_reason(), None);
-            // Somebody comes to live there, and the endpoint still works.
-            let peer = std::net::UdpSocket::bind(dead).unwrap();
-            peer.set_read_timeout(Some(HANG)).unwrap();
-            end.send(Datagram::connected(ByteBuf::copy_from_slice(b"and now?")));
-            let mut bytes = [0; 20];
-            let (n, from) = peer.recv_from(&mut bytes).unwrap();
-            assert_eq!(&bytes[..n], b"and now?");
-            peer.send_to(b"yes", from).unwrap();
-            assert_eq!(end.payload(), b"yes");
-            error
-        },
-    );
+fn a_refused_datagram_does_not_end_the_endpoint() -> Scenario {
+    everywhere(|world| {
+        // Somebody lived there, and is gone.
+        let (gone, dead) = echo(world);
+        gone.close();
+        assert_eq!(gone.wait_closed(), CloseReason::Local);
+        let end = endpoint(world, ChannelOptions::new(), Some(&dead));
+        end.send(Datagram::connected(ByteBuf::copy_from_slice(b"anybody?")));
+        let error = end.next();
+        assert_eq!(end.channel.close_reason(), None);
+        // Somebody comes to live there, and the endpoint still works.
+        let (_server, address) = echo_on(world, &dead);
+        assert_eq!(address, dead);
+        end.send(Datagram::connected(ByteBuf::copy_from_slice(b"and now?")));
+        assert_eq!(end.payload(), b"and now?");
+        error
+    })
+    .except(without_datagrams, NO_DATAGRAMS)
+    .except(Kind::is_pipe, "in memory nobody answers for an address that nobody has")
+    .except(Kind::is_bad, LOST)
 }
 
-#[test]
-fn a_closed_endpoint_fails_its_writes() {
-    on_those(with_datagrams, |world| {
+fn a_closed_endpoint_fails_its_writes() -> Scenario {
+    everywhere(|world| {
         let (server, address) = echo(world);
         let end = endpoint(world, ChannelOptions::new(), Some(&address));
         let sender = end.channel.sender::<Datagram>().unwrap();
         end.channel.close();
         let reason = end.channel.wait_closed();
         assert!(sender.send(Datagram::connected(ByteBuf::new())).is_err());
-        assert!(end.heard.recv_timeout(HANG).is_err(), "its handler is gone");
+        assert!(hear(&end.heard).is_err(), "its handler is gone");
         assert_eq!(server.close_reason(), None);
         reason
-    });
+    })
+    .except(without_datagrams, NO_DATAGRAMS)
+    .except(Kind::is_bad, LOST)
 }

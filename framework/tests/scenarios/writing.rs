@@ -8,6 +8,13 @@ use fyke::{Bytes, FileSource};
 
 use crate::support::*;
 
+pub(crate) const SCENARIOS: List = list![
+    many_small_and_large_messages_in_order_and_so_are_their_promises,
+    a_slow_reader_gets_everything_and_little_waits_for_it,
+    the_water_marks_are_crossed_once_and_back_once,
+    a_client_that_never_reads_stops_its_channel_and_nothing_else,
+];
+
 /// Messages of every kind, small and large, and their bytes in a row.
 fn messages(world: &World) -> (Vec<Outgoing>, Vec<u8>) {
     let path = world.path();
@@ -41,8 +48,7 @@ fn messages(world: &World) -> (Vec<Outgoing>, Vec<u8>) {
     (messages, all)
 }
 
-#[test]
-fn many_small_and_large_messages_in_order_and_so_are_their_promises() {
+fn many_small_and_large_messages_in_order_and_so_are_their_promises() -> Scenario {
     everywhere(|world| {
         let mut pair = world.pair(ChannelOptions::new(), ChannelOptions::new());
         let (messages, all) = messages(world);
@@ -60,7 +66,7 @@ fn many_small_and_large_messages_in_order_and_so_are_their_promises() {
             }
         }
         promises.into_iter().for_each(|promise| promise.wait().unwrap());
-    });
+    })
 }
 
 /// Writes `left` bytes as long as the channel is writable, and notes how much waited at most.
@@ -121,8 +127,7 @@ impl InboundHandler for Source {
     }
 }
 
-#[test]
-fn a_slow_reader_gets_everything_and_little_waits_for_it() {
+fn a_slow_reader_gets_everything_and_little_waits_for_it() -> Scenario {
     const ALL: usize = 2 << 20;
     everywhere(|world| {
         let (told, most) = std::sync::mpsc::channel();
@@ -143,14 +148,13 @@ fn a_slow_reader_gets_everything_and_little_waits_for_it() {
             }
         }
         client.channel.set_auto_read(true).unwrap();
-        let most = most.recv_timeout(HANG).unwrap();
+        let most = hear(&most).unwrap();
         assert!(most <= (64 * 1024 + FILL) as u64, "{most} bytes waited");
         client.ending()
-    });
+    })
 }
 
-#[test]
-fn the_water_marks_are_crossed_once_and_back_once() {
+fn the_water_marks_are_crossed_once_and_back_once() -> Scenario {
     everywhere(|world| {
         let client = narrow(ChannelOptions::new().auto_read(false));
         let mut pair = world.pair(client, narrow(ChannelOptions::new()));
@@ -165,11 +169,10 @@ fn the_water_marks_are_crossed_once_and_back_once() {
         assert_eq!(pair.server.next(), Log::Writable(true));
         pair.server.assert_quiet(1);
         assert!(pair.server.channel.is_writable());
-    });
+    })
 }
 
-#[test]
-fn a_client_that_never_reads_stops_its_channel_and_nothing_else() {
+fn a_client_that_never_reads_stops_its_channel_and_nothing_else() -> Scenario {
     everywhere(|world| {
         let options = narrow(ChannelOptions::new());
         let server = world.listen::<Outgoing, _>(options, |ch, tap| {
@@ -194,7 +197,7 @@ fn a_client_that_never_reads_stops_its_channel_and_nothing_else() {
         assert!(again <= 128 * 1024, "{again} bytes wait for one who does not read");
         stuck.channel.set_auto_read(true).unwrap();
         assert!(stuck.bytes(data.len()) == data, "other bytes came back");
-    });
+    })
 }
 
 /// Passes everything on: a stage in both directions does not change what a queue counts.

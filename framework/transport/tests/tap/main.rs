@@ -13,6 +13,8 @@ mod devices;
 #[cfg(target_os = "linux")]
 mod echo;
 #[cfg(target_os = "linux")]
+mod namespace;
+#[cfg(target_os = "linux")]
 mod pairs;
 #[cfg(target_os = "linux")]
 mod ping;
