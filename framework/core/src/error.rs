@@ -248,6 +248,22 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Local,
+        Self::PeerEnd,
+        Self::PeerReset,
+        Self::ConnectFailed,
+        Self::TimedOut,
+        Self::Limit,
+        Self::Protocol,
+        Self::Transport,
+        Self::Handler,
+        Self::Panic,
+        Self::Shutdown,
+        Self::ShutdownDeadline,
+    ];
+
     /// The reason that an unhandled error gives.
     #[must_use]
     pub fn of(error: &Error) -> Self {

@@ -33,7 +33,7 @@ pub use env::{Entropy, Env, Job, Offload, OffloadInline};
 pub use error::{CloseReason, CodecError, Error, ErrorKind, Fault, LinkError, Result};
 pub use event::{Event, EventFilter, Offloaded, PeerClosed, Spliced};
 pub use event_loop::{
-    EventLoop, LoopCore, LoopEnded, LoopHandle, LoopOptions, LoopStats, TurnTimes,
+    CloseCounts, EventLoop, LoopCore, LoopEnded, LoopHandle, LoopOptions, LoopStats, TurnTimes,
 };
 pub use handler::{
     Context, DuplexContext, DuplexHandler, InboundHandler, Never, OutboundContext, OutboundHandler,

@@ -259,6 +259,7 @@ impl LocalChannel {
             transport.close(handle, mode);
         }
         let reason = *self.core.reason.get_or_insert(CloseReason::Local);
+        state.stats.closed.count(reason);
         self.core.record_end();
         tracing::debug!(?reason, "closed");
         state.dead.push(self.core.key);

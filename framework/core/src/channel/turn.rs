@@ -166,6 +166,7 @@ impl LocalChannel {
                 self.flush(state);
             }
             if self.core.edge || self.core.told_to_wait.get() {
+                state.stats.unwritable += u64::from(self.core.edge && self.core.unwritable);
                 self.core.edge = false;
                 self.core.told_to_wait.set(false);
                 if self.core.state != State::Closed {

@@ -48,7 +48,7 @@ pub use listeners::AcceptSink;
 pub use shared::{LoopEnded, LoopHandle};
 pub use shutdown::ShutdownReport;
 pub use spec::ChannelSpec;
-pub use stats::{LoopStats, TurnTimes};
+pub use stats::{CloseCounts, LoopStats, TurnTimes};
 pub use table::{Adopt, ChannelInit, LoopCore};
 
 /// What a loop is made with.

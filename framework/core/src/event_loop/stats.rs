@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::error::CloseReason;
+
 /// Counters of one loop since it began.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
@@ -29,6 +31,10 @@ pub struct LoopStats {
     pub accept_errors: u64,
     /// Channels that live now.
     pub channels: u64,
+    /// Why channels have ended: what limits and time-outs have cut, among others.
+    pub closed: CloseCounts,
+    /// Times that a channel went above its high water mark: its peer takes less than it is sent.
+    pub unwritable: u64,
     /// Time spent working, as opposed to waiting.
     pub busy: Duration,
     /// How long turns took, which is how long anything that became ready meanwhile had to wait.
@@ -41,6 +47,33 @@ pub struct LoopStats {
     pub stalls: u64,
     /// The last handler that did.
     pub stalled_by: Option<&'static str>,
+}
+
+/// How many channels have ended for each reason, those included that could not be connected.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct CloseCounts([u64; CloseReason::ALL.len()]);
+
+impl CloseCounts {
+    pub(crate) fn count(&mut self, reason: CloseReason) {
+        self.0[reason as usize] += 1;
+    }
+
+    /// How many have ended for this reason.
+    #[must_use]
+    pub fn of(&self, reason: CloseReason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// How many have ended.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// All reasons, each with how many have ended for it.
+    pub fn iter(&self) -> impl Iterator<Item = (CloseReason, u64)> {
+        CloseReason::ALL.into_iter().zip(self.0)
+    }
 }
 
 /// How many turns took how long.
@@ -78,8 +111,11 @@ impl TurnTimes {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::embedded::EmbeddedChannel;
+    use crate::{ChannelOptions, Outgoing};
 
     #[test]
     fn turns_are_classed_by_their_time() {
@@ -90,6 +126,37 @@ mod tests {
         let counts: Vec<u64> = times.classes().map(|(_, turns)| turns).collect();
         assert_eq!(counts, [2, 2, 1, 0, 0, 0, 0, 0, 2, 1]);
         assert_eq!(times.classes().last().map(|(bound, _)| bound), Some(None));
+    }
+
+    #[test]
+    fn ends_are_counted_by_their_reason() {
+        for (index, reason) in CloseReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index, "{reason:?}");
+        }
+        let mut channel = EmbeddedChannel::new(|ch| ch.pipeline());
+        assert_eq!(channel.event_loop().stats().closed.total(), 0);
+        channel.run(|cx| cx.close_with(CloseReason::TimedOut));
+        channel.finish_inbound();
+        let closed = channel.event_loop().stats().closed;
+        assert_eq!((closed.of(CloseReason::TimedOut), closed.total()), (1, 1));
+        let counted: Vec<_> = closed.iter().filter(|(_, n)| *n > 0).collect();
+        assert_eq!(counted, [(CloseReason::TimedOut, 1)]);
+    }
+
+    #[test]
+    fn peers_that_do_not_read_are_counted() {
+        let options = ChannelOptions::new().water_marks(2, 4);
+        let mut channel = EmbeddedChannel::with_options(options, |ch| ch.pipeline());
+        channel.set_room(Some(0));
+        for (message, times) in [(&b"four"[..], 0), (b"more", 1), (b"still", 1)] {
+            drop(channel.write_outbound(Outgoing::from(Bytes::from_static(message))));
+            assert_eq!(channel.event_loop().stats().unwritable, times);
+        }
+        channel.set_room(None);
+        assert!(channel.is_writable());
+        channel.set_room(Some(0));
+        drop(channel.write_outbound(Outgoing::from(Bytes::from_static(b"again"))));
+        assert_eq!(channel.event_loop().stats().unwritable, 2);
     }
 
     #[test]
