@@ -1,6 +1,7 @@
 //! Runs each test as a process in a namespace of its own, and counts like the usual harness.
 
 use std::panic::catch_unwind;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use crate::namespace;
@@ -10,6 +11,8 @@ use crate::namespace;
 pub(crate) enum Needs {
     /// A network namespace in which it is root.
     Namespace,
+    /// That it has no right to make devices, even if root runs it.
+    NoRights,
     /// Nothing.
     Nothing,
 }
@@ -30,10 +33,15 @@ pub(crate) fn run(tests: &[Test]) -> ExitCode {
     }
     let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
-    let missing = namespace::missing();
+    let (no_namespace, no_stranger) = (namespace::missing(), missing_stranger());
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for (name, needs, _) in tests.iter().filter(|test| wanted(test.0)) {
-        if let (Needs::Namespace, Some(why)) = (needs, &missing) {
+        let missing = match needs {
+            Needs::Namespace => &no_namespace,
+            Needs::NoRights => &no_stranger,
+            Needs::Nothing => &None,
+        };
+        if let Some(why) = missing {
             println!("skipped: test {name}: {why}");
             skipped += 1;
             continue;
@@ -60,7 +68,23 @@ fn run_child(name: &str, needs: Needs) -> Result<(), String> {
     let exe = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = match needs {
         Needs::Namespace => namespace::command(&exe),
+        Needs::NoRights => stranger(&exe),
         Needs::Nothing => Command::new(exe),
     };
     namespace::run(command.env(CHILD, name)).map(drop)
+}
+
+/// What runs `program` without any right, whoever runs this: in a namespace of users that knows none,
+/// so that it loses its capabilities, and in the network of its parent.
+fn stranger(program: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["-U", "--kill-child", "--fork", "--"]).arg(program);
+    command
+}
+
+fn missing_stranger() -> Option<String> {
+    if !Path::new("/dev/net/tun").exists() {
+        return Some("there is no /dev/net/tun".into());
+    }
+    namespace::run(&mut stranger(Path::new("true"))).err()
 }
