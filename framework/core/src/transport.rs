@@ -10,6 +10,7 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use fyke_buffer::{ByteBuf, Pool};
 use fyke_clock::Instant;
@@ -200,6 +201,22 @@ pub trait Transport: Any {
         address: &Address,
         options: &SocketOptions,
     ) -> io::Result<Handle>;
+
+    /// The same, for a channel that has `limit` time for it and keeps it itself, unless the transport
+    /// blocks until it is connected: then that has to.
+    ///
+    /// # Errors
+    /// What fails at once; of one that blocks, a time-out.
+    fn connect_within(
+        &mut self,
+        owner: ChannelKey,
+        address: &Address,
+        options: &SocketOptions,
+        limit: Duration,
+    ) -> io::Result<Handle> {
+        let _ = limit;
+        self.connect(owner, address, options)
+    }
 
     /// Opens a datagram endpoint, bound and connected as asked.
     ///

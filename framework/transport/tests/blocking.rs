@@ -4,6 +4,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
@@ -17,7 +18,7 @@ use fyke_core::{
 };
 use fyke_poller::SystemClock;
 use fyke_transport::blocking::{BLOCK_MAX, Blocking, BlockingDriver, BlockingListener};
-use socket2::SockRef;
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 /// A guard against a test that hangs.
 const HANG: Duration = Duration::from_secs(30);
@@ -369,6 +370,44 @@ fn closing_the_listener_unblocks_accept() {
     assert_eq!(accepted.recv_timeout(HANG), Err(mpsc::RecvTimeoutError::Disconnected));
     assert!(TcpStream::connect(address).is_err());
     listener.close();
+}
+
+/// A connect with this time-out to one who accepts nobody, and whose queue is full.
+fn connect_in_vain(address: Address) -> Error {
+    let options = ChannelOptions::new().connect_timeout(Duration::from_millis(20));
+    let (spec, ..) = spec(LISTEN, options);
+    let (sender, answers) = mpsc::channel();
+    let (_, thread) = start(move |event_loop| {
+        let transport = event_loop.transport(&Blocking::tcp).unwrap();
+        let told = move |result: Result<Channel>| sender.send(result.map(drop)).unwrap();
+        event_loop.core().connect(transport, &address, &spec, told);
+    });
+    // Without the option it would take as long as the guard does, or for ever.
+    let error = answers.recv_timeout(HANG / 2).unwrap().unwrap_err();
+    thread.join().unwrap();
+    error
+}
+
+#[test]
+fn a_connect_that_blocks_keeps_its_time() {
+    let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    full.bind(&loopback().into()).unwrap();
+    full.listen(0).unwrap();
+    let address = full.local_addr().unwrap().as_socket().unwrap();
+    let _first = TcpStream::connect(address).unwrap();
+    let error = connect_in_vain(Address::Inet(address));
+    assert!(error.is_timeout(), "{error}");
+
+    let directory = std::env::temp_dir().join(format!("fyke-blocking-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("full");
+    let full = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    full.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+    full.listen(0).unwrap();
+    let _first = UnixStream::connect(&path).unwrap();
+    let error = connect_in_vain(Address::unix(path));
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert!(error.is_timeout(), "{error}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::event::Offloaded;
 use crate::event_loop::listeners::Listener;
 use crate::event_loop::spec::ChannelSpec;
 use crate::event_loop::state::LoopState;
+use crate::options::ChannelOptions;
 use crate::pipeline::edit::relink;
 use crate::pipeline::link::Head;
 use crate::transport::{CloseMode, Incoming, Transport, TransportFactory};
@@ -169,8 +170,9 @@ impl LoopCore {
         let peer = Some(address.clone());
         let mut channel = self.new_channel(transport, Head::Stream, spec, peer);
         let key = channel.core.key;
+        let ChannelOptions { socket, connect_timeout: limit, .. } = &*spec.options;
         let connected = match self.state.transport_mut(transport) {
-            Some(table) => table.connect(key, address, &spec.options.socket),
+            Some(table) => table.connect_within(key, address, socket, *limit),
             None => Err(io::ErrorKind::Unsupported.into()),
         };
         match connected {

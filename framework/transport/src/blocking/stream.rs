@@ -14,7 +14,7 @@ use fyke_core::transport::{CloseMode, Handle, Incoming, Read, Transport, Transpo
 use fyke_core::{Address, ChannelKey, Datagram, Front, Gather, SocketOptions};
 use fyke_poller::sys;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
-use socket2::SockRef;
+use socket2::{SockAddr, SockRef, Socket};
 
 use super::driver::Shared;
 use crate::kernel::listener::{bind, new_socket, stream_kind};
@@ -22,9 +22,11 @@ use crate::kernel::stream::Accepted;
 use crate::kernel::table::Kind;
 use crate::kernel::{options, unix};
 
-/// How long connecting may take. The channel's own limit is looked at between attempts only, as the
-/// thread blocks in it.
+/// How long connecting may take when nobody says.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
+
+/// A shorter limit is taken for this one, as the system takes none for no limit at all.
+const CONNECT_MIN: Duration = Duration::from_millis(1);
 
 /// How much of a file is copied at a time.
 const COPY_BYTES: usize = 64 * 1024;
@@ -104,6 +106,16 @@ fn receive(connection: &mut Connection, into: &mut [u8], patience: Duration) -> 
     sys::recv(&*connection.fd, into)
 }
 
+/// A listener that does not accept keeps who connects waiting for as long as a send may take.
+fn connect_unix(socket: &Socket, target: &SockAddr, limit: Duration) -> io::Result<()> {
+    socket.set_write_timeout(Some(limit))?;
+    socket.connect(target).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
+        _ => error,
+    })?;
+    socket.set_write_timeout(None)
+}
+
 /// Sends what there is room for. Room is waited for by the driver, so that a thread whose peer
 /// does not read still reads what that peer sends.
 fn send(connection: &Connection, slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -157,6 +169,16 @@ impl Transport for BlockingTransport {
         address: &Address,
         socket_options: &SocketOptions,
     ) -> io::Result<Handle> {
+        self.connect_within(owner, address, socket_options, CONNECT_MAX)
+    }
+
+    fn connect_within(
+        &mut self,
+        owner: ChannelKey,
+        address: &Address,
+        socket_options: &SocketOptions,
+        limit: Duration,
+    ) -> io::Result<Handle> {
         let kind = stream_kind(address)?;
         options::check(kind, socket_options)?;
         check(socket_options)?;
@@ -167,9 +189,10 @@ impl Transport for BlockingTransport {
             bind(&socket, local)?;
         }
         let target = unix::to_system(address)?;
+        let limit = limit.max(CONNECT_MIN);
         match kind {
-            Kind::UnixStream => socket.connect(&target)?,
-            _ => socket.connect_timeout(&target, CONNECT_MAX)?,
+            Kind::UnixStream => connect_unix(&socket, &target, limit)?,
+            _ => socket.connect_timeout(&target, limit)?,
         }
         options::stream(SockRef::from(&socket), kind, false, socket_options)?;
         let handle = self.insert(owner, socket.into())?;
