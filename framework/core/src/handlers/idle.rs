@@ -4,9 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use fyke_clock::{Instant, TimerKey};
+use fyke_clock::Instant;
 
-use super::silence::last_heard;
+use super::silence::Watch;
 use crate::error::Result;
 use crate::handler::{Context, InboundHandler};
 
@@ -91,9 +91,7 @@ pub struct IdleStateEvent {
 #[must_use = "put it into a pipeline"]
 pub struct IdleStateHandler<R, W> {
     watched: [Watched; 3],
-    begun: Instant,
-    last_read: Instant,
-    timer: Option<TimerKey>,
+    watch: Watch,
     types: PhantomData<fn(R) -> W>,
 }
 
@@ -114,13 +112,7 @@ impl<R, W> IdleStateHandler<R, W> {
             time: Duration::ZERO,
             fired_at: None,
         });
-        Self {
-            watched,
-            begun: Instant::ZERO,
-            last_read: Instant::ZERO,
-            timer: None,
-            types: PhantomData,
-        }
+        Self { watched, watch: Watch::new(), types: PhantomData }
     }
 
     /// Tells when nothing was read for so long.
@@ -153,8 +145,7 @@ impl<R, W> Default for IdleStateHandler<R, W> {
 
 impl<R: 'static, W: 'static> IdleStateHandler<R, W> {
     fn start(&mut self, cx: &mut Context<'_, Self>) {
-        self.begun = cx.env().now();
-        if self.timer.is_none() {
+        if self.watch.begin(cx) {
             self.look(cx);
         }
     }
@@ -162,8 +153,7 @@ impl<R: 'static, W: 'static> IdleStateHandler<R, W> {
     /// Fires what is due, and comes back when the next one can be.
     fn look(&mut self, cx: &mut Context<'_, Self>) {
         let now = cx.env().now();
-        let read = last_heard(cx, self.last_read).max(self.begun);
-        let sent = cx.write_progress().taken_at.map_or(self.begun, |at| at.max(self.begun));
+        let (read, sent) = (self.watch.heard(cx), self.watch.sent(cx));
         let mut next = None;
         for watched in self.watched.iter_mut().filter(|watched| !watched.time.is_zero()) {
             let active = match watched.state {
@@ -183,7 +173,9 @@ impl<R: 'static, W: 'static> IdleStateHandler<R, W> {
             };
             next = Some(next.map_or(due, |next: Instant| next.min(due)));
         }
-        self.timer = next.map(|next| cx.schedule(next.saturating_duration_since(now), 0));
+        if let Some(next) = next {
+            self.watch.look_at(cx, next);
+        }
     }
 }
 
@@ -207,14 +199,13 @@ impl<R: 'static, W: 'static> InboundHandler for IdleStateHandler<R, W> {
 
     #[inline]
     fn read(&mut self, cx: &mut Context<'_, Self>, msg: R) -> Result<()> {
-        self.last_read = cx.env().now();
+        self.watch.read(cx);
         cx.fire_read(msg);
         Ok(())
     }
 
     fn timer(&mut self, cx: &mut Context<'_, Self>, _: u64) -> Result<()> {
-        self.timer = None;
-        if cx.is_active() {
+        if self.watch.rang(cx) {
             self.look(cx);
         }
         Ok(())

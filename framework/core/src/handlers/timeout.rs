@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use fyke_clock::{Instant, TimerKey};
-
-use super::silence::last_heard;
+use super::silence::Watch;
 use crate::error::{CloseReason, ErrorKind, Result};
 use crate::handler::{Context, InboundHandler, OutboundContext, OutboundHandler};
 use crate::pipeline::Ctx;
@@ -50,9 +48,7 @@ pub type TimeoutCounter = Arc<AtomicU64>;
 #[must_use = "put it into a pipeline"]
 pub struct ReadTimeoutHandler<R, W> {
     time: Duration,
-    begun: Instant,
-    last_read: Instant,
-    timer: Option<TimerKey>,
+    watch: Watch,
     counter: Option<TimeoutCounter>,
     types: PhantomData<fn(R) -> W>,
 }
@@ -60,14 +56,7 @@ pub struct ReadTimeoutHandler<R, W> {
 impl<R, W> ReadTimeoutHandler<R, W> {
     /// A peer may be silent for less than `time`.
     pub fn new(time: Duration) -> Self {
-        Self {
-            time: time.max(TIMEOUT_MIN),
-            begun: Instant::ZERO,
-            last_read: Instant::ZERO,
-            timer: None,
-            counter: None,
-            types: PhantomData,
-        }
+        Self { time: time.max(TIMEOUT_MIN), watch: Watch::new(), counter: None, types: PhantomData }
     }
 
     /// Counts the channels that were closed.
@@ -79,10 +68,20 @@ impl<R, W> ReadTimeoutHandler<R, W> {
 
 impl<R: 'static, W: 'static> ReadTimeoutHandler<R, W> {
     fn start(&mut self, cx: &mut Context<'_, Self>) {
-        self.begun = cx.env().now();
-        if self.timer.is_none() {
-            self.timer = Some(cx.schedule(self.time, 0));
+        if self.watch.begin(cx) {
+            self.look(cx);
         }
+    }
+
+    fn look(&mut self, cx: &mut Context<'_, Self>) {
+        let due = self.watch.heard(cx) + self.time;
+        if due > cx.env().now() {
+            self.watch.look_at(cx, due);
+            return;
+        }
+        count(self.counter.as_ref());
+        cx.fire_error(ErrorKind::TimedOut("reading from the peer").into());
+        cx.close_with(CloseReason::TimedOut);
     }
 }
 
@@ -106,25 +105,15 @@ impl<R: 'static, W: 'static> InboundHandler for ReadTimeoutHandler<R, W> {
 
     #[inline]
     fn read(&mut self, cx: &mut Context<'_, Self>, msg: R) -> Result<()> {
-        self.last_read = cx.env().now();
+        self.watch.read(cx);
         cx.fire_read(msg);
         Ok(())
     }
 
     fn timer(&mut self, cx: &mut Context<'_, Self>, _: u64) -> Result<()> {
-        self.timer = None;
-        if !cx.is_active() {
-            return Ok(());
+        if self.watch.rang(cx) {
+            self.look(cx);
         }
-        let now = cx.env().now();
-        let due = last_heard(cx, self.last_read).max(self.begun) + self.time;
-        if due > now {
-            self.timer = Some(cx.schedule(due.saturating_duration_since(now), 0));
-            return Ok(());
-        }
-        count(self.counter.as_ref());
-        cx.fire_error(ErrorKind::TimedOut("reading from the peer").into());
-        cx.close_with(CloseReason::TimedOut);
         Ok(())
     }
 }

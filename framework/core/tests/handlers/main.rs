@@ -9,6 +9,7 @@ mod adaptive;
 mod gate;
 mod heartbeat;
 mod idle;
+mod late;
 mod progress;
 mod shaping;
 mod timeouts;

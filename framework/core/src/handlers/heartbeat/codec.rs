@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 /// What a message that has arrived is to a heartbeat.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,6 +11,8 @@ pub enum Beat {
     Data,
     /// The peer asks: it is answered with [`HeartbeatCodec::pong`] and goes no further.
     Ping,
+    /// The same, but it is answered after so long.
+    PingLater(Duration),
     /// The peer's answer; it goes no further.
     Pong,
     /// The peer's answer, which says where it sees us (any number made of our address there).
@@ -24,8 +27,19 @@ pub trait HeartbeatCodec: 'static {
     /// What goes out.
     type Write: 'static;
 
+    /// Whether there is a [`late_ping`](Self::late_ping). A protocol needs it whose own packets
+    /// would make a mapping that a NAT has lost anew, unseen: those over datagrams. An interval is
+    /// then learned from late answers alone.
+    const ASKS_LATE: bool = false;
+
     /// The ping with this number, from 1.
     fn ping(&mut self, number: u64) -> Self::Write;
+
+    /// A ping that is answered after so long, in which nothing need pass; `None` by default.
+    fn late_ping(&mut self, number: u64, after: Duration) -> Option<Self::Write> {
+        let _ = (number, after);
+        None
+    }
 
     /// What a message is.
     fn beat(&mut self, message: &Self::Read) -> Beat;

@@ -39,6 +39,7 @@ pub(super) struct Options {
     pub(super) misses: u32,
     pub(super) idle: HeartbeatIdle,
     jitter_percent: u32,
+    pub(super) late_answers_max: usize,
     pub(super) adaptive: Option<Adaptive>,
     pub(super) counters: Option<Arc<HeartbeatCounters>>,
 }
@@ -80,6 +81,7 @@ impl HeartbeatConfig {
             misses: 2,
             idle: HeartbeatIdle::Either,
             jitter_percent: 10,
+            late_answers_max: 1 << 16,
             adaptive: None,
             counters: None,
         }))
@@ -110,6 +112,12 @@ impl HeartbeatConfig {
     /// clients do not beat together. At most 90, and with a learned interval at most 20.
     pub fn jitter_percent(self, percent: u32) -> Self {
         self.with(|options| options.jitter_percent = percent)
+    }
+
+    /// So many answers that peers want later ([`Beat::PingLater`](super::Beat::PingLater)) wait at
+    /// once (65 536); further ones are given at once, and those peers learn nothing.
+    pub fn late_answers_max(self, answers: usize) -> Self {
+        self.with(|options| options.late_answers_max = answers)
     }
 
     /// Counts what happens on all channels that are given these counters.

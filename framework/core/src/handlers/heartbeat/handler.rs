@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use fyke_clock::{Instant, TimerKey};
+use fyke_clock::Instant;
 
 use super::config::HeartbeatIdle;
+use super::late::{Answers, Late};
 use super::{AdaptiveInterval, Beat, HeartbeatCodec, HeartbeatConfig};
 use crate::error::{Error, Result};
 use crate::handler::{Context, InboundHandler};
-use crate::handlers::silence::last_heard;
+use crate::handlers::silence::Watch;
 use crate::handlers::timeout::end;
 
 /// Keeps a connection alive, and finds out when its peer is gone.
@@ -25,6 +26,10 @@ use crate::handlers::timeout::end;
 /// while the ping still waits to be sent, and while the peer acknowledges what is on its way, no
 /// answer is missed. A peer that takes nothing at all any more is
 /// [`WriteTimeoutHandler`](super::super::WriteTimeoutHandler)'s.
+///
+/// Over datagrams an adaptive interval is learned from answers that the peer gives late (see
+/// [`DatagramHeartbeat`](super::DatagramHeartbeat)); when one is missing, the peer is asked once
+/// more, and found out one time-out later.
 ///
 /// What a ping is the [`HeartbeatCodec`] says; see [`PayloadHeartbeat`](super::PayloadHeartbeat) and
 /// [`DatagramHeartbeat`](super::DatagramHeartbeat). The handler stands behind the protocol's codec
@@ -53,19 +58,21 @@ use crate::handlers::timeout::end;
 /// ```
 #[must_use = "put it into a pipeline"]
 pub struct HeartbeatHandler<C: HeartbeatCodec> {
-    codec: C,
-    config: HeartbeatConfig,
-    begun: Instant,
-    last_read: Instant,
+    pub(super) codec: C,
+    pub(super) config: HeartbeatConfig,
+    pub(super) watch: Watch,
     /// The present interval, made shorter by chance.
-    interval: Duration,
-    adaptive: Option<Box<AdaptiveInterval>>,
+    pub(super) interval: Duration,
+    pub(super) adaptive: Option<Box<AdaptiveInterval>>,
     asked: Option<Asked>,
-    number: u64,
+    pub(super) number: u64,
     /// An answer that waits until the peer reads.
     owed: Option<C::Write>,
     seen_as: Option<u64>,
-    timer: Option<TimerKey>,
+    pub(super) late: Option<Late>,
+    /// Late answers in a row that did not come.
+    pub(super) missing: u32,
+    pub(super) answers: Option<Box<Answers<C::Write>>>,
 }
 
 /// A ping that has not been answered.
@@ -79,6 +86,8 @@ struct Asked {
     misses: u32,
     /// How long nothing had passed in either direction when it was asked first.
     gap: Duration,
+    /// It was asked as a late answer did not come.
+    late_missing: bool,
 }
 
 impl<C: HeartbeatCodec> HeartbeatHandler<C> {
@@ -87,21 +96,21 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
         Self {
             codec,
             config: config.clone(),
-            begun: Instant::ZERO,
-            last_read: Instant::ZERO,
+            watch: Watch::new(),
             interval: Duration::ZERO,
             adaptive: None,
             asked: None,
             number: 0,
             owed: None,
             seen_as: None,
-            timer: None,
+            late: None,
+            missing: 0,
+            answers: None,
         }
     }
 
     fn start(&mut self, cx: &mut Context<'_, Self>) {
-        self.begun = cx.env().now();
-        if self.timer.is_some() {
+        if !self.watch.begin(cx) {
             return;
         }
         if let Some(adaptive) = &self.config.options().adaptive {
@@ -112,7 +121,7 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
         self.look(cx);
     }
 
-    fn new_interval(&mut self, cx: &mut Context<'_, Self>) {
+    pub(super) fn new_interval(&mut self, cx: &mut Context<'_, Self>) {
         let options = self.config.options();
         let learned = self.adaptive.as_ref().map(|adaptive| adaptive.interval());
         let Some(interval) = learned.or(options.interval) else { return };
@@ -127,19 +136,22 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
         let now = cx.env().now();
         let mut due = self.due(cx, now);
         if due <= now {
-            let mut gap = now.saturating_duration_since(self.last_passed(cx));
-            let mut misses = 0;
+            let last_passed = self.last_passed(cx);
+            let (mut gap, mut misses) = (now.saturating_duration_since(last_passed), 0);
+            let mut late_missing = false;
             if let Some(asked) = self.asked {
                 self.config.options().count(|counters| &counters.missed);
-                (gap, misses) = (asked.gap, asked.misses + 1);
+                (gap, misses, late_missing) = (asked.gap, asked.misses + 1, asked.late_missing);
                 if misses >= self.config.options().misses {
                     return self.give_up(cx, gap);
                 }
+            } else if let Some(silent) = self.late_is_missing(last_passed) {
+                (gap, late_missing) = (silent, true);
             }
-            self.ask(cx, gap, misses);
+            self.ask(cx, gap, misses, late_missing);
             due = now + self.answer_timeout();
         }
-        self.timer = Some(cx.schedule(due.saturating_duration_since(now), 0));
+        self.watch.look_at(cx, due);
     }
 
     fn due(&mut self, cx: &mut Context<'_, Self>, now: Instant) -> Instant {
@@ -155,14 +167,15 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
         }
     }
 
-    fn ping_due(&self, cx: &mut Context<'_, Self>, now: Instant) -> Instant {
+    pub(super) fn ping_due(&mut self, cx: &mut Context<'_, Self>, now: Instant) -> Instant {
+        if let Some(due) = self.late_due(cx) {
+            return due;
+        }
         if cx.pending_bytes() > 0 {
             // There is something to send already.
             return now + self.interval;
         }
-        let sent = cx.write_progress().taken_at.map_or(self.begun, |at| at.max(self.begun));
-        let read = self.last_read.max(cx.received_at().unwrap_or(self.begun));
-        let read = last_heard(cx, read).max(self.begun);
+        let (sent, read) = (self.watch.sent(cx), self.watch.heard_bytes(cx));
         let active = match self.config.options().idle {
             HeartbeatIdle::Either => sent.min(read),
             HeartbeatIdle::Writer => sent,
@@ -192,20 +205,20 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
         since.max(reading_since) + timeout
     }
 
-    fn answer_timeout(&self) -> Duration {
+    pub(super) fn answer_timeout(&self) -> Duration {
         self.config.options().answer_timeout(self.interval)
     }
 
     /// When something last passed, in either direction.
     fn last_passed(&self, cx: &Context<'_, Self>) -> Instant {
-        let sent = cx.write_progress().taken_at.unwrap_or(self.begun);
-        sent.max(cx.received_at().unwrap_or(self.begun)).max(self.last_read).max(self.begun)
+        let received = cx.received_at().unwrap_or(self.watch.begun());
+        self.watch.sent(cx).max(received).max(self.watch.last_read())
     }
 
-    fn ask(&mut self, cx: &mut Context<'_, Self>, gap: Duration, misses: u32) {
+    fn ask(&mut self, cx: &mut Context<'_, Self>, gap: Duration, misses: u32, late_missing: bool) {
         let at = cx.env().now();
         let bytes_before = cx.write_progress().taken_bytes + cx.pending_bytes();
-        self.asked = Some(Asked { at, bytes_before, waited: false, misses, gap });
+        self.asked = Some(Asked { at, bytes_before, waited: false, misses, gap, late_missing });
         self.number += 1;
         self.config.options().count(|counters| &counters.pings);
         cx.write(self.codec.ping(self.number));
@@ -214,34 +227,37 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
     /// The peer has sent something.
     fn heard(&mut self, cx: &mut Context<'_, Self>, beat: Beat) {
         let Some(asked) = self.asked.take() else {
-            if let Beat::PongSeenAs(seen_as) = beat {
-                self.seen_as = Some(seen_as);
-            }
+            self.saw(beat);
             return;
         };
         self.config.options().count(|counters| &counters.answered);
         // Of several pings nobody knows which one was answered (Karn's rule), and data need not be
         // an answer at all.
         if asked.misses == 0 && matches!(beat, Beat::Pong | Beat::PongSeenAs(_)) {
-            let rtt = self.last_read.saturating_duration_since(asked.at);
+            let rtt = self.watch.last_read().saturating_duration_since(asked.at);
             if let Some(counters) = &self.config.options().counters {
                 counters.last_rtt_micros.store(rtt.as_micros() as u64, Ordering::Relaxed);
             }
-            match beat {
-                Beat::PongSeenAs(seen_as) => {
-                    // Before the first one there may have been no mapping that could survive.
-                    if let Some(before) = self.seen_as.replace(seen_as) {
-                        self.learn(before == seen_as, asked.gap);
-                    }
-                }
-                _ => self.learn(true, asked.gap),
+            let same = self.saw(beat);
+            if asked.late_missing {
+                self.missed_late(asked.gap);
+            } else if same == Some(false) || !self.learns_late() {
+                self.learn(same.unwrap_or(true), asked.gap);
             }
         }
         self.new_interval(cx);
+        self.ask_late(cx);
+    }
+
+    /// Whether the peer sees us where it saw us before; `None` when that is not known. Before the
+    /// first time there may have been no mapping that could survive.
+    pub(super) fn saw(&mut self, beat: Beat) -> Option<bool> {
+        let Beat::PongSeenAs(seen_as) = beat else { return None };
+        self.seen_as.replace(seen_as).map(|before| before == seen_as)
     }
 
     /// A mapping has survived a silence, or has not.
-    fn learn(&mut self, survived: bool, gap: Duration) {
+    pub(super) fn learn(&mut self, survived: bool, gap: Duration) {
         let options = self.config.options();
         let (Some(state), Some(adaptive)) = (&mut self.adaptive, &options.adaptive) else { return };
         if survived {
@@ -256,14 +272,16 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
     fn give_up(&mut self, cx: &mut Context<'_, Self>, gap: Duration) {
         self.asked = None;
         self.config.options().count(|counters| &counters.silent_peers);
-        self.learn(false, gap);
-        let heard = self.last_read.max(cx.received_at().unwrap_or(self.begun));
-        let silent = cx.env().now().saturating_duration_since(heard.max(self.begun));
+        if !self.learns_late() {
+            self.learn(false, gap);
+        }
+        let heard = cx.received_at().unwrap_or(self.watch.begun()).max(self.watch.last_read());
+        let silent = cx.env().now().saturating_duration_since(heard.max(self.watch.begun()));
         tracing::info!(?silent, "the peer does not answer heartbeats: closing");
         end(cx, "the answer to a heartbeat");
     }
 
-    fn on_ping(&mut self, cx: &mut Context<'_, Self>, ping: C::Read) {
+    pub(super) fn on_ping(&mut self, cx: &mut Context<'_, Self>, ping: C::Read) {
         let Some(pong) = self.codec.pong(ping) else { return };
         if cx.is_writable() {
             self.config.options().count(|counters| &counters.pongs);
@@ -295,14 +313,19 @@ impl<C: HeartbeatCodec> InboundHandler for HeartbeatHandler<C> {
 
     #[inline]
     fn read(&mut self, cx: &mut Context<'_, Self>, msg: C::Read) -> Result<()> {
-        self.last_read = cx.env().now();
+        let before = self.watch.last_read();
+        self.watch.read(cx);
         let beat = self.codec.beat(&msg);
-        if self.asked.is_some() || beat != Beat::Data {
+        if self.late.is_some() && matches!(beat, Beat::Pong | Beat::PongSeenAs(_)) {
+            let last_passed = before.max(self.watch.sent(cx));
+            self.heard_late(cx, beat, last_passed);
+        } else if self.asked.is_some() || beat != Beat::Data {
             self.heard(cx, beat);
         }
         match beat {
             Beat::Data => cx.fire_read(msg),
             Beat::Ping => self.on_ping(cx, msg),
+            Beat::PingLater(after) => self.on_late_ping(cx, msg, after),
             Beat::Pong | Beat::PongSeenAs(_) => {}
         }
         Ok(())
@@ -319,9 +342,10 @@ impl<C: HeartbeatCodec> InboundHandler for HeartbeatHandler<C> {
         Ok(())
     }
 
-    fn timer(&mut self, cx: &mut Context<'_, Self>, _: u64) -> Result<()> {
-        self.timer = None;
-        if cx.is_active() {
+    fn timer(&mut self, cx: &mut Context<'_, Self>, tag: u64) -> Result<()> {
+        if tag > 0 {
+            self.answer_late(cx, tag);
+        } else if self.watch.rang(cx) {
             self.look(cx);
         }
         Ok(())
@@ -330,6 +354,7 @@ impl<C: HeartbeatCodec> InboundHandler for HeartbeatHandler<C> {
     fn error(&mut self, cx: &mut Context<'_, Self>, error: Error) -> Result<()> {
         // Whoever stands where the mapping led answers what it does not know with a reset.
         if (error.is_reset() || error.is_timeout())
+            && !self.learns_late()
             && let Some(asked) = self.asked.take()
         {
             self.learn(false, asked.gap);

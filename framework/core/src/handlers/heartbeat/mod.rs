@@ -6,6 +6,7 @@
 //! | `ready` | protocols that are ready to use: payloads, datagrams, TCP's own keep-alive |
 //! | `config` | options and counters |
 //! | `handler` | [`HeartbeatHandler`]: when to ask, when to give up |
+//! | `late` | answers that are asked for later: how intervals are learned over datagrams |
 //! | `adaptive` | how long an interval may be, learned: no loop, no clock |
 //! | `memory` | what was learned, by network |
 
@@ -13,6 +14,7 @@ mod adaptive;
 mod codec;
 mod config;
 mod handler;
+mod late;
 mod memory;
 mod ready;
 

@@ -88,10 +88,12 @@ impl HeartbeatCodec for PayloadHeartbeat {
 
 /// Pings and pongs as datagrams.
 ///
-/// A pong ends with the address at which its sender sees the asker, in text: so a client behind a
-/// NAT box notices that its mapping was lost and another one has taken its place, which on UDP is
-/// not seen otherwise: its own packets always make a new one, but what the server sent to the old
-/// one is gone.
+/// A ping may end with `@` and a number of milliseconds: its pong is sent after that time. So an
+/// adaptive interval is learned: a client's own packets make a new mapping where a NAT box has lost
+/// the old one, mostly with the same port, and what the server sent meanwhile is gone unseen; only
+/// a pong that comes by itself after a silence proves that the mapping has survived it. A pong ends
+/// with the address at which its sender sees the asker, in text, so that a client notices another
+/// port, too.
 ///
 /// The asker's endpoint is connected to its peer (`connect_datagram` of the bootstrap); the
 /// answering one may serve many.
@@ -105,14 +107,18 @@ pub struct DatagramHeartbeat {
 /// A pong's address in text is no longer than this.
 const ADDRESS_BYTES_MAX: usize = 64;
 
+/// More than a century.
+const MILLISECOND_DIGITS_MAX: usize = 13;
+
 impl DatagramHeartbeat {
     /// Datagrams that are `ping`, and such that begin with `pong`.
     ///
     /// # Panics
-    /// When a ping would be taken for a pong.
+    /// When one begins like the other, and might be taken for it.
     pub fn new(ping: impl Into<Bytes>, pong: impl Into<Bytes>) -> Self {
         let (ping, pong) = (ping.into(), pong.into());
         assert!(!ping.starts_with(&pong), "a ping must not begin like a pong");
+        assert!(!pong.starts_with(&ping), "a pong must not begin like a ping");
         Self { ping, pong }
     }
 }
@@ -121,14 +127,27 @@ impl HeartbeatCodec for DatagramHeartbeat {
     type Read = Datagram;
     type Write = Datagram;
 
+    const ASKS_LATE: bool = true;
+
     fn ping(&mut self, _: u64) -> Datagram {
         Datagram::connected(&self.ping[..])
     }
 
+    fn late_ping(&mut self, _: u64, after: Duration) -> Option<Datagram> {
+        let mut payload = ByteBuf::with_capacity(self.ping.len() + 1 + MILLISECOND_DIGITS_MAX);
+        payload.write_slice(&self.ping);
+        payload.write_slice(format!("@{}", after.as_millis()).as_bytes());
+        Some(Datagram { peer: None, local: None, payload, truncated: false })
+    }
+
     fn beat(&mut self, message: &Datagram) -> Beat {
         let content = message.payload.as_slice();
-        if content == self.ping {
-            return Beat::Ping;
+        if let Some(rest) = content.strip_prefix(&self.ping[..]) {
+            return match rest.strip_prefix(b"@").and_then(milliseconds) {
+                Some(after) => Beat::PingLater(after),
+                None if rest.is_empty() => Beat::Ping,
+                None => Beat::Data,
+            };
         }
         match content.strip_prefix(&self.pong[..]) {
             Some([]) => Beat::Pong,
@@ -145,6 +164,15 @@ impl HeartbeatCodec for DatagramHeartbeat {
         }
         Some(Datagram { peer: ping.peer, local: ping.local, payload, truncated: false })
     }
+}
+
+fn milliseconds(digits: &[u8]) -> Option<Duration> {
+    let fits = (1..=MILLISECOND_DIGITS_MAX).contains(&digits.len());
+    if !fits || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = digits.iter().fold(0, |all, digit| all * 10 + u64::from(digit - b'0'));
+    Some(Duration::from_millis(number))
 }
 
 /// FNV-1a: tells addresses apart, and protects nobody from anything.
