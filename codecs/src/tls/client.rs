@@ -10,12 +10,12 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 
+use super::common::{Common, common_setters};
 use super::error::TlsConfigError;
 use super::identity::{TlsIdentity, TlsRoots};
 use super::info::TlsVersion;
 use super::options::TlsOptions;
 use super::provider::{self, LineKeyLog, LoopTime};
-use super::server::{check_alpn, versions};
 
 /// So many servers' sessions a client keeps to resume them.
 const SESSIONS_MAX: usize = 256;
@@ -34,12 +34,9 @@ impl TlsClientConfig {
         TlsClientBuilder {
             roots,
             identity: None,
-            alpn: Vec::new(),
             sessions_max: SESSIONS_MAX,
-            version_min: TlsVersion::Tls12,
             any_certificate: false,
-            key_log: None,
-            options: TlsOptions::default(),
+            common: Common::default(),
         }
     }
 
@@ -65,12 +62,9 @@ impl fmt::Debug for TlsClientConfig {
 pub struct TlsClientBuilder {
     roots: TlsRoots,
     identity: Option<TlsIdentity>,
-    alpn: Vec<Vec<u8>>,
     sessions_max: usize,
-    version_min: TlsVersion,
     any_certificate: bool,
-    key_log: Option<Arc<LineKeyLog>>,
-    options: TlsOptions,
+    common: Common,
 }
 
 impl TlsClientBuilder {
@@ -80,22 +74,14 @@ impl TlsClientBuilder {
         self
     }
 
-    /// The application protocols that the client offers, the best one first (ALPN).
-    pub fn alpn(mut self, protocols: &[&str]) -> Self {
-        self.alpn = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
-        self
+    common_setters! {
+        /// The application protocols that the client offers, the best one first (ALPN).
     }
 
     /// Of so many servers sessions are kept, to be resumed at the next connection (256); 0 switches
     /// that off.
     pub fn sessions_max(mut self, servers: usize) -> Self {
         self.sessions_max = servers;
-        self
-    }
-
-    /// The lowest version that is spoken; TLS 1.2 by default.
-    pub fn version_min(mut self, version: TlsVersion) -> Self {
-        self.version_min = version;
         self
     }
 
@@ -106,27 +92,14 @@ impl TlsClientBuilder {
         self
     }
 
-    /// Gives the secrets of every connection away, as lines of an `SSLKEYLOGFILE` that Wireshark
-    /// reads: for debugging only. Off by default. It is called on the loop and must not block.
-    pub fn key_log(mut self, log: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.key_log = Some(LineKeyLog::new(log));
-        self
-    }
-
-    /// Limits and times.
-    pub fn options(mut self, options: TlsOptions) -> Self {
-        self.options = options;
-        self
-    }
-
     /// The configuration.
     ///
     /// # Errors
     /// No cryptography, or a protocol name that is none.
-    pub fn build(self) -> Result<TlsClientConfig, TlsConfigError> {
+    pub fn build(mut self) -> Result<TlsClientConfig, TlsConfigError> {
         let provider = provider::default_provider()?;
         let builder = ClientConfig::builder_with_details(Arc::clone(&provider), Arc::new(LoopTime))
-            .with_protocol_versions(versions(self.version_min))?;
+            .with_protocol_versions(self.common.versions())?;
         let builder = if self.any_certificate {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         } else {
@@ -136,15 +109,13 @@ impl TlsClientBuilder {
             Some(identity) => builder.with_client_cert_resolver(Arc::new(Only(identity.0))),
             None => builder.with_no_client_auth(),
         };
-        config.alpn_protocols = check_alpn(self.alpn)?;
+        config.alpn_protocols = self.common.alpn()?;
+        config.key_log = self.common.key_log();
         config.resumption = match self.sessions_max {
             0 => Resumption::disabled(),
             n => Resumption::in_memory_sessions(n),
         };
-        if let Some(key_log) = self.key_log {
-            config.key_log = key_log;
-        }
-        Ok(TlsClientConfig { rustls: Arc::new(config), options: self.options })
+        Ok(TlsClientConfig { rustls: Arc::new(config), options: self.common.options })
     }
 }
 
@@ -152,7 +123,7 @@ impl fmt::Debug for TlsClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsClientBuilder")
             .field("roots", &self.roots.len())
-            .field("options", &self.options)
+            .field("options", &self.common.options)
             .finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@
 //! | `identity` | a certificate chain with its key, and whom to trust |
 //! | `certificates` | which certificate a server shows for which name, exchanged without a restart |
 //! | `server`, `client` | what a connection is to be like, shared by all of them |
+//! | `common` | what the builders of both sides have |
 //! | `options` | limits and times of a connection |
 //! | `provider` | cryptography, the loop's date, and the log of keys |
 //! | `session` | one connection without a network: records in, plain bytes out, and back |
@@ -22,6 +23,7 @@
 
 mod certificates;
 mod client;
+mod common;
 mod engine;
 mod error;
 #[cfg(feature = "pipeline")]

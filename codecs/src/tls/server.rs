@@ -10,6 +10,7 @@ use rustls::server::{
 };
 
 use super::certificates::{Noting, TlsCertificates};
+use super::common::{Common, common_setters};
 use super::error::TlsConfigError;
 use super::identity::TlsRoots;
 use super::info::TlsVersion;
@@ -56,12 +57,9 @@ impl TlsServerConfig {
     pub fn builder(certificates: &TlsCertificates) -> TlsServerBuilder {
         TlsServerBuilder {
             certificates: certificates.clone(),
-            alpn: Vec::new(),
             client_auth: ClientAuth::None,
             resumption: Resumption::Tickets,
-            version_min: TlsVersion::Tls12,
-            key_log: None,
-            options: TlsOptions::default(),
+            common: Common::default(),
         }
     }
 
@@ -89,20 +87,15 @@ impl fmt::Debug for TlsServerConfig {
 #[must_use = "call build()"]
 pub struct TlsServerBuilder {
     certificates: TlsCertificates,
-    alpn: Vec<Vec<u8>>,
     client_auth: ClientAuth,
     resumption: Resumption,
-    version_min: TlsVersion,
-    key_log: Option<Arc<LineKeyLog>>,
-    options: TlsOptions,
+    common: Common,
 }
 
 impl TlsServerBuilder {
-    /// The application protocols that the server speaks, the best one first (ALPN). A client that
-    /// names others only is refused; one that names none is not.
-    pub fn alpn(mut self, protocols: &[&str]) -> Self {
-        self.alpn = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
-        self
+    common_setters! {
+        /// The application protocols that the server speaks, the best one first (ALPN). A client
+        /// that names others only is refused; one that names none is not.
     }
 
     /// Whether clients have to show a certificate. They have not by default.
@@ -117,30 +110,11 @@ impl TlsServerBuilder {
         self
     }
 
-    /// The lowest version that is spoken; TLS 1.2 by default.
-    pub fn version_min(mut self, version: TlsVersion) -> Self {
-        self.version_min = version;
-        self
-    }
-
-    /// Gives the secrets of every connection away, as lines of an `SSLKEYLOGFILE` that Wireshark
-    /// reads: for debugging only. Off by default. It is called on the loop and must not block.
-    pub fn key_log(mut self, log: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.key_log = Some(LineKeyLog::new(log));
-        self
-    }
-
-    /// Limits and times.
-    pub fn options(mut self, options: TlsOptions) -> Self {
-        self.options = options;
-        self
-    }
-
     /// The configuration.
     ///
     /// # Errors
     /// No cryptography, no roots for the certificates of clients, a protocol name that is none.
-    pub fn build(self) -> Result<TlsServerConfig, TlsConfigError> {
+    pub fn build(mut self) -> Result<TlsServerConfig, TlsConfigError> {
         let provider = provider::default_provider()?;
         let verifier: Arc<dyn ClientCertVerifier> = match self.client_auth {
             ClientAuth::None => WebPkiClientVerifier::no_client_auth(),
@@ -157,10 +131,11 @@ impl TlsServerBuilder {
             }
         };
         let mut config = ServerConfig::builder_with_details(provider, Arc::new(LoopTime))
-            .with_protocol_versions(versions(self.version_min))?
+            .with_protocol_versions(self.common.versions())?
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(Arc::new(self.certificates));
-        config.alpn_protocols = check_alpn(self.alpn)?;
+        config.alpn_protocols = self.common.alpn()?;
+        config.key_log = self.common.key_log();
         match self.resumption {
             Resumption::Tickets => {
                 if let Some(ticketer) = provider::ticketer()? {
@@ -173,10 +148,7 @@ impl TlsServerBuilder {
                 config.send_tls13_tickets = 0;
             }
         }
-        if let Some(key_log) = self.key_log {
-            config.key_log = key_log;
-        }
-        Ok(TlsServerConfig { rustls: Arc::new(config), options: self.options })
+        Ok(TlsServerConfig { rustls: Arc::new(config), options: self.common.options })
     }
 }
 
@@ -184,26 +156,7 @@ impl fmt::Debug for TlsServerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsServerBuilder")
             .field("certificates", &self.certificates)
-            .field("options", &self.options)
+            .field("options", &self.common.options)
             .finish_non_exhaustive()
-    }
-}
-
-static TLS13_ONLY: [&rustls::SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
-
-/// The versions from `min` on.
-pub(super) fn versions(min: TlsVersion) -> &'static [&'static rustls::SupportedProtocolVersion] {
-    match min {
-        TlsVersion::Tls12 => rustls::ALL_VERSIONS,
-        TlsVersion::Tls13 => &TLS13_ONLY,
-    }
-}
-
-/// Names have a length of one byte on the wire (RFC 7301 section 3.1).
-pub(super) fn check_alpn(names: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, TlsConfigError> {
-    if names.iter().all(|name| (1..=255).contains(&name.len())) {
-        Ok(names)
-    } else {
-        Err(TlsConfigError::Alpn)
     }
 }
