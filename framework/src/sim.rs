@@ -46,13 +46,13 @@ use crate::group::EventLoopGroup;
 
 /// What bootstraps need of a simulated host.
 pub trait HostExt {
-    /// The host's loop as a group. It does not end with the group: the host owns it. After a
-    /// restart there is another one.
+    /// The host's loops as a group. They do not end with the group: the host owns them. After a
+    /// restart there are others.
     fn group(&self) -> EventLoopGroup;
 }
 
 impl HostExt for Host {
     fn group(&self) -> EventLoopGroup {
-        EventLoopGroup::of_loops(vec![self.event_loop()]).expect("there is a loop")
+        EventLoopGroup::of_loops(self.event_loops()).expect("there is a loop")
     }
 }

@@ -104,7 +104,6 @@ fn a_group_reaches_channels_on_all_loops() -> Scenario {
         workers.shutdown(HANG);
         ends
     })
-    .except(Kind::is_sim, "a simulated host has one loop")
 }
 
 fn user_events_of_other_threads_arrive_in_order() -> Scenario {

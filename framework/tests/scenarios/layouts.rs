@@ -62,7 +62,6 @@ fn connections_are_spread_over_the_workers() -> Scenario {
         let used: HashSet<u32> = loops.iter().copied().collect();
         assert_eq!(used.len(), 3, "some loops have nothing: {loops:?}");
     })
-    .except(Kind::is_sim, "a simulated host has one loop")
     .except(Kind::is_blocking, THREADS)
 }
 

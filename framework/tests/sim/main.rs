@@ -9,5 +9,6 @@ mod blocking;
 mod faults;
 mod heartbeats;
 mod lines;
+mod loops;
 mod seeds;
 mod support;

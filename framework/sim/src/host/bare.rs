@@ -74,7 +74,7 @@ const EVENTS_PER_TURN: usize = 4096;
 
 impl<A: Application> BareState<A> {
     pub(crate) fn new(recipe: Arc<Recipe>, now: Instant, application: A) -> Result<Self, SimError> {
-        let stack = recipe.stack(now)?;
+        let stack = recipe.stack(now, None)?;
         let random = Random::of(recipe.draw(), "application");
         Ok(Self { stack, application, recipe, random, wake: None, observer: None })
     }
@@ -190,7 +190,7 @@ impl<A: Application> BareHost<A> {
     pub fn restart(&self) -> Result<(), SimError> {
         let now = self.world.now();
         let mut state = self.state.borrow_mut();
-        state.stack = state.recipe.stack(now)?;
+        state.stack = state.recipe.stack(now, None)?;
         state.wake = None;
         drop(state);
         self.world.forget_frames(self.id);

@@ -26,6 +26,7 @@ pub struct HostBuilder {
     routes: Vec<(String, String)>,
     recipe: Recipe,
     ring_frames_max: usize,
+    loops: u16,
 }
 
 impl HostBuilder {
@@ -38,6 +39,7 @@ impl HostBuilder {
             routes: Vec::new(),
             recipe,
             ring_frames_max: RING_FRAMES_MAX,
+            loops: 1,
         }
     }
 
@@ -71,6 +73,14 @@ impl HostBuilder {
         self
     }
 
+    /// So many event loops (1; at least 1), each with a stack that owns a part of the connections:
+    /// servers that listen on all of them serve on all of them. What arrives comes to the first one,
+    /// as with a network card of one queue, and is handed to its owner.
+    pub fn loops(mut self, loops: u16) -> Self {
+        self.loops = loops.max(1);
+        self
+    }
+
     fn prepare(&mut self) -> Result<Ring, SimError> {
         for address in &self.addresses {
             self.recipe.addresses.push(cidr(address)?);
@@ -93,7 +103,7 @@ impl HostBuilder {
     pub fn start(mut self) -> Result<Host, SimError> {
         let ring = self.prepare()?;
         let id = self.world.next_node();
-        let state = HostState::new(&self.world, id, &self.name, self.recipe)?;
+        let state = HostState::new(&self.world, id, &self.name, self.recipe, self.loops)?;
         let state = Rc::new(RefCell::new(state));
         let station: Rc<RefCell<dyn Station>> = Rc::<RefCell<HostState>>::clone(&state);
         self.world.add_node(&self.name, 1, Kind::Station(station), ring);
@@ -105,8 +115,11 @@ impl HostBuilder {
     /// Starts a host that is a stack alone; `application` is told what happens there.
     ///
     /// # Errors
-    /// Those of [`start`](Self::start).
+    /// Those of [`start`](Self::start), and [`SimError::Limit`] when it was to have several loops.
     pub fn start_bare<A: Application>(mut self, application: A) -> Result<BareHost<A>, SimError> {
+        if self.loops > 1 {
+            return Err(SimError::Limit("loops of a host without any"));
+        }
         let ring = self.prepare()?;
         let id = self.world.next_node();
         let state = BareState::new(Arc::new(self.recipe), self.world.now(), application)?;

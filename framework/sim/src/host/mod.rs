@@ -47,13 +47,26 @@ pub(crate) type Observer = Box<dyn FnMut(&Stack, Instant)>;
 const LOOP_NUMBERS: u32 = 1 << 31;
 
 pub(crate) struct HostState {
-    event_loop: EventLoop<SimDriver, VirtualClock>,
+    loops: Vec<Seat>,
     transport: SimTransport,
-    transport_id: TransportId,
-    nic: Arc<Nic>,
     recipe: Arc<Recipe>,
     starts: u32,
     observer: Option<Observer>,
+}
+
+/// A loop, and its part of the host's stack.
+struct Seat {
+    event_loop: EventLoop<SimDriver, VirtualClock>,
+    transport_id: TransportId,
+    nic: Arc<Nic>,
+}
+
+impl Seat {
+    fn stack(&mut self) -> Option<&mut Stack> {
+        let core = self.event_loop.core();
+        core.transport_as::<StackTransport<SimPort>>(self.transport_id)
+            .map(StackTransport::stack_mut)
+    }
 }
 
 impl HostState {
@@ -62,34 +75,39 @@ impl HostState {
         id: NodeId,
         name: &str,
         recipe: Recipe,
+        loops: u16,
     ) -> Result<Self, SimError> {
-        let (nic, recipe) = (Arc::new(Nic::default()), Arc::new(recipe));
-        let transport = SimTransport::new(name, Arc::clone(&nic), Arc::clone(&recipe));
-        let (event_loop, transport_id) = Self::boot(world, id, 0, &nic, &recipe, &transport)?;
-        let (starts, observer) = (1, None);
-        Ok(Self { event_loop, transport, transport_id, nic, recipe, starts, observer })
+        let nics: Arc<[Arc<Nic>]> = (0..loops).map(|_| Arc::default()).collect();
+        let recipe = Arc::new(recipe);
+        let transport = SimTransport::new(name, nics, Arc::clone(&recipe));
+        let loops = Self::boot(world, id, 0, &recipe, &transport)?;
+        Ok(Self { loops, transport, recipe, starts: 1, observer: None })
     }
 
     fn boot(
         world: &World,
         id: NodeId,
         starts: u32,
-        nic: &Arc<Nic>,
         recipe: &Recipe,
         transport: &SimTransport,
-    ) -> Result<(EventLoop<SimDriver, VirtualClock>, TransportId), SimError> {
-        let driver = SimDriver::new(id, Arc::clone(nic), Arc::clone(&world.0.woken));
-        let number = LOOP_NUMBERS.wrapping_add(id.0).wrapping_add(starts << 20);
-        let options = LoopOptions::new(number, recipe.draw());
-        let mut event_loop = EventLoop::new(driver, world.clock(), options);
-        let transport_id = event_loop.transport(transport).map_err(SimError::Loop)?;
-        Ok((event_loop, transport_id))
+    ) -> Result<Vec<Seat>, SimError> {
+        transport.start();
+        let nics = transport.nics();
+        let seat = |(index, nic): (usize, &Arc<Nic>)| {
+            let driver = SimDriver::new(id, Arc::clone(nic), Arc::clone(&world.0.woken));
+            let booted = starts.wrapping_mul(nics.len() as u32).wrapping_add(index as u32);
+            let number = LOOP_NUMBERS.wrapping_add(id.0).wrapping_add(booted << 20);
+            let options = LoopOptions::new(number, recipe.draw());
+            let mut event_loop = EventLoop::new(driver, world.clock(), options);
+            let transport_id = event_loop.transport(transport).map_err(SimError::Loop)?;
+            Ok(Seat { event_loop, transport_id, nic: Arc::clone(nic) })
+        };
+        nics.iter().enumerate().map(seat).collect()
     }
 
-    fn stack(&mut self) -> Option<&mut Stack> {
-        let core = self.event_loop.core();
-        core.transport_as::<StackTransport<SimPort>>(self.transport_id)
-            .map(StackTransport::stack_mut)
+    /// The first loop, which every host has.
+    fn first(&mut self) -> &mut Seat {
+        &mut self.loops[0]
     }
 }
 
@@ -100,20 +118,23 @@ impl Station for HostState {
         arrived: &mut VecDeque<Bytes>,
         sent: &mut Vec<Bytes>,
     ) -> Result<Option<Instant>, SimError> {
-        self.nic.arrive(arrived);
-        self.event_loop.turn(Some(Duration::ZERO)).map_err(SimError::Loop)?;
-        self.nic.take_sent(sent);
+        self.first().nic.arrive(arrived);
+        for seat in &mut self.loops {
+            seat.event_loop.turn(Some(Duration::ZERO)).map_err(SimError::Loop)?;
+            seat.nic.take_sent(sent);
+        }
         if let Some(mut observer) = self.observer.take() {
-            if let Some(stack) = self.stack() {
+            for stack in self.loops.iter_mut().filter_map(Seat::stack) {
                 observer(stack, now);
             }
             self.observer = Some(observer);
         }
-        Ok(self.event_loop.rest())
+        // What one loop has handed to another since is work of that one.
+        Ok(self.loops.iter().filter_map(|seat| seat.event_loop.rest()).min())
     }
 }
 
-/// A host: an event loop with a stack. Clones are the same host.
+/// A host: an event loop with a stack, or several ([`HostBuilder::loops`]). Clones are the same host.
 #[derive(Clone)]
 pub struct Host {
     pub(crate) world: World,
@@ -135,14 +156,23 @@ impl Host {
         &self.name
     }
 
-    /// Its loop. Another one after each [`restart`](Self::restart).
+    /// Its loop, the first one of several. Another one after each [`restart`](Self::restart).
     ///
     /// # Panics
     /// This, like all calls of a host that look into it, when it is called from a handler of the
     /// host itself.
     #[must_use]
     pub fn event_loop(&self) -> LoopHandle {
-        self.state.borrow().event_loop.handle()
+        self.state.borrow().loops[0].event_loop.handle()
+    }
+
+    /// All of its loops. Others after each [`restart`](Self::restart).
+    ///
+    /// # Panics
+    /// As [`event_loop`](Self::event_loop).
+    #[must_use]
+    pub fn event_loops(&self) -> Vec<LoopHandle> {
+        self.state.borrow().loops.iter().map(|seat| seat.event_loop.handle()).collect()
     }
 
     /// What bootstraps need for servers and clients on this host.
@@ -151,10 +181,10 @@ impl Host {
         self.state.borrow().transport.clone()
     }
 
-    /// What its loop tells about itself.
+    /// What its loop, the first one of several, tells about itself.
     #[must_use]
     pub fn stats(&self) -> LoopStats {
-        self.state.borrow().event_loop.stats()
+        self.state.borrow().loops[0].event_loop.stats()
     }
 
     /// How often it was started: once, and once more after each restart.
@@ -163,23 +193,23 @@ impl Host {
         self.state.borrow().starts
     }
 
-    /// Does something with its loop, between turns.
+    /// Does something with its loop, the first one of several, between turns.
     pub fn with_loop<T>(&self, work: impl FnOnce(&mut LoopCore) -> T) -> T {
-        self.world.with_station(self.id, || work(self.state.borrow_mut().event_loop.core()))
+        self.world.with_station(self.id, || work(self.state.borrow_mut().first().event_loop.core()))
     }
 
     /// Does something with its stack, between turns: to look at connections, or to change addresses
-    /// and routes.
+    /// and routes. Of several loops it is the first one's.
     pub fn with_stack<T>(&self, work: impl FnOnce(&mut Stack, Instant) -> T) -> T {
         let now = self.world.now();
         self.world.with_station(self.id, || {
             let mut state = self.state.borrow_mut();
-            let stack = state.stack().expect("the transport was made with the loop");
+            let stack = state.first().stack().expect("the transport was made with the loop");
             work(stack, now)
         })
     }
 
-    /// Lets `observer` look at the stack after every turn of the host.
+    /// Lets `observer` look at the stack after every turn of the host; at that of each of its loops.
     pub fn observe(&self, observer: impl FnMut(&Stack, Instant) + 'static) {
         self.state.borrow_mut().observer = Some(Box::new(observer));
     }
@@ -201,14 +231,11 @@ impl Host {
     /// When its stack cannot be made.
     pub fn restart(&self) -> Result<(), SimError> {
         let mut state = self.state.borrow_mut();
-        let (nic, recipe) = (Arc::clone(&state.nic), Arc::clone(&state.recipe));
-        nic.clear();
-        let starts = state.starts;
-        let (event_loop, transport_id) =
-            HostState::boot(&self.world, self.id, starts, &nic, &recipe, &state.transport)?;
-        state.transport_id = transport_id;
+        state.loops.iter().for_each(|seat| seat.nic.clear());
+        let (starts, recipe) = (state.starts, Arc::clone(&state.recipe));
+        let loops = HostState::boot(&self.world, self.id, starts, &recipe, &state.transport)?;
         state.starts += 1;
-        let old = std::mem::replace(&mut state.event_loop, event_loop);
+        let old = std::mem::replace(&mut state.loops, loops);
         drop(state);
         // Handlers that end may ask for the host.
         drop(old);

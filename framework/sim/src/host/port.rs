@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use fyke_core::driver::{Readiness, Token};
 use fyke_core::transport::{Transport, TransportFactory, TransportSeat};
-use fyke_stack::{Offload, RxMeta, Stack, TxFrame, TxSink};
-use fyke_transport::userspace::{Device, Frame, StackTransport};
+use fyke_stack::{Offload, RxMeta, Shards, TxFrame, TxSink};
+use fyke_transport::userspace::{Device, Frame, Hub, Place, StackTransport};
 
 use super::recipe::Recipe;
 
@@ -69,11 +69,6 @@ impl Device for SimPort {
     }
 
     fn attach(&mut self, seat: &TransportSeat<'_>, key: u64) -> io::Result<()> {
-        let own = seat.driver.registry().downcast_ref::<Arc<Nic>>();
-        if !own.is_some_and(|nic| Arc::ptr_eq(nic, &self.nic)) {
-            let text = "the transport of a simulated host works on that host's loop alone";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
-        }
         self.nic.lock().token = Some(Token::new(seat.id, key));
         Ok(())
     }
@@ -91,21 +86,47 @@ impl Device for SimPort {
     }
 }
 
-/// The transport of a simulated host, for bootstraps: its stack on its loop.
+/// The transport of a simulated host, for bootstraps: its stack on its loops.
 #[derive(Clone)]
 pub struct SimTransport {
     key: Arc<str>,
-    nic: Arc<Nic>,
+    nics: Arc<[Arc<Nic>]>,
     recipe: Arc<Recipe>,
+    /// What its loops share, when there are several; another one after each start.
+    hub: Arc<Mutex<Option<Arc<Hub>>>>,
 }
 
 impl SimTransport {
-    pub(crate) fn new(key: &str, nic: Arc<Nic>, recipe: Arc<Recipe>) -> Self {
-        Self { key: key.into(), nic, recipe }
+    pub(crate) fn new(key: &str, nics: Arc<[Arc<Nic>]>, recipe: Arc<Recipe>) -> Self {
+        Self { key: key.into(), nics, recipe, hub: Arc::default() }
     }
 
-    fn stack(&self, seat: &TransportSeat<'_>) -> io::Result<Stack> {
-        self.recipe.stack(seat.env.now()).map_err(io::Error::other)
+    /// Where frames arrive and leave, a loop each.
+    pub(crate) fn nics(&self) -> &[Arc<Nic>] {
+        &self.nics
+    }
+
+    /// The loops that will have it are new ones.
+    pub(crate) fn start(&self) {
+        let loops = self.nics.len() as u16;
+        let hub = (loops > 1).then(|| Hub::new(Shards::new(loops, self.recipe.seed())));
+        *self.hub.lock().unwrap_or_else(PoisonError::into_inner) = hub;
+    }
+
+    /// A place among the host's loops, when there are several.
+    fn place(&self) -> io::Result<Option<Place>> {
+        let hub = self.hub.lock().unwrap_or_else(PoisonError::into_inner);
+        hub.as_ref().map(Hub::join).transpose()
+    }
+
+    /// What is between a loop of the host and its cable.
+    fn nic(&self, seat: &TransportSeat<'_>) -> io::Result<Arc<Nic>> {
+        let of_loop = seat.driver.registry().downcast_ref::<Arc<Nic>>();
+        let own = of_loop.filter(|nic| self.nics.iter().any(|own| Arc::ptr_eq(nic, own)));
+        own.cloned().ok_or_else(|| {
+            let text = "the transport of a simulated host works on that host's loops alone";
+            io::Error::new(io::ErrorKind::Unsupported, text)
+        })
     }
 }
 
@@ -119,9 +140,15 @@ impl TransportFactory for SimTransport {
     }
 
     fn create(&self, seat: TransportSeat<'_>) -> io::Result<Box<dyn Transport>> {
-        let stack = self.stack(&seat)?;
-        let port = SimPort { nic: Arc::clone(&self.nic), name: Arc::clone(&self.key) };
-        Ok(Box::new(StackTransport::new(seat, stack, port)?))
+        let port = SimPort { nic: self.nic(&seat)?, name: Arc::clone(&self.key) };
+        let place = self.place()?;
+        let shard = place.as_ref().and_then(Place::shard);
+        let stack = self.recipe.stack(seat.env.now(), shard).map_err(io::Error::other)?;
+        let mut transport = StackTransport::new(seat, stack, port)?;
+        if let Some(place) = place {
+            transport.join(place);
+        }
+        Ok(Box::new(transport))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use fyke_clock::Instant;
 use fyke_stack::wire::MacAddress;
-use fyke_stack::{Cidr, Medium, Route, Seed, Stack, StackConfig};
+use fyke_stack::{Cidr, Medium, Route, Seed, Shard, Stack, StackConfig};
 
 use crate::error::SimError;
 use crate::random::Random;
@@ -32,12 +32,19 @@ impl Recipe {
         self.random.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
     }
 
-    pub(crate) fn stack(&self, now: Instant) -> Result<Stack, SimError> {
+    pub(crate) fn seed(&self) -> Seed {
         let mut seed = [0; 32];
         for chunk in seed.chunks_mut(8) {
             chunk.copy_from_slice(&self.draw().to_le_bytes());
         }
-        let mut stack = Stack::new(self.config.clone(), Seed::new(seed), now);
+        Seed::new(seed)
+    }
+
+    /// The stack of a host's only loop, or its part of the host's.
+    pub(crate) fn stack(&self, now: Instant, shard: Option<Shard>) -> Result<Stack, SimError> {
+        let mut config = self.config.clone();
+        config.shard = shard;
+        let mut stack = Stack::new(config, self.seed(), now);
         for address in &self.addresses {
             stack.add_address(now, *address)?;
         }

@@ -19,12 +19,15 @@ use fyke_core::driver::TransportId;
 use fyke_stack::{Medium, Shard, Shards, Steer};
 
 use super::device::Frame;
+use super::transport::DESK_KEY;
 
 /// Frames that wait for a loop at most.
 pub(super) const DESK_FRAMES_MAX: usize = 4096;
 
-/// What the loops of a host share.
-pub(super) struct Hub {
+/// What the loops of one host share: who makes a [`StackTransport`](super::StackTransport) on each of
+/// several loops himself gives each a [`Place`]. [`Userspace::loops`](super::Userspace::loops) does
+/// that by itself.
+pub struct Hub {
     shards: Shards,
     desks: Vec<Mutex<Desk>>,
     handed: AtomicU64,
@@ -35,12 +38,14 @@ pub(super) struct Hub {
 #[derive(Default)]
 struct Desk {
     frames: Vec<Frame>,
-    seat: Option<(LoopHandle, TransportId, u64)>,
+    seat: Option<(LoopHandle, TransportId)>,
     taken: bool,
 }
 
 impl Hub {
-    pub(super) fn new(shards: Shards) -> Arc<Self> {
+    /// That of as many loops as there are `shards`.
+    #[must_use]
+    pub fn new(shards: Shards) -> Arc<Self> {
         let desks = (0..shards.count()).map(|_| Mutex::default()).collect();
         Arc::new(Self { shards, desks, handed: AtomicU64::new(0), lost: AtomicU64::new(0) })
     }
@@ -50,7 +55,10 @@ impl Hub {
     }
 
     /// A place for one more loop.
-    pub(super) fn join(self: &Arc<Self>) -> io::Result<Place> {
+    ///
+    /// # Errors
+    /// When each of the loops that it is for has one.
+    pub fn join(self: &Arc<Self>) -> io::Result<Place> {
         for index in 0..self.shards.count() {
             if !std::mem::replace(&mut self.desk(usize::from(index)).taken, true) {
                 return Ok(Place { hub: Arc::clone(self), index });
@@ -63,7 +71,8 @@ impl Hub {
     }
 
     /// Frames that went from one loop to another, and those of them that were lost.
-    pub(super) fn counts(&self) -> (u64, u64) {
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
         (self.handed.load(Ordering::Relaxed), self.lost.load(Ordering::Relaxed))
     }
 }
@@ -76,20 +85,21 @@ impl fmt::Debug for Hub {
 
 /// A loop's place among those of its host, free again when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub struct Place {
     hub: Arc<Hub>,
     index: u16,
 }
 
 impl Place {
     /// For the configuration of the loop's stack.
-    pub(super) fn shard(&self) -> Option<Shard> {
+    #[must_use]
+    pub fn shard(&self) -> Option<Shard> {
         self.hub.shards.shard(self.index)
     }
 
     /// Begins to take part.
-    pub(super) fn sit(self, seat: (LoopHandle, TransportId, u64), medium: Medium) -> Crew {
-        self.hub.desk(usize::from(self.index)).seat = Some(seat);
+    pub(super) fn sit(self, handle: LoopHandle, transport: TransportId, medium: Medium) -> Crew {
+        self.hub.desk(usize::from(self.index)).seat = Some((handle, transport));
         let out = (0..self.hub.desks.len()).map(|_| Vec::new()).collect();
         Crew { place: self, medium, out }
     }
@@ -153,9 +163,9 @@ impl Crew {
             hub.lost.fetch_add(lost as u64, Ordering::Relaxed);
             desk.frames.append(batch);
             let wake = first && !desk.frames.is_empty();
-            if let Some((handle, transport, key)) = desk.seat.as_ref().filter(|_| wake) {
+            if let Some((handle, transport)) = desk.seat.as_ref().filter(|_| wake) {
                 // A loop that has ended needs no frames.
-                let _ = handle.notify(*transport, *key);
+                let _ = handle.notify(*transport, DESK_KEY);
             }
         }
     }

@@ -15,7 +15,7 @@ use super::crew::{Hub, Place};
 use super::device::Device;
 use super::handle::{self, StackHandle};
 use super::stack_options::{Site, StackOptions};
-use super::transport::{DESK_KEY, StackTransport};
+use super::transport::StackTransport;
 
 type Make = dyn Fn(TransportSeat<'_>, &Inner) -> io::Result<Box<dyn Transport>> + Send + Sync;
 
@@ -98,10 +98,10 @@ impl Userspace {
             move |mut seat: TransportSeat<'_>, inner: &Inner| -> io::Result<Box<dyn Transport>> {
                 let device = device(&seat)?;
                 let (place, site) = inner.site(&mut seat, &device)?;
-                let (handle, transport, medium) = (seat.handle.clone(), seat.id, site.medium);
+                let (handle, transport) = (seat.handle.clone(), seat.id);
                 let mut made = StackTransport::new(seat, inner.options.build(site)?, device)?;
                 if let Some(place) = place {
-                    made.join(place.sit((handle.clone(), transport, DESK_KEY), medium));
+                    made.join(place);
                 }
                 if let Some(policy) = inner.options.policy() {
                     made.set_policy(policy);

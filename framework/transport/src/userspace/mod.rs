@@ -36,6 +36,7 @@ mod table;
 mod transport;
 
 pub use cable::{CABLE_FRAMES_DEFAULT, Cable, CableDevice, CableEnd, CableOptions};
+pub use crew::{Hub, Place};
 pub use device::{Device, Frame};
 pub use factory::Userspace;
 pub use forward::Offer;

@@ -19,7 +19,7 @@ use fyke_core::transport::{
 use fyke_core::{Address, ChannelKey, Datagram, Gather, SocketOptions};
 use fyke_stack::{Stack, TxSink};
 
-use super::crew::Crew;
+use super::crew::{Crew, Place};
 use super::device::{Device, Frame};
 use super::error::Failure;
 use super::forward::{Forwarding, Offer, Policy};
@@ -125,9 +125,11 @@ impl<D: Device> StackTransport<D> {
         self.sockets.forwarding = Some(Forwarding::new(policy, seat, find::<D>));
     }
 
-    /// Takes part in a host of several loops.
-    pub(super) fn join(&mut self, crew: Crew) {
-        self.crew = Some(crew);
+    /// Takes part in a host of several loops. The stack was made with the place's
+    /// [`shard`](Place::shard).
+    pub fn join(&mut self, place: Place) {
+        let Sockets { handle, id, stack, .. } = &self.sockets;
+        self.crew = Some(place.sit(handle.clone(), *id, stack.config().medium));
     }
 
     pub(super) fn sockets(&mut self) -> &mut Sockets {
