@@ -38,13 +38,6 @@ pub(crate) struct Sink {
     echoes: bool,
 }
 
-impl Sink {
-    /// One that counts.
-    pub(crate) fn counting(tally: &Tally) -> Self {
-        Self { tally: tally.clone(), echoes: false }
-    }
-}
-
 impl InboundHandler for Sink {
     type In = ByteBuf;
     type Out = Never;

@@ -52,12 +52,19 @@ pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) color: &'static str,
     pub(crate) dashed: bool,
+    /// Wide and pale: others are drawn on it.
+    pub(crate) ground: bool,
     pub(crate) points: Vec<(f64, f64)>,
 }
 
 impl Line {
     pub(crate) fn new(name: &str, color: &'static str, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.to_owned(), color, dashed: false, points }
+        Self { name: name.to_owned(), color, dashed: false, ground: false, points }
+    }
+
+    pub(crate) fn ground(mut self) -> Self {
+        self.ground = true;
+        self
     }
 
     pub(crate) fn dashed(mut self) -> Self {

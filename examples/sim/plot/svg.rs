@@ -149,19 +149,21 @@ fn draw_line(out: &mut String, one: &Line, frame: &Frame) {
     for (x, y) in rest {
         let _ = write!(path, "H{x:.1}V{y:.1}");
     }
+    let style = stroke(one, 1.6);
+    let _ = writeln!(out, "<path d=\"{path}\" fill=\"none\" {style}/>");
+}
+
+fn stroke(one: &Line, width: f64) -> String {
     let dashes = if one.dashed { " stroke-dasharray=\"6 4\"" } else { "" };
-    let _ = writeln!(
-        out,
-        "<path d=\"{path}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.6\"{dashes}/>",
-        one.color
-    );
+    let (width, opacity) = if one.ground { (6.0, 0.35) } else { (width, 1.0) };
+    let color = one.color;
+    format!("stroke=\"{color}\" stroke-width=\"{width}\" stroke-opacity=\"{opacity}\"{dashes}")
 }
 
 fn draw_legend(out: &mut String, panel: &Panel, frame: &Frame) {
     let mut y = frame.y + 14.0;
     for one in &panel.lines {
-        let dashes = if one.dashed { " stroke-dasharray=\"6 4\"" } else { "" };
-        let style = format!("stroke=\"{}\" stroke-width=\"2.2\"{dashes}", one.color);
+        let style = stroke(one, 2.2);
         line(out, (LEGEND, y - 4.0), (LEGEND + 26.0, y - 4.0), &style);
         text(out, LEGEND + 34.0, y, 12, "start", "#222222", &one.name);
         y += 19.0;

@@ -1,11 +1,13 @@
 //! What happens, a file each.
 
+mod beats;
 mod bottleneck;
 mod bufferbloat;
 mod burst_loss;
 mod chat;
 mod crowd;
 mod nat;
+mod nat_learning;
 mod partition;
 mod path;
 mod restart;
@@ -58,6 +60,11 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "nat",
         about: "idle connections behind a NAT box, with and without heartbeats",
         run: nat::run,
+    },
+    Scenario {
+        name: "nat-learning",
+        about: "heartbeats learn how long NAT boxes remember a silent connection",
+        run: nat_learning::run,
     },
     Scenario {
         name: "chat",

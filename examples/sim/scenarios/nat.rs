@@ -1,134 +1,162 @@
-//! Idle connections behind a NAT box that forgets after a minute. One has a heartbeat, one has not;
-//! after a while the server tells both something.
+//! Idle connections behind a NAT box that forgets after a minute: over TCP and UDP, with heartbeats
+//! and without. Now and then the server has news for all of them.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use fyke::prelude::*;
-use fyke::sim::{Host, HostExt, LinkConfig, NatConfig, NatUnknown, RouterConfig, World};
+use fyke::handlers::{HeartbeatConfig, HeartbeatCounters};
+use fyke::sim::{NatConfig, NatUnknown, Random, World};
 
-use super::path::habits;
-use crate::bulk::{PORT, Sink, Tally, talk};
+use super::beats::{Heard, Internet, Members, SERVER, datagram_client, serve, stream_client};
+use crate::bulk::PORT;
 use crate::plot::{Figure, Line, Panel, color};
-use crate::trace::seconds;
-use crate::{Failure, Flags, Outcome};
+use crate::{Failure, Flags, Outcome, trace};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 const BEAT: Duration = Duration::from_secs(25);
 
-struct Home {
-    beating: Host,
-    silent: Host,
-    server: Host,
-    nat: fyke::sim::Nat,
+/// So many times the server says something before the box forgets.
+const LIVELY: u64 = 8;
+
+/// One client's news over time.
+struct Client {
+    name: &'static str,
+    color: &'static str,
+    dashed: bool,
+    heard: Heard,
+    points: Vec<(f64, f64)>,
 }
 
-fn build(flags: &Flags, world: &World) -> Result<Home, Failure> {
-    let delay = flags.rtt.unwrap_or(Duration::from_millis(40)) / 2;
-    let habits = habits(flags);
-    let config = NatConfig::new().tcp_timeout(TIMEOUT).unknown(NatUnknown::Drop);
-    let nat = world.nat("nat", "192.168.1.1/24", "198.51.100.2/24", config)?;
-    nat.router().route("0.0.0.0/0", "198.51.100.1")?;
-    let lan = world.switch("lan")?;
-    let isp = world.router("isp", RouterConfig::new())?;
-    let (near, far) = (isp.port(&["198.51.100.1/24"])?, isp.port(&["203.0.113.1/24"])?);
-    let inside = |name: &str, address: &str| {
-        let host = world.host(name).address(address).gateway("192.168.1.1");
-        host.configure(&habits).start()
-    };
-    let beating = inside("beating", "192.168.1.11/24")?;
-    let silent = inside("silent", "192.168.1.12/24")?;
-    let server = world.host("server").address("203.0.113.2/24").gateway("203.0.113.1");
-    let server = server.configure(&habits).start()?;
-    for host in [&beating, &silent] {
-        world.link(host, &lan, LinkConfig::new())?;
+impl Client {
+    fn new(name: &'static str, color: &'static str) -> Self {
+        Self { name, color, dashed: false, heard: Heard::default(), points: Vec::new() }
     }
-    world.link(&lan, &nat.inside(), LinkConfig::new())?;
-    let wan = LinkConfig::new().delay(delay).loss(flags.loss.unwrap_or(0.0));
-    world.link(&nat.outside(), &near, wan)?;
-    world.link(&far, &server, LinkConfig::new())?;
-    Ok(Home { beating, silent, server, nat })
 }
 
-/// Remembers its channels, so that the server can tell them something.
-#[derive(Clone, Debug, Default)]
-struct Members(ChannelGroup<Outgoing>);
+/// What happens over time, in minutes.
+#[derive(Default)]
+struct Course {
+    clients: Vec<Client>,
+    told: Vec<(f64, f64)>,
+    mappings: Vec<(f64, f64)>,
+}
 
-#[derive(Debug)]
-struct Join(Members);
-
-impl InboundHandler for Join {
-    type In = ByteBuf;
-    type Out = ByteBuf;
-    type Write = Outgoing;
-
-    fn active(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
-        let sender = cx.channel().sender()?;
-        self.0.0.add(sender);
-        cx.fire_active();
-        Ok(())
-    }
-
-    fn read(&mut self, cx: &mut Context<'_, Self>, msg: ByteBuf) -> Result<()> {
-        cx.fire_read(msg);
-        Ok(())
+impl Course {
+    fn panels(&self) -> Vec<Panel> {
+        let said = Line::new("said by the server", color::GREY, self.told.clone());
+        let mut lines = vec![said.ground()];
+        for client in &self.clients {
+            let line = Line::new(client.name, client.color, client.points.clone());
+            lines.push(if client.dashed { line.dashed() } else { line });
+        }
+        let news = Panel {
+            title: "News that arrived".to_owned(),
+            y_label: "messages".to_owned(),
+            lines,
+            ..Panel::default()
+        };
+        let mappings = Panel {
+            title: "Connections that the NAT box knows".to_owned(),
+            y_label: "mappings".to_owned(),
+            lines: vec![Line::new("mappings", color::BLUE, self.mappings.clone())],
+            ..Panel::default()
+        };
+        vec![news, mappings]
     }
 }
 
 pub(super) fn run(flags: &Flags, world: &World) -> Result<Outcome, Failure> {
-    let home = build(flags, world)?;
-    let lasts = flags.time.unwrap_or(Duration::from_secs(600));
-    let (members, heard) = (Members::default(), Tally::default());
-    let (joining, counted) = (members.clone(), heard.clone());
-    let _server = ServerBootstrap::new(home.server.group())
-        .transport(home.server.transport())
-        .child(move |ch| {
-            let sink = Sink::counting(&counted);
-            ch.pipeline().inbound("join", Join(joining.clone())).inbound("sink", sink)
-        })
-        .bind(("0.0.0.0", PORT))?;
-    let (beating, pushed_to_beating) = talk(&home.beating, "203.0.113.2")?;
-    let (silent, pushed_to_silent) = talk(&home.silent, "203.0.113.2")?;
-    for channel in [&beating, &silent] {
-        channel.sender::<Outgoing>()?.send(Outgoing::from("hello"))?;
+    let internet = Internet::new(flags, world)?;
+    let config = NatConfig::new().tcp_timeout(TIMEOUT).udp_timeout(TIMEOUT);
+    let home = internet.home(1, config.unknown(NatUnknown::Drop))?;
+    let members = Members::default();
+    let _server = serve(&internet.server, &members)?;
+    let counters = Arc::new(HeartbeatCounters::default());
+    let beat = HeartbeatConfig::new(BEAT).counters(&counters);
+    let mut clients = vec![
+        Client::new("TCP with heartbeats", color::BLUE),
+        Client { dashed: true, ..Client::new("UDP with heartbeats", color::GREEN) },
+        Client::new("TCP without", color::RED),
+        Client { dashed: true, ..Client::new("UDP without", color::ORANGE) },
+    ];
+    let mut channels = Vec::new();
+    for (n, client) in clients.iter_mut().enumerate() {
+        let host = internet.host(&home, &format!("client{}", n + 1), 11 + n as u8)?;
+        let beat = Some(&beat).filter(|_| n < 2);
+        channels.push(if n % 2 == 0 {
+            let client = stream_client(&host, beat, &client.heard);
+            client.connect((SERVER, PORT)).wait()?
+        } else {
+            datagram_client(&host, beat, &client.heard)?
+        });
     }
-    let beats = beating.clone();
-    world.every(BEAT, move |_| {
-        let Ok(sender) = beats.sender::<Outgoing>() else { return false };
-        sender.send(Outgoing::from("beat")).is_ok()
-    });
-    let sessions = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
-    let (nat, points) = (home.nat.clone(), std::rc::Rc::clone(&sessions));
+    let course = Rc::new(RefCell::new(Course { clients, ..Course::default() }));
+    let (noted, nat) = (Rc::clone(&course), home.nat.clone());
     world.every(Duration::from_secs(1), move |world| {
-        points.borrow_mut().push((seconds(world.now()), nat.sessions() as f64));
+        let (mut course, at) = (noted.borrow_mut(), trace::seconds(world.now()) / 60.0);
+        course.mappings.push((at, nat.sessions() as f64));
+        for client in &mut course.clients {
+            client.points.push((at, client.heard.count() as f64));
+        }
         true
     });
-    world.run_for(lasts)?;
-    members.0.broadcast(&Outgoing::from("news"));
-    world.run_for(Duration::from_secs(30))?;
-    let told = |tally: &Tally| if tally.bytes() > 0 { "arrived" } else { "was lost" };
-    let facts = vec![
-        ("mappings end after".to_owned(), format!("{} s", TIMEOUT.as_secs())),
-        ("idle for".to_owned(), format!("{} s", lasts.as_secs())),
-        (
-            format!("with beats every {} s", BEAT.as_secs()),
-            format!("the news {}", told(&pushed_to_beating)),
-        ),
-        ("without".to_owned(), format!("the news {}", told(&pushed_to_silent))),
-        ("the server heard".to_owned(), format!("{} bytes", heard.bytes())),
+    let told = talk(flags, world, &members, &course)?;
+    Ok(outcome(flags, &course.borrow(), told, &counters))
+}
+
+/// The server says much at first, and then something every one to three minutes.
+fn talk(
+    flags: &Flags,
+    world: &World,
+    members: &Members,
+    course: &RefCell<Course>,
+) -> Result<u64, Failure> {
+    let mut random = Random::of(flags.seed, "news");
+    let end = world.now() + flags.time.unwrap_or(Duration::from_secs(3600));
+    let mut told = 0;
+    course.borrow_mut().told.push((0.0, 0.0));
+    loop {
+        let seconds = if told < LIVELY { 20 + random.below(35) } else { 65 + random.below(115) };
+        let next = world.now() + Duration::from_secs(seconds);
+        if next >= end {
+            break;
+        }
+        world.run_until(next)?;
+        members.tell("news")?;
+        told += 1;
+        course.borrow_mut().told.push((trace::seconds(next) / 60.0, told as f64));
+    }
+    world.run_until(end)?;
+    Ok(told)
+}
+
+fn outcome(flags: &Flags, course: &Course, told: u64, counters: &HeartbeatCounters) -> Outcome {
+    let mut facts = vec![
+        ("mappings end after".to_owned(), format!("{} s of silence", TIMEOUT.as_secs())),
+        ("the server said".to_owned(), format!("{told} messages to each")),
     ];
-    let panel = Panel {
-        title: "Connections that the NAT box knows".to_owned(),
-        y_label: "mappings".to_owned(),
-        lines: vec![Line::new("mappings", color::BLUE, sessions.borrow().clone())],
-        ..Panel::default()
-    };
-    let title = "Idle connections behind a NAT box".to_owned();
+    for client in &course.clients {
+        let heard = client.heard.count();
+        facts.push((client.name.to_owned(), format!("{heard} arrived, {} lost", told - heard)));
+    }
+    let pings = counters.pings.load(Ordering::Relaxed);
+    let missed = counters.missed.load(Ordering::Relaxed);
+    facts
+        .push(("heartbeats".to_owned(), format!("{pings}, {missed} of them not answered in time")));
     let subtitle = format!(
-        "mappings end after {} s; one client beats every {} s; seed {}",
+        "mappings end after {} s of silence; two clients ask after {} s of it, two never; seed {}",
         TIMEOUT.as_secs(),
         BEAT.as_secs(),
         flags.seed
     );
-    let x_label = "virtual time, seconds".to_owned();
-    Ok(Outcome { figure: Figure { title, subtitle, x_label, panels: vec![panel] }, facts })
+    let figure = Figure {
+        title: "Idle connections behind a NAT box".to_owned(),
+        subtitle,
+        x_label: "virtual time, minutes".to_owned(),
+        panels: course.panels(),
+    };
+    Outcome { figure, facts }
 }
