@@ -64,6 +64,18 @@ pub struct ServerCodec {
     decoder: RequestDecoder,
     encoder: ResponseEncoder,
     pending: Pending,
+    ending: Ending,
+}
+
+/// Whether the connection is to end, and which requests are still taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ending {
+    #[default]
+    No,
+    /// Those that lie in the buffer.
+    WithBuffered,
+    /// The one that has begun to arrive, if any.
+    WithCurrent,
 }
 
 impl ServerCodec {
@@ -82,6 +94,46 @@ impl ServerCodec {
     /// Makes the next response the last one of this connection.
     pub fn close_after_next(&mut self) {
         self.encoder.closing = true;
+    }
+
+    /// Lets the connection end behind the answers that are due: to all requests that have been taken
+    /// in, to one that has begun to arrive, and, with `buffered` (there are bytes that have not been
+    /// offered to [`decode`](Decoder::decode) yet), to those in the buffer. The last answer says so.
+    pub fn close_after_pending(&mut self, buffered: bool) {
+        self.ending = if buffered { Ending::WithBuffered } else { Ending::WithCurrent };
+        if !buffered && (!self.decoder.in_head() || self.decoder.is_between()) {
+            self.decoder.close();
+        }
+        self.end_if_answered();
+    }
+
+    /// Whether it waits for requests to arrive before it ends.
+    #[inline]
+    #[must_use]
+    pub(crate) fn ends_after_more(&self) -> bool {
+        self.ending != Ending::No && self.pending.len == 0 && !self.encoder.finished
+    }
+
+    /// Something was decoded, or could not be, while the connection is to end.
+    #[cold]
+    fn decoded_ending(&mut self, is_head: bool, is_none: bool, src_is_empty: bool) {
+        let current = self.ending == Ending::WithCurrent;
+        if (current && is_head) || src_is_empty {
+            self.decoder.close();
+        } else if is_none && self.decoder.in_head() && !self.pending.is_full() {
+            // What is left is not a whole head: that request is the last one.
+            self.ending = Ending::WithCurrent;
+            if self.decoder.is_between() {
+                self.decoder.close();
+            }
+        }
+        self.end_if_answered();
+    }
+
+    fn end_if_answered(&mut self) {
+        if self.pending.len == 0 && self.decoder.is_closing() && !self.is_upgraded() {
+            self.encoder.finished = true;
+        }
     }
 
     /// Gives up on a request that has not arrived whole: after a time-out, say.
@@ -246,6 +298,9 @@ impl ServerCodec {
         let Some(&mut facts) = self.pending.front() else {
             return Err(unencodable("a response without a request"));
         };
+        if self.ending != Ending::No && self.pending.len == 1 && self.decoder.is_closing() {
+            self.encoder.closing = true;
+        }
         // RFC 9110 section 10.1.1: a client that waited for a 100 it never got may or may not send
         // the body now. Nobody could tell that body from a request.
         let unsettled = facts.has(Facts::EXPECT)
@@ -271,6 +326,9 @@ impl ServerCodec {
     #[inline]
     fn answered(&mut self) {
         self.pending.pop();
+        if self.ending != Ending::No {
+            self.end_if_answered();
+        }
     }
 
     /// Leaves room for one answer to what could not be read, and makes it the last. To a HEAD, as far
@@ -302,6 +360,10 @@ impl Decoder for ServerCodec {
             Ok(Some(RequestPart::Head(head))) => self.pending.push(Facts::of(head)),
             Ok(_) => {}
             Err(_) => self.fail(in_head, src.starts_with(b"HEAD ")),
+        }
+        if self.ending != Ending::No {
+            let is_head = matches!(decoded, Ok(Some(RequestPart::Head(_))));
+            self.decoded_ending(is_head, matches!(decoded, Ok(None)), src.is_empty());
         }
         decoded
     }

@@ -141,6 +141,12 @@ impl RequestDecoder {
         }
     }
 
+    /// Whether no request is served behind the current one.
+    #[inline]
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.state, State::Closed) || matches!(self.next, Next::Closed)
+    }
+
     #[inline]
     fn decode_head(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
         while self.head.is_fresh() && src.starts_with(b"\r\n") {

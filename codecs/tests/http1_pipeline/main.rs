@@ -7,6 +7,7 @@ mod files;
 mod ranges;
 mod refusals;
 mod service;
+mod shutdown;
 mod splits;
 mod streams;
 mod support;

@@ -28,6 +28,9 @@ pub const RESPONSE_STAGE: &str = "http-responses";
 /// A longer body is sent from where it lies instead of being copied behind its head.
 const COPY_BYTES_MAX: usize = 2048;
 
+/// The timer that looks whether the buffer held another request, while the connection is to end.
+const LOOK_AGAIN: u64 = 1;
+
 pub(super) type Shared = Rc<RefCell<ServerCodec>>;
 
 /// Adds the stages of an HTTP/1.1 server to a pipeline: requests come out in parts, responses go in.
@@ -263,6 +266,9 @@ impl DuplexHandler for HttpResponseEncoder {
         let mut codec = self.codec.borrow_mut();
         let sent = send(&mut codec, cx, part);
         let (finished, waits) = (codec.is_finished(), must_wait(&codec));
+        if codec.ends_after_more() {
+            cx.schedule(Duration::ZERO, LOOK_AGAIN);
+        }
         drop(codec);
         self.watch.written(cx.env().now());
         if let Err(error) = sent {
@@ -300,7 +306,13 @@ impl DuplexHandler for HttpResponseEncoder {
         Ok(())
     }
 
-    fn timer(&mut self, cx: &mut Cx<'_>, _: u64) -> Result<()> {
+    fn timer(&mut self, cx: &mut Cx<'_>, tag: u64) -> Result<()> {
+        if tag == LOOK_AGAIN {
+            if self.codec.borrow().is_finished() {
+                cx.close();
+            }
+            return Ok(());
+        }
         if !matches!(self.ending, Ending::Open | Ending::PeerClosed) {
             return Ok(());
         }
@@ -340,13 +352,19 @@ impl DuplexHandler for HttpResponseEncoder {
         self.follow(cx)
     }
 
-    /// The connection ends behind the answer that is due, or at once when none is.
+    /// The connection ends behind the answers that are due, or at once when none is.
     fn shutting_down(&mut self, cx: &mut Cx<'_>) -> Result<()> {
         let mut codec = self.codec.borrow_mut();
-        if codec.is_idle() {
+        let undecoded = cx.has_undecoded();
+        if codec.is_idle() && !undecoded {
             cx.fire_shutting_down();
         } else {
-            codec.close_after_next();
+            codec.close_after_pending(undecoded);
+            let waits = codec.ends_after_more();
+            drop(codec);
+            if waits {
+                cx.schedule(Duration::ZERO, LOOK_AGAIN);
+            }
             cx.fire_event(crate::http1::NoMoreRequests);
         }
         Ok(())

@@ -26,6 +26,9 @@ pub(super) struct Listener {
     paused: bool,
 }
 
+/// Connections that a listener accepts before it closes.
+const ACCEPTED_AT_CLOSE_MAX: usize = 4096;
+
 /// Time until a listener that could not accept tries again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -118,8 +121,10 @@ impl LoopCore {
         }
     }
 
-    /// Stops listening. Connections that were accepted live on.
+    /// Stops listening. Connections live on, those that nobody has accepted yet, too: their peers
+    /// have been told that they are connected.
     pub fn close_listener(&mut self, key: ChannelKey) {
+        self.accept_some(key, ACCEPTED_AT_CLOSE_MAX);
         if self.listener(key).is_none() {
             return;
         }

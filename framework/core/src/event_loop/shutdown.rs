@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use fyke_clock::{Clock, TimerKey};
 
+use crate::channel::ChannelKey;
 use crate::channel::turn::Work;
 use crate::driver::Driver;
 use crate::error::CloseReason;
 use crate::event_loop::timers::Timer;
 use crate::event_loop::{EventLoop, LoopCore};
+use crate::transport::TransportEvent;
 
 /// What became of the channels when a loop was shut down.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -50,14 +52,22 @@ impl LoopCore {
             return;
         }
         self.state.shutting_down = true;
-        self.close_listeners();
+        // Who is accepted by the closing of the listeners hears of it as he comes.
         let keys = self.channel_keys();
+        self.close_listeners();
         let channels = keys.len() as u64;
         let told: Vec<Told> = vec![Box::new(told)];
         self.shutdown = Some(Shutdown { channels, told, timer, expired: false, ended: false });
         for key in keys {
-            self.turn_of(key, Work::ShuttingDown);
+            self.tell_shutting_down(key);
         }
+    }
+
+    /// A channel hears that it is to end. What has come for it by now is read before: whoever sent it
+    /// did so to a server that had not said goodbye.
+    pub(super) fn tell_shutting_down(&mut self, key: ChannelKey) {
+        self.turn_of(key, Work::Event(TransportEvent::Readable(key)));
+        self.turn_of(key, Work::ShuttingDown);
     }
 
     pub(super) fn shutdown_deadline(&mut self) {

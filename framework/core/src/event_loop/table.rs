@@ -255,7 +255,7 @@ impl LoopCore {
         self.turn_of(key, Work::Registered);
         if self.state.shutting_down {
             // It was on its way when the others were told.
-            self.turn_of(key, Work::ShuttingDown);
+            self.tell_shutting_down(key);
         }
         Ok(())
     }

@@ -15,6 +15,13 @@ impl<O, W> Ctx<'_, O, W> {
         self.core.state == State::Open
     }
 
+    /// Whether bytes lie in the channel's decoders because reading was paused: they have come, and
+    /// nobody has looked at them yet. False while nothing is paused, whatever is half decoded.
+    #[must_use]
+    pub fn has_undecoded(&self) -> bool {
+        self.core.has_rests
+    }
+
     /// Takes no message in for so long, whatever the other reasons to read or not: the pause is over
     /// by itself, also when this handler has left. Several pauses end each at its time.
     pub fn pause_reading(&mut self, time: Duration) {
