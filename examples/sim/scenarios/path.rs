@@ -70,9 +70,7 @@ pub(super) fn build(
     flows: usize,
 ) -> Result<Path, Failure> {
     let habits = habits(flags);
-    // A receiver that never holds a sender back: what limits is the network.
-    let server = world.host("server").address("10.0.0.1/16").configure(&habits);
-    let server = server.configure(|config| config.tcp.receive_buffer_bytes = 4 << 20).start()?;
+    let server = world.host("server").address("10.0.0.1/16").configure(&habits).start()?;
     let switch = world.switch("switch")?;
     let mut senders = Vec::new();
     for n in 0..flows {
