@@ -81,7 +81,7 @@ macro_rules! inbound_methods {
         /// # Errors
         /// Whatever the handler cannot cope with.
         fn read_complete(&mut self, cx: &mut $context<'_, Self>) -> Result<()> {
-            cx.fire_read_complete();
+            cx.pass_read_complete::<Self>();
             Ok(())
         }
 

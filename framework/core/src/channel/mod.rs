@@ -193,6 +193,7 @@ impl LocalChannel {
             let skip = s.is_dead()
                 || match (&notice, s.stage.as_deref()) {
                     (Notice::Event(event), Some(cell)) => !(s.vtable.filter)(cell).matches(event),
+                    (Notice::Signal(Signal::ReadComplete), _) => s.lets_read_complete_past(),
                     _ => false,
                 };
             if !skip {

@@ -1,6 +1,6 @@
 //! What of a loop a channel's turn may touch: everything but the other channels.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::collections::VecDeque;
 use std::future::Future;
 
@@ -36,6 +36,8 @@ pub(crate) struct LoopState {
     pub(crate) shutting_down: bool,
     /// Channels that were cut at the shutdown's deadline.
     pub(crate) cut: u64,
+    /// The type whose handler has just passed `read_complete` on by saying nothing to it.
+    pub(crate) passed_by: Option<TypeId>,
     /// Reused for batches of received datagrams.
     pub(crate) datagrams: Vec<Datagram>,
 }
@@ -55,6 +57,7 @@ impl LoopState {
             stats: LoopStats::default(),
             shutting_down: false,
             cut: 0,
+            passed_by: None,
             datagrams: Vec::new(),
         }
     }
@@ -83,13 +86,13 @@ impl LoopState {
         }
     }
 
-    pub(crate) fn transport_by_key(&self, key: &str) -> Option<TransportId> {
-        self.transports.iter().position(|(k, _)| **k == *key).map(|at| TransportId(at as u8))
-    }
     pub(crate) fn transport_key(&self, id: TransportId) -> Option<&str> {
         self.transports.get(id.0 as usize).map(|(key, _)| &**key)
     }
 
+    pub(crate) fn transport_by_key(&self, key: &str) -> Option<TransportId> {
+        self.transports.iter().position(|(k, _)| **k == *key).map(|at| TransportId(at as u8))
+    }
 
     pub(crate) fn next_transport_id(&self) -> TransportId {
         TransportId(u8::try_from(self.transports.len()).unwrap_or(u8::MAX))

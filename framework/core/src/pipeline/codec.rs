@@ -1,6 +1,7 @@
 //! Decoders and encoders as stages. Decoders are pulled: one message at a time, and only while the
 //! channel is not paused.
 
+use std::any::TypeId;
 use std::marker::PhantomData;
 
 use fyke_buffer::ByteBuf;
@@ -120,6 +121,10 @@ impl<D: Decoder> Intake<D> {
                 self.ending = true;
                 Ok(())
             }
+            Notice::Signal(Signal::ReadComplete) => {
+                cx.pass_read_complete::<D>();
+                Ok(())
+            }
             other => pass(cx, other),
         }
     }
@@ -177,6 +182,10 @@ impl<D: Decoder> Runs for DecoderStage<D> {
     fn take_rest(&mut self) -> Option<Rest> {
         self.0.take_rest()
     }
+
+    fn handler() -> TypeId {
+        TypeId::of::<D>()
+    }
 }
 
 /// An encoder as a stage: skipped inwards.
@@ -216,6 +225,10 @@ impl<E: Encoder<M>, M: 'static> Runs for EncoderStage<E, M> {
 
     fn notice(&mut self, cx: &mut Ctx<'_, Never, Outgoing>, notice: Notice) -> Result<()> {
         pass(cx, notice)
+    }
+
+    fn handler() -> TypeId {
+        TypeId::of::<E>()
     }
 }
 
@@ -343,5 +356,9 @@ impl<C: Decoder + Encoder<M>, M: 'static> Runs for CodecStage<C, M> {
 
     fn take_rest(&mut self) -> Option<Rest> {
         self.intake.take_rest()
+    }
+
+    fn handler() -> TypeId {
+        TypeId::of::<C>()
     }
 }

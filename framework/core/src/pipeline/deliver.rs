@@ -9,6 +9,7 @@ use crate::event_loop::state::LoopState;
 use crate::pipeline::cell::{Fired, Item, cell_of};
 use crate::pipeline::inbox::{enqueue, enqueue_first};
 use crate::pipeline::run::{Left, resume, run, settle};
+use crate::pipeline::slot::PASSES_READ_COMPLETE;
 use crate::pipeline::stage::Runs;
 use crate::promise::Promise;
 
@@ -147,9 +148,20 @@ pub(super) fn deliver_notice<H: Runs>(
             ch.core.backlog |= too_deep;
         }
         notice => {
+            let (id, mut passes) = (s.id, false);
             ch.core.depth += u16::from(bounces);
-            run::<H>(ch, lp, slot, false, |stage, cx| stage.notice(cx, notice));
+            run::<H>(ch, lp, slot, false, |stage, cx| {
+                cx.state.passed_by = None;
+                let result = stage.notice(cx, notice);
+                passes = cx.state.passed_by == Some(H::handler());
+                result
+            });
             ch.core.depth -= u16::from(bounces);
+            if passes {
+                let s = &mut ch.pipeline.slots[slot as usize];
+                // What it passed on may have been told to somebody who took it out.
+                s.flags |= if s.id == id { PASSES_READ_COMPLETE } else { 0 };
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a handler's method passes on besides messages: signals, errors, user events.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 
 use crate::error::Error;
 use crate::event::{Event, Notice, Signal};
@@ -39,6 +39,13 @@ impl<O, W> Ctx<'_, O, W> {
 
     /// Passes `read_complete` on.
     pub fn fire_read_complete(&mut self) {
+        self.signal(Signal::ReadComplete);
+    }
+
+    /// What a handler does that says nothing to `read_complete`: it comes after every read, so the
+    /// pipeline remembers that type `H` passes it on, and lets it go past from then on.
+    pub(crate) fn pass_read_complete<H: 'static>(&mut self) {
+        self.state.passed_by = Some(TypeId::of::<H>());
         self.signal(Signal::ReadComplete);
     }
 

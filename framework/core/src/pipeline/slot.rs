@@ -18,6 +18,8 @@ pub(crate) const REST: u8 = 8;
 pub(crate) const OFFLOADED: u8 = 16;
 /// It panicked: nothing runs in it any more.
 pub(crate) const DEAD: u8 = 32;
+/// It passes `read_complete` on and does nothing else about it, as it has shown at the first.
+pub(crate) const PASSES_READ_COMPLETE: u8 = 64;
 
 pub(crate) struct Slot {
     /// `None`: the slot is free.
@@ -46,6 +48,14 @@ impl Slot {
     #[inline]
     pub(crate) fn takes_writes(&self) -> bool {
         self.flags & (BUSY | INBOX | OFFLOADED | DEAD) == 0
+    }
+
+    /// Whether `read_complete` may go past it: it would pass it on, and nothing waits in it that has to
+    /// go first.
+    #[inline]
+    pub(crate) fn lets_read_complete_past(&self) -> bool {
+        const WAITS: u8 = BUSY | PULLING | INBOX | REST | OFFLOADED;
+        self.flags & (PASSES_READ_COMPLETE | WAITS) == PASSES_READ_COMPLETE
     }
 
     pub(crate) fn is_dead(&self) -> bool {

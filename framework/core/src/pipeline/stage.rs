@@ -1,5 +1,7 @@
 //! The one internal form of every kind of stage, and the adapters that give it to handlers.
 
+use std::any::TypeId;
+
 use fyke_buffer::ByteBuf;
 
 use crate::error::Result;
@@ -75,6 +77,10 @@ pub(crate) trait Runs: 'static {
     fn filter(&self) -> EventFilter {
         EventFilter::NONE
     }
+
+    /// Whose defaults are this stage's. A handler that wraps another one and calls its methods is not
+    /// the one whose default ran.
+    fn handler() -> TypeId;
 }
 
 /// Passes on what a stage has nothing to say to.
@@ -140,6 +146,10 @@ impl<H: InboundHandler> Runs for Inbound<H> {
     fn filter(&self) -> EventFilter {
         self.0.events()
     }
+
+    fn handler() -> TypeId {
+        TypeId::of::<H>()
+    }
 }
 
 pub(crate) struct Outbound<H>(pub(crate) H);
@@ -187,6 +197,10 @@ impl<H: OutboundHandler> Runs for Outbound<H> {
 
     fn filter(&self) -> EventFilter {
         self.0.events()
+    }
+
+    fn handler() -> TypeId {
+        TypeId::of::<H>()
     }
 }
 
@@ -245,5 +259,9 @@ impl<H: DuplexHandler> Runs for Duplex<H> {
 
     fn filter(&self) -> EventFilter {
         self.0.events()
+    }
+
+    fn handler() -> TypeId {
+        TypeId::of::<H>()
     }
 }

@@ -14,6 +14,7 @@ mod handles;
 mod offload;
 mod panics;
 mod promises;
+mod read_complete;
 mod reentrancy;
 mod shutdown;
 mod timers;

@@ -10,7 +10,7 @@ use fyke_core::{
 };
 
 use crate::support::world::{Trigger, World};
-use crate::support::{Jobs, Letters, Log, Tell, on_read};
+use crate::support::{Jobs, Letters, Log, Tell, Watch, on_read};
 
 /// Small letters are made large elsewhere; a digit is work of so many parts; `!` panics there.
 struct Slow;
@@ -101,6 +101,40 @@ fn input_waits_for_the_work_and_goes_on_in_order() {
     s.run_job(0);
     assert_eq!(s.log.text(), "D E");
     assert_eq!(s.sent(), b"ABCDE");
+}
+
+#[test]
+fn read_complete_does_not_go_past_messages_that_wait() {
+    let jobs = Jobs::default();
+    let mut options = LoopOptions::new(0, 0);
+    options.offload = Arc::new(jobs.clone());
+    let mut world = World::with_options(Trigger::Level, usize::MAX, options);
+    let log = Log::new();
+    let l = log.clone();
+    let line = world.connect(ChannelOptions::default(), move |ch| {
+        let seen = l.clone();
+        let sink = move |_: &mut Ctx<'_, Never, u8>, msg: u8| {
+            seen.add(char::from(msg).to_string());
+            Ok(())
+        };
+        ch.pipeline()
+            .codec("letters", Letters)
+            .duplex("slow", Slow)
+            .inbound("watch", Watch::<u8, u8>::new("", &l))
+            .inbound("sink", on_read(sink))
+    });
+    let feed = |world: &mut World, bytes: &[u8]| {
+        world.feed(line, bytes);
+        world.settle();
+    };
+    feed(&mut world, b"A");
+    log.take();
+    // Slow has shown that it says nothing to it, and now it has something that comes first.
+    feed(&mut world, b"b");
+    assert_eq!(log.text(), "");
+    jobs.run(0);
+    world.settle();
+    assert_eq!(log.text(), "B read_complete");
 }
 
 #[test]
