@@ -125,7 +125,10 @@ impl App {
         if let Some(metrics) = &self.metrics {
             metrics.join(|| cx.channel());
             if request.head.path_bytes() == b"/metrics" {
-                return Response::new(Status::OK).block(&METRICS).body(metrics.text()).into();
+                let metrics = metrics.clone();
+                return Reply::offload(move || {
+                    Response::new(Status::OK).block(&METRICS).body(metrics.text())
+                });
             }
         }
         match request.head.path_bytes() {
@@ -274,7 +277,7 @@ fn serve(flags: &Flags) -> Result<(), String> {
     };
     let extras = Extras::new().map_err(|error| error.to_string())?;
     let app = Arc::new(
-        App::new(extras, files, flags.metrics.then(Metrics::start))
+        App::new(extras, files, flags.metrics.then(Metrics::default))
             .map_err(|error| error.to_string())?,
     );
     let cors = cors(&flags.cors)?;
