@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use fyke::prelude::*;
-use fyke::{Address, Datagram, IntoStages, Stages};
+use fyke::{Address, Datagram, IntoStages, SocketOptions, Stages};
 use fyke_codecs::frames::LengthField;
 use fyke_codecs::tls::TlsOptions;
 use fyke_examples::tls::TlsFlags;
@@ -72,6 +72,9 @@ impl InboundHandler for EchoFrames {
         Ok(())
     }
 }
+
+/// The longest that there is comes back whole.
+const DATAGRAM_BYTES_MAX: usize = 65_535;
 
 /// Sends back datagrams.
 struct EchoDatagrams;
@@ -174,7 +177,9 @@ fn serve_datagrams(flags: &Flags) -> Result<(), String> {
     }
     let address = flags.server.address("127.0.0.1:7000");
     let (group, bootstrap) = flags.server.datagrams("echo")?;
+    let socket = SocketOptions::new().datagram_bytes_max(DATAGRAM_BYTES_MAX);
     let endpoint = bootstrap
+        .options(ChannelOptions::new().socket(socket))
         .handler(|ch| ch.datagrams().inbound("echo", EchoDatagrams))
         .bind_datagram(&address);
     let (_channel, bound) = endpoint.map_err(|e| fyke_examples::cannot_listen(&address, &e))?;
