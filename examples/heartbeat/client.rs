@@ -1,19 +1,19 @@
 //! The client: keeps its connection alive, and waits for the message.
 
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory};
 use fyke::handlers::{
-    AdaptiveConfig, DatagramHeartbeat, HeartbeatConfig, HeartbeatHandler, IntervalMemory,
-    PayloadHeartbeat,
+    AdaptiveConfig, DatagramHeartbeat, HeartbeatConfig, IntervalMemory, PayloadHeartbeat,
 };
 use fyke::prelude::*;
-use fyke::{Backend, Datagram, IntoStages, Stages};
+use fyke::{Backend, Datagram};
 use fyke_codecs::frames::LengthField;
 
-use crate::protocol::{HELLO, PING, PONG, WELCOME, duration};
+use crate::protocol::{HELLO, PING, PONG, WELCOME, duration, with_heartbeat};
 
 /// How often a hello is sent before the server counts as not there, and how far apart.
 const HELLOS_MAX: u64 = 5;
@@ -130,22 +130,44 @@ fn store(memory: &IntervalMemory, file: &Path) -> Result<(), String> {
         .map_err(|e| format!("cannot write {}: {e}", file.display()))
 }
 
-// ---- TCP ----
-
-/// Waits for one message.
-struct Wait {
-    report: mpsc::Sender<Outcome>,
-    failure: Option<String>,
+/// A message of either kind.
+trait Message: 'static {
+    fn content(&self) -> &[u8];
 }
 
-impl InboundHandler for Wait {
-    type In = ByteBuf;
-    type Out = Never;
-    type Write = ByteBuf;
+impl Message for ByteBuf {
+    fn content(&self) -> &[u8] {
+        self
+    }
+}
 
-    fn read(&mut self, cx: &mut Context<'_, Self>, frame: ByteBuf) -> Result<()> {
+impl Message for Datagram {
+    fn content(&self) -> &[u8] {
+        self.payload.as_slice()
+    }
+}
+
+/// Waits for one message.
+struct Wait<M> {
+    report: mpsc::Sender<Outcome>,
+    failure: Option<String>,
+    types: PhantomData<fn(M)>,
+}
+
+impl<M> Wait<M> {
+    fn new(report: &mpsc::Sender<Outcome>) -> Self {
+        Self { report: report.clone(), failure: None, types: PhantomData }
+    }
+}
+
+impl<M: Message> InboundHandler for Wait<M> {
+    type In = M;
+    type Out = Never;
+    type Write = M;
+
+    fn read(&mut self, cx: &mut Context<'_, Self>, message: M) -> Result<()> {
         // The main thread waits for it, or has given up.
-        let _ = self.report.send(Ok(String::from_utf8_lossy(&frame).into_owned()));
+        let _ = self.report.send(Ok(String::from_utf8_lossy(message.content()).into_owned()));
         cx.close();
         Ok(())
     }
@@ -163,6 +185,50 @@ impl InboundHandler for Wait {
     }
 }
 
+/// Says hello until it is answered.
+struct Hello {
+    welcome: bool,
+}
+
+impl Hello {
+    fn say(cx: &mut Context<'_, Self>, number: u64) {
+        cx.write(Datagram::connected(HELLO));
+        cx.schedule(HELLO_EVERY, number);
+    }
+}
+
+impl InboundHandler for Hello {
+    type In = Datagram;
+    type Out = Datagram;
+    type Write = Datagram;
+
+    fn active(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
+        Self::say(cx, 1);
+        cx.fire_active();
+        Ok(())
+    }
+
+    fn read(&mut self, cx: &mut Context<'_, Self>, datagram: Datagram) -> Result<()> {
+        if datagram.payload.as_slice() == WELCOME {
+            self.welcome = true;
+        } else {
+            cx.fire_read(datagram);
+        }
+        Ok(())
+    }
+
+    fn timer(&mut self, cx: &mut Context<'_, Self>, number: u64) -> Result<()> {
+        if self.welcome {
+            return Ok(());
+        }
+        if number == HELLOS_MAX {
+            return Err(Error::handler("nobody answers there"));
+        }
+        Self::say(cx, number + 1);
+        Ok(())
+    }
+}
+
 fn connect(
     flags: &Flags,
     group: &EventLoopGroup,
@@ -172,83 +238,13 @@ fn connect(
     let config = config(flags, memory);
     let bootstrap = Bootstrap::new(group.clone())
         .options(ChannelOptions::default().connect_timeout(flags.timeout))
-        .handler(move |ch| -> Result<Stages> {
-            let wait = Wait { report: report.clone(), failure: None };
+        .handler(move |ch| {
             let frames = ch.pipeline().codec("frames", LengthField::u16());
-            match &config {
-                Some(config) => {
-                    let codec = PayloadHeartbeat::new(PING, PONG);
-                    let heartbeat = HeartbeatHandler::new(codec, config);
-                    frames.inbound("heartbeat", heartbeat).inbound("wait", wait).into_stages()
-                }
-                None => frames.inbound("wait", wait).into_stages(),
-            }
+            let codec = PayloadHeartbeat::new(PING, PONG);
+            with_heartbeat(frames, codec, config.as_ref()).inbound("wait", Wait::new(&report))
         });
     let connected = bootstrap.connect(flags.connect.as_str()).wait();
     connected.map(drop).map_err(|e| format!("cannot connect to {}: {e}", flags.connect))
-}
-
-// ---- UDP ----
-
-/// Says hello until it is answered, then waits for one message.
-struct WaitDatagrams {
-    report: mpsc::Sender<Outcome>,
-    failure: Option<String>,
-    welcome: bool,
-}
-
-impl WaitDatagrams {
-    fn hello(&mut self, cx: &mut Context<'_, Self>, number: u64) {
-        cx.write(Datagram::connected(HELLO));
-        cx.schedule(HELLO_EVERY, number);
-    }
-}
-
-impl InboundHandler for WaitDatagrams {
-    type In = Datagram;
-    type Out = Never;
-    type Write = Datagram;
-
-    fn active(&mut self, cx: &mut Context<'_, Self>) -> Result<()> {
-        self.hello(cx, 1);
-        Ok(())
-    }
-
-    fn read(&mut self, cx: &mut Context<'_, Self>, datagram: Datagram) -> Result<()> {
-        let content = datagram.payload.as_slice();
-        if content == WELCOME {
-            self.welcome = true;
-            return Ok(());
-        }
-        let _ = self.report.send(Ok(String::from_utf8_lossy(content).into_owned()));
-        cx.close();
-        Ok(())
-    }
-
-    fn timer(&mut self, cx: &mut Context<'_, Self>, number: u64) -> Result<()> {
-        if self.welcome {
-            return Ok(());
-        }
-        if number < HELLOS_MAX {
-            self.hello(cx, number + 1);
-        } else {
-            self.failure.get_or_insert("nobody answers there".to_owned());
-            cx.close();
-        }
-        Ok(())
-    }
-
-    fn error(&mut self, cx: &mut Context<'_, Self>, error: Error) -> Result<()> {
-        self.failure.get_or_insert(error.to_string());
-        cx.close();
-        Ok(())
-    }
-
-    fn inactive(&mut self, _: &mut Context<'_, Self>) -> Result<()> {
-        let why = self.failure.take().unwrap_or_else(|| "it was closed".to_owned());
-        let _ = self.report.send(Err(why));
-        Ok(())
-    }
 }
 
 fn open(
@@ -258,16 +254,10 @@ fn open(
     report: mpsc::Sender<Outcome>,
 ) -> Result<(), String> {
     let config = config(flags, memory);
-    let bootstrap = Bootstrap::new(group.clone()).handler(move |ch| -> Result<Stages> {
-        let wait = WaitDatagrams { report: report.clone(), failure: None, welcome: false };
-        match &config {
-            Some(config) => {
-                let codec = DatagramHeartbeat::new(PING, PONG);
-                let heartbeat = HeartbeatHandler::new(codec, config);
-                ch.datagrams().inbound("heartbeat", heartbeat).inbound("wait", wait).into_stages()
-            }
-            None => ch.datagrams().inbound("wait", wait).into_stages(),
-        }
+    let bootstrap = Bootstrap::new(group.clone()).handler(move |ch| {
+        let greeted = ch.datagrams().inbound("hello", Hello { welcome: false });
+        let codec = DatagramHeartbeat::new(PING, PONG);
+        with_heartbeat(greeted, codec, config.as_ref()).inbound("wait", Wait::new(&report))
     });
     let opened = bootstrap.connect_datagram(flags.connect.as_str());
     opened.map(drop).map_err(|e| format!("cannot open a socket for {}: {e}", flags.connect))

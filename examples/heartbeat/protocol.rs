@@ -1,4 +1,4 @@
-//! What the two say to each other, and times as people write them.
+//! What the two say to each other, with a heartbeat or without, and times as people write them.
 //!
 //! Over TCP: frames with a length in front (u16), over UDP: datagrams. `ping` and `pong` are the
 //! heartbeat's; a UDP pong ends with the address of its receiver. Whatever else the server sends is
@@ -7,6 +7,9 @@
 
 use std::time::Duration;
 
+use fyke::PipelineBuilder;
+use fyke::handlers::{HeartbeatCodec, HeartbeatConfig, HeartbeatHandler};
+
 pub(crate) const PING: &[u8] = b"ping";
 pub(crate) const PONG: &[u8] = b"pong";
 pub(crate) const HELLO: &[u8] = b"hello";
@@ -14,6 +17,18 @@ pub(crate) const WELCOME: &[u8] = b"welcome";
 pub(crate) const PUSH: &[u8] = b"something has happened";
 
 pub(crate) const ADDRESS: &str = "127.0.0.1:7500";
+
+/// The stages so far, and a heartbeat behind them when there is one.
+pub(crate) fn with_heartbeat<C: HeartbeatCodec>(
+    stages: PipelineBuilder<C::Read, C::Write>,
+    codec: C,
+    config: Option<&HeartbeatConfig>,
+) -> PipelineBuilder<C::Read, C::Write> {
+    match config {
+        Some(config) => stages.inbound("heartbeat", HeartbeatHandler::new(codec, config)),
+        None => stages,
+    }
+}
 
 /// `16s`, `500ms`, `2m`, `1h`, or seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory};
-use fyke::handlers::{DatagramHeartbeat, HeartbeatConfig, HeartbeatHandler, PayloadHeartbeat};
+use fyke::handlers::{DatagramHeartbeat, HeartbeatConfig, PayloadHeartbeat};
 use fyke::prelude::*;
-use fyke::{Address, Datagram, IntoStages, Stages};
+use fyke::{Address, Datagram};
 use fyke_codecs::frames::LengthField;
 use fyke_examples::{ServerFlags, TransportName};
 
-use crate::protocol::{ADDRESS, HELLO, PING, PONG, PUSH, WELCOME, duration};
+use crate::protocol::{ADDRESS, HELLO, PING, PONG, PUSH, WELCOME, duration, with_heartbeat};
 
 /// A UDP server remembers so many clients at once; others are not answered.
 const CLIENTS_MAX: usize = 100_000;
@@ -61,19 +61,19 @@ impl InboundHandler for Push {
     }
 }
 
+/// What answers pings, if they are answered.
+fn answers(flags: &Flags) -> Option<HeartbeatConfig> {
+    (!flags.no_heartbeat).then(HeartbeatConfig::answer_only)
+}
+
 fn serve(flags: &Flags) -> Result<(), String> {
-    let (push_after, heartbeat) = (flags.push_after, !flags.no_heartbeat);
+    let (push_after, answers) = (flags.push_after, answers(flags));
     // TCP's own keep-alive is off, as by default: what is silent here is silent on the wire.
     let options = ChannelOptions::default();
-    flags.server.serve("heartbeat", ADDRESS, options, move |ch| -> Result<Stages> {
+    flags.server.serve("heartbeat", ADDRESS, options, move |ch| {
         let frames = ch.pipeline().codec("frames", LengthField::u16());
-        if heartbeat {
-            let codec = PayloadHeartbeat::new(PING, PONG);
-            let answers = HeartbeatHandler::new(codec, &HeartbeatConfig::answer_only());
-            frames.inbound("heartbeat", answers).inbound("push", Push(push_after)).into_stages()
-        } else {
-            frames.inbound("push", Push(push_after)).into_stages()
-        }
+        let codec = PayloadHeartbeat::new(PING, PONG);
+        with_heartbeat(frames, codec, answers.as_ref()).inbound("push", Push(push_after))
     })
 }
 
@@ -124,16 +124,11 @@ fn serve_datagrams(flags: &Flags) -> Result<(), String> {
     }
     let address = flags.server.address(ADDRESS);
     let (group, bootstrap) = flags.server.datagrams("heartbeat")?;
-    let (after, heartbeat) = (flags.push_after, !flags.no_heartbeat);
-    let bootstrap = bootstrap.handler(move |ch| -> Result<Stages> {
+    let (after, answers) = (flags.push_after, answers(flags));
+    let bootstrap = bootstrap.handler(move |ch| {
         let push = PushDatagrams { after, clients: HashMap::new(), next: 0 };
-        if heartbeat {
-            let codec = DatagramHeartbeat::new(PING, PONG);
-            let answers = HeartbeatHandler::new(codec, &HeartbeatConfig::answer_only());
-            ch.datagrams().inbound("heartbeat", answers).inbound("push", push).into_stages()
-        } else {
-            ch.datagrams().inbound("push", push).into_stages()
-        }
+        let codec = DatagramHeartbeat::new(PING, PONG);
+        with_heartbeat(ch.datagrams(), codec, answers.as_ref()).inbound("push", push)
     });
     let (_channel, bound) = bootstrap
         .bind_datagram(&address)

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fyke::handlers::{DatagramHeartbeat, HeartbeatConfig, HeartbeatHandler, PayloadHeartbeat};
+use fyke::handlers::{
+    DatagramHeartbeat, HeartbeatCodec, HeartbeatConfig, HeartbeatHandler, PayloadHeartbeat,
+};
 use fyke::prelude::*;
 use fyke::sim::stack::StackConfig;
 use fyke::sim::{Host, HostExt, LinkConfig, Nat, NatConfig, Router, RouterConfig, Switch, World};
-use fyke::{Address, ChannelInit, Datagram, Handler, IntoStages, Stages};
+use fyke::{Address, Datagram, Handler, PipelineBuilder, Stages};
 use fyke_codecs::frames::LengthField;
 
 use super::path::habits;
@@ -193,30 +195,21 @@ impl<M: 'static> InboundHandler for Listen<M> {
     }
 }
 
-fn listen<M: 'static>(heard: &Heard) -> Listen<M> {
-    Listen(heard.clone(), PhantomData)
-}
-
-fn streams(
-    ch: &mut ChannelInit<'_>,
+/// The stages so far, a heartbeat behind them when there is one, and the listener.
+fn listening<C: HeartbeatCodec>(
+    stages: PipelineBuilder<C::Read, C::Write>,
+    codec: C,
     beat: Option<&HeartbeatConfig>,
     heard: &Heard,
-) -> Result<Stages> {
-    let frames = ch.pipeline().codec("frames", LengthField::u16());
-    let Some(config) = beat else { return frames.inbound("listen", listen(heard)).into_stages() };
-    let beats = HeartbeatHandler::new(PayloadHeartbeat::new("ping", "pong"), config);
-    frames.inbound("heartbeat", beats).inbound("listen", listen(heard)).into_stages()
-}
-
-fn datagrams(
-    ch: &mut ChannelInit<'_>,
-    beat: Option<&HeartbeatConfig>,
-    heard: &Heard,
-) -> Result<Stages> {
-    let all = ch.datagrams();
-    let Some(config) = beat else { return all.inbound("listen", listen(heard)).into_stages() };
-    let beats = HeartbeatHandler::new(DatagramHeartbeat::new("ping", "pong "), config);
-    all.inbound("heartbeat", beats).inbound("listen", listen(heard)).into_stages()
+) -> Stages
+where
+    Listen<C::Read>: InboundHandler<In = C::Read, Write = C::Write>,
+{
+    let stages = match beat {
+        Some(config) => stages.inbound("heartbeat", HeartbeatHandler::new(codec, config)),
+        None => stages,
+    };
+    stages.inbound("listen", Listen(heard.clone(), PhantomData)).into()
 }
 
 /// A client over TCP that is ready to connect.
@@ -227,7 +220,10 @@ pub(super) fn stream_client(
 ) -> Bootstrap<Handler> {
     let (beat, heard) = (beat.cloned(), heard.clone());
     let bootstrap = Bootstrap::new(host.group()).transport(host.transport());
-    bootstrap.handler(move |ch| streams(ch, beat.as_ref(), &heard))
+    bootstrap.handler(move |ch| {
+        let frames = ch.pipeline().codec("frames", LengthField::u16());
+        listening(frames, PayloadHeartbeat::new("ping", "pong"), beat.as_ref(), &heard)
+    })
 }
 
 /// A client over UDP, which has said hello.
@@ -238,7 +234,10 @@ pub(super) fn datagram_client(
 ) -> Result<Channel, Failure> {
     let (beat, heard) = (beat.cloned(), heard.clone());
     let bootstrap = Bootstrap::new(host.group()).transport(host.transport());
-    let bootstrap = bootstrap.handler(move |ch| datagrams(ch, beat.as_ref(), &heard));
+    let bootstrap = bootstrap.handler(move |ch| {
+        let codec = DatagramHeartbeat::new("ping", "pong ");
+        listening(ch.datagrams(), codec, beat.as_ref(), &heard)
+    });
     let (channel, _) = bootstrap.connect_datagram((SERVER, PORT))?;
     channel.sender()?.send(Datagram::connected("hello"))?;
     Ok(channel)

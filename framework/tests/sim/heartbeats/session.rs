@@ -4,10 +4,12 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use fyke::clock::Instant;
-use fyke::handlers::{DatagramHeartbeat, HeartbeatConfig, HeartbeatHandler, PayloadHeartbeat};
+use fyke::handlers::{
+    DatagramHeartbeat, HeartbeatCodec, HeartbeatConfig, HeartbeatHandler, PayloadHeartbeat,
+};
 use fyke::prelude::*;
 use fyke::sim::HostExt;
-use fyke::{Address, CloseReason, Datagram, IntoStages, Server, Stages};
+use fyke::{Address, ChannelInit, CloseReason, Datagram, PipelineBuilder, Server, Stages};
 use fyke_codecs::frames::LengthField;
 
 use crate::support::{FAR_SERVER, Home};
@@ -100,27 +102,39 @@ impl<M: Numbered> InboundHandler for Note<M> {
     }
 }
 
+/// The stages so far, a heartbeat behind them when there is one, and what notes numbers.
+fn noting<C>(
+    stages: PipelineBuilder<C::Read, C::Read>,
+    codec: C,
+    heartbeat: Option<&HeartbeatConfig>,
+    book: &Book,
+) -> Stages
+where
+    C: HeartbeatCodec<Write = <C as HeartbeatCodec>::Read>,
+    C::Read: Numbered,
+{
+    let stages = match heartbeat {
+        Some(config) => stages.inbound("heartbeat", HeartbeatHandler::new(codec, config)),
+        None => stages,
+    };
+    stages.inbound("note", Note::<C::Read>(book.clone(), PhantomData)).into()
+}
+
 /// The pipeline of either side.
 fn stages(
     wire: Wire,
-    ch: &mut fyke::ChannelInit<'_>,
+    ch: &mut ChannelInit<'_>,
     heartbeat: Option<&HeartbeatConfig>,
     book: &Book,
-) -> Result<Stages> {
+) -> Stages {
     match wire {
         Wire::Tcp => {
-            let note = Note::<ByteBuf>(book.clone(), PhantomData);
             let frames = ch.pipeline().codec("frames", LengthField::u16());
-            let Some(config) = heartbeat else { return frames.inbound("note", note).into_stages() };
-            let beats = HeartbeatHandler::new(PayloadHeartbeat::new("ping", "pong"), config);
-            frames.inbound("heartbeat", beats).inbound("note", note).into_stages()
+            noting(frames, PayloadHeartbeat::new("ping", "pong"), heartbeat, book)
         }
         Wire::Udp => {
-            let note = Note::<Datagram>(book.clone(), PhantomData);
-            let all = ch.datagrams();
-            let Some(config) = heartbeat else { return all.inbound("note", note).into_stages() };
-            let beats = HeartbeatHandler::new(DatagramHeartbeat::new("ping", "pong "), config);
-            all.inbound("heartbeat", beats).inbound("note", note).into_stages()
+            let codec = DatagramHeartbeat::new("ping", "pong ");
+            noting(ch.datagrams(), codec, heartbeat, book)
         }
     }
 }
@@ -134,7 +148,7 @@ pub(super) struct Far {
 pub(super) fn serve(home: &Home, wire: Wire) -> Far {
     let book = Book::default();
     let noted = book.clone();
-    let stages = move |ch: &mut fyke::ChannelInit<'_>| {
+    let stages = move |ch: &mut ChannelInit<'_>| {
         stages(wire, ch, Some(&HeartbeatConfig::answer_only()), &noted)
     };
     let (group, transport) = (home.server.group(), home.server.transport());
