@@ -25,6 +25,13 @@ pub(crate) enum Flow {
     Nobody,
 }
 
+impl Flow {
+    /// Of an echo with these four bytes behind its checksum.
+    pub(crate) const fn echo([a, b, ..]: [u8; 4]) -> Self {
+        Self::Echo(u16::from_be_bytes([a, b]))
+    }
+}
+
 /// Of a frame as the device received it.
 pub(crate) fn flow_of_frame(medium: Medium, frame: &[u8]) -> Flow {
     if medium == Medium::RawIp {
@@ -92,6 +99,7 @@ fn flow_of_icmpv4(bytes: &[u8]) -> Option<Flow> {
     Some(match packet.message() {
         icmpv4::Message::EchoRequest { identifier, .. }
         | icmpv4::Message::EchoReply { identifier, .. } => Flow::Echo(identifier),
+        icmpv4::Message::Other { kind: icmpv4::ECHO_REQUEST, rest, .. } => Flow::echo(rest),
         message if message.is_error() => flow_of_quoted(&Quoted::parse_v4(packet.payload()).ok()?),
         _ => Flow::Nobody,
     })
@@ -102,6 +110,7 @@ fn flow_of_icmpv6(bytes: &[u8]) -> Option<Flow> {
     Some(match packet.message() {
         icmpv6::Message::EchoRequest { identifier, .. }
         | icmpv6::Message::EchoReply { identifier, .. } => Flow::Echo(identifier),
+        icmpv6::Message::Other { kind: icmpv6::ECHO_REQUEST, rest, .. } => Flow::echo(rest),
         // Listener discovery of both versions, and neighbour discovery.
         icmpv6::Message::Other { kind: 130..=137 | 143, .. } => Flow::Everyone,
         message if message.is_error() => flow_of_quoted(&Quoted::parse_v6(packet.payload()).ok()?),

@@ -43,10 +43,12 @@ pub mod time_exceeded {
     pub const REASSEMBLY: u8 = 1;
 }
 
-const ECHO_REPLY: u8 = 0;
+/// The type of an echo reply, whatever its code.
+pub const ECHO_REPLY: u8 = 0;
 const UNREACHABLE: u8 = 3;
 const REDIRECT: u8 = 5;
-const ECHO_REQUEST: u8 = 8;
+/// The type of an echo request, whatever its code.
+pub const ECHO_REQUEST: u8 = 8;
 const TIME_EXCEEDED: u8 = 11;
 const PARAMETER_PROBLEM: u8 = 12;
 
@@ -210,6 +212,13 @@ impl<'a> Packet<'a> {
     #[must_use]
     pub const fn code(&self) -> u8 {
         self.fixed[1]
+    }
+
+    /// The four bytes behind the checksum: an echo's identifier and number.
+    #[must_use]
+    pub const fn rest(&self) -> [u8; 4] {
+        let [.., a, b, c, d] = *self.fixed;
+        [a, b, c, d]
     }
 
     /// The checksum.

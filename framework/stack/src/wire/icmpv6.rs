@@ -51,8 +51,10 @@ const UNREACHABLE: u8 = 1;
 const PACKET_TOO_BIG: u8 = 2;
 const TIME_EXCEEDED: u8 = 3;
 const PARAMETER_PROBLEM: u8 = 4;
-const ECHO_REQUEST: u8 = 128;
-const ECHO_REPLY: u8 = 129;
+/// The type of an echo request, whatever its code.
+pub const ECHO_REQUEST: u8 = 128;
+/// The type of an echo reply, whatever its code.
+pub const ECHO_REPLY: u8 = 129;
 
 /// The first eight bytes of a message; the payload stands behind them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,6 +214,13 @@ impl<'a> Packet<'a> {
     #[must_use]
     pub const fn code(&self) -> u8 {
         self.fixed[1]
+    }
+
+    /// The four bytes behind the checksum: an echo's identifier and number.
+    #[must_use]
+    pub const fn rest(&self) -> [u8; 4] {
+        let [.., a, b, c, d] = *self.fixed;
+        [a, b, c, d]
     }
 
     /// The checksum.

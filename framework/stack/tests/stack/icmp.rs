@@ -80,6 +80,23 @@ fn echoes_are_answered_one_for_one() {
     assert!(answers(&mut world, v4(CLIENT, SERVER, reply, b"ping")).is_empty());
 }
 
+/// No RFC says what a code other than zero means; Linux sends it back, and so scanners expect.
+#[test]
+fn an_echo_of_another_code_comes_back_with_it() {
+    let mut world = World::new();
+    let rest = [0, 7, 0, 8];
+    let request = icmpv4::Message::Other { kind: icmpv4::ECHO_REQUEST, code: 9, rest };
+    let answer = answers(&mut world, v4(CLIENT, SERVER, request, b"ping"));
+    let reply = icmpv4::Message::Other { kind: icmpv4::ECHO_REPLY, code: 9, rest };
+    assert_eq!(message_v4(&answer[0]), (reply, b"ping".to_vec()));
+    let request = icmpv6::Message::Other { kind: icmpv6::ECHO_REQUEST, code: 9, rest };
+    let answer = answers(&mut world, v6(CLIENT6, SERVER6, request, b"ping"));
+    let reply = icmpv6::Message::Other { kind: icmpv6::ECHO_REPLY, code: 9, rest };
+    assert_eq!(message_v6(&answer[0]), (reply, b"ping".to_vec()));
+    let request = icmpv4::Message::Other { kind: icmpv4::ECHO_REQUEST, code: 9, rest };
+    assert!(answers(&mut world, v4(CLIENT, "10.0.0.255", request, b"ping")).is_empty());
+}
+
 #[test]
 fn errors_quote_and_are_limited() {
     let mut world = World::new();

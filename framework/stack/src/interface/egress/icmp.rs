@@ -94,8 +94,8 @@ impl Net {
         &mut self,
         now: Instant,
         inbound: &Inbound,
-        identifier: u16,
-        sequence: u16,
+        code: u8,
+        rest: [u8; 4],
         data: &Bytes,
     ) {
         let from = match inbound.destination {
@@ -105,13 +105,15 @@ impl Net {
         let Some(from) = from else { return };
         let body = match PseudoHeader::new(from, inbound.source) {
             Some(PseudoHeader::V4 { .. }) => {
-                let message = icmpv4::Message::EchoReply { identifier, sequence };
+                let kind = icmpv4::ECHO_REPLY;
+                let message = icmpv4::Message::Other { kind, code, rest };
                 let mut body = message.to_vec();
                 icmpv4::Message::fill_checksum(&mut body, &[data]);
                 body
             }
             Some(pseudo) => {
-                let message = icmpv6::Message::EchoReply { identifier, sequence };
+                let kind = icmpv6::ECHO_REPLY;
+                let message = icmpv6::Message::Other { kind, code, rest };
                 let mut body = message.to_vec();
                 icmpv6::fill_checksum(&mut body, &pseudo, &[data], ChecksumIntent::Full);
                 body

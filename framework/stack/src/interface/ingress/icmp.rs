@@ -55,9 +55,10 @@ impl Stack {
         }
         self.net.counters.icmp_in += 1;
         let report = match packet.message() {
-            icmpv4::Message::EchoRequest { identifier, sequence } => {
+            icmpv4::Message::EchoRequest { .. }
+            | icmpv4::Message::Other { kind: icmpv4::ECHO_REQUEST, .. } => {
                 let data = inbound.share(packet.payload());
-                return self.echo(now, inbound, identifier, sequence, &data);
+                return self.echo(now, inbound, packet.code(), packet.rest(), &data);
             }
             icmpv4::Message::EchoReply { identifier, sequence } => {
                 let data = inbound.share(packet.payload());
@@ -87,9 +88,10 @@ impl Stack {
         }
         self.net.counters.icmp_in += 1;
         let report = match packet.message() {
-            icmpv6::Message::EchoRequest { identifier, sequence } => {
+            icmpv6::Message::EchoRequest { .. }
+            | icmpv6::Message::Other { kind: icmpv6::ECHO_REQUEST, .. } => {
                 let data = inbound.share(packet.payload());
-                return self.echo(now, inbound, identifier, sequence, &data);
+                return self.echo(now, inbound, packet.code(), packet.rest(), &data);
             }
             icmpv6::Message::EchoReply { identifier, sequence } => {
                 let data = inbound.share(packet.payload());
@@ -119,24 +121,19 @@ impl Stack {
         self.error_input(now, inbound, quoted, report);
     }
 
-    fn echo(
-        &mut self,
-        now: Instant,
-        inbound: &Inbound,
-        identifier: u16,
-        sequence: u16,
-        data: &Bytes,
-    ) {
+    /// Answers a request with what it has behind the type. A request's code is zero (RFC 792), and
+    /// what to do about another no RFC says; Linux sends it back.
+    fn echo(&mut self, now: Instant, inbound: &Inbound, code: u8, rest: [u8; 4], data: &Bytes) {
         // What everybody is asked, everybody would answer (RFC 1122, section 3.2.2.6).
         let asked_all = inbound.to_group && inbound.source.is_ipv4();
         let nobody = inbound.source.is_unspecified();
         if !self.net.config.echo_reply || asked_all || nobody {
             return self.net.drop_in(now, DropReason::IcmpIgnored);
         }
-        if !inbound.loopback && !self.net.owns(&Flow::Echo(identifier)) {
+        if !inbound.loopback && !self.net.owns(&Flow::echo(rest)) {
             return self.net.drop_in(now, DropReason::OtherShard);
         }
-        self.net.send_echo_reply(now, inbound, identifier, sequence, data);
+        self.net.send_echo_reply(now, inbound, code, rest, data);
     }
 
     fn error_input(
