@@ -1,5 +1,5 @@
 //! TLS between two embedded channels: a client and a server whose bytes the test carries.
-#![cfg(feature = "tls-ring")]
+#![cfg(any(feature = "tls-ring", feature = "tls-aws-lc-rs"))]
 #![allow(missing_docs, reason = "a test")]
 
 mod bulk;
