@@ -164,13 +164,24 @@ pub(super) fn serve(host: &Host, members: &Members) -> Result<Server, Failure> {
     Ok(server.bind(("0.0.0.0", PORT))?)
 }
 
-/// What a client has heard.
+/// What clients have heard.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Heard(Arc<AtomicU64>);
+pub(super) struct Heard(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    messages: AtomicU64,
+    closed: AtomicU64,
+}
 
 impl Heard {
-    pub(super) fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    pub(super) fn messages(&self) -> u64 {
+        self.0.messages.load(Ordering::Relaxed)
+    }
+
+    /// Channels that are no more.
+    pub(super) fn closed(&self) -> u64 {
+        self.0.closed.load(Ordering::Relaxed)
     }
 }
 
@@ -182,7 +193,12 @@ impl<M: 'static> InboundHandler for Listen<M> {
     type Write = M;
 
     fn read(&mut self, _: &mut Context<'_, Self>, _: M) -> Result<()> {
-        self.0.0.fetch_add(1, Ordering::Relaxed);
+        self.0.0.messages.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn inactive(&mut self, _: &mut Context<'_, Self>) -> Result<()> {
+        self.0.0.closed.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ mod nat_learning;
 mod partition;
 mod path;
 mod restart;
+mod silent_peer;
 mod stop_and_wait;
 
 use fyke::sim::World;
@@ -65,6 +66,11 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "nat-learning",
         about: "heartbeats learn how long NAT boxes remember a silent connection",
         run: nat_learning::run,
+    },
+    Scenario {
+        name: "silent-peer",
+        about: "a server stands still; how soon heartbeats of --many clients (100) find out",
+        run: silent_peer::run,
     },
     Scenario {
         name: "chat",

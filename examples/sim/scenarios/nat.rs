@@ -99,7 +99,7 @@ pub(super) fn run(flags: &Flags, world: &World) -> Result<Outcome, Failure> {
         let (mut course, at) = (noted.borrow_mut(), trace::seconds(world.now()) / 60.0);
         course.mappings.push((at, nat.sessions() as f64));
         for client in &mut course.clients {
-            client.points.push((at, client.heard.count() as f64));
+            client.points.push((at, client.heard.messages() as f64));
         }
         true
     });
@@ -139,7 +139,7 @@ fn outcome(flags: &Flags, course: &Course, told: u64, counters: &HeartbeatCounte
         ("the server said".to_owned(), format!("{told} messages to each")),
     ];
     for client in &course.clients {
-        let heard = client.heard.count();
+        let heard = client.heard.messages();
         facts.push((client.name.to_owned(), format!("{heard} arrived, {} lost", told - heard)));
     }
     let pings = counters.pings.load(Ordering::Relaxed);
