@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use fyke_core::driver::TransportId;
@@ -17,7 +17,8 @@ use fyke_transport::Kernel;
 use crate::group::{EventLoopGroup, least_loaded};
 use crate::resolve::{ToAddresses, first_that_works};
 use crate::threads::Listening;
-use crate::waiting::receive;
+pub(crate) use crate::waiting::on_loop;
+use crate::waiting::wait_for;
 
 /// Builds servers. What is not set has a default that is safe on the open internet.
 ///
@@ -268,16 +269,6 @@ impl Plan {
     }
 }
 
-/// Runs something on a loop and waits for its answer.
-pub(crate) fn on_loop<T: Send + 'static>(
-    event_loop: &LoopHandle,
-    work: impl FnOnce(&mut LoopCore, mpsc::SyncSender<io::Result<T>>) + Send + 'static,
-) -> io::Result<T> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    event_loop.execute(move |core| work(core, sender)).map_err(io::Error::other)?;
-    receive(&receiver).ok_or_else(|| io::Error::other("the event loop has ended"))??
-}
-
 /// Makes the transport on each loop.
 pub(crate) fn make_transports(
     loops: &[LoopHandle],
@@ -367,6 +358,10 @@ impl Server {
     /// clients of the same group, too); see [`EventLoopGroup::shutdown`].
     pub fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         self.close();
+        // Whom the listeners let in at the last moment comes to his loop before it hears of this.
+        if let Listeners::Loops(listeners) = &self.listeners {
+            listeners.iter().for_each(|listener| wait_for(&listener.home));
+        }
         let mut report = self.workers.shutdown(deadline);
         if !self.acceptors.has_ended() {
             let accepting = self.acceptors.shutdown(deadline);

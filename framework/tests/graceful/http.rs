@@ -1,9 +1,9 @@
 //! HTTP/1.1: keep-alive, pipelining, answers that are made elsewhere.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 
 use fyke::prelude::*;
 use fyke::{ChannelInit, IntoStages};
@@ -158,55 +158,104 @@ fn pipelining_to_answers_that_are_made_elsewhere() {
     under_load("/elsewhere", 8);
 }
 
-/// The loop stands still while requests come, also on connections that nobody has accepted; then
-/// the first thing that it finds is the order to end.
-#[test]
-fn what_had_come_when_the_shutdown_began_is_answered() {
-    const REQUESTS: u64 = 5;
-    let taken = Arc::new(AtomicU64::new(0));
-    let group = EventLoopGroup::new(1).unwrap();
-    let counter = Arc::clone(&taken);
-    let (_server, address) = listen(&group, move |ch| serve(&counter, ch));
-    let mut known: Vec<_> = (0..4).map(|_| BufReader::new(connect(address))).collect();
-    for socket in &mut known {
-        socket.get_mut().write_all(request("/here", 0).as_bytes()).unwrap();
-        assert_eq!(answer(socket, 0), Answer::Whole { last: false });
-    }
-    let (stand_still, standing) = mpsc::channel();
-    let (go_on, going) = mpsc::channel::<()>();
-    let going = Mutex::new(going);
-    let block = move |_: &mut fyke::LoopCore| {
-        stand_still.send(()).unwrap();
-        going.lock().unwrap().recv().unwrap();
+/// Lets the loops of a group stand still until the answer is dropped.
+fn stand_still(group: &EventLoopGroup) -> Vec<mpsc::Sender<()>> {
+    let (told, standing) = mpsc::channel();
+    let stop = |event_loop: &fyke::LoopHandle| {
+        let (go_on, going) = mpsc::channel();
+        let told = told.clone();
+        let block = move |_: &mut fyke::LoopCore| {
+            told.send(()).unwrap();
+            // It goes on when the sender is gone.
+            let _ = going.recv();
+        };
+        event_loop.execute(block).unwrap();
+        standing.recv().unwrap();
+        go_on
     };
-    group.loops()[0].execute(block).unwrap();
-    standing.recv().unwrap();
-    let mut all: Vec<_> = known;
-    all.extend((0..4).map(|_| BufReader::new(connect(address))));
-    for (at, socket) in all.iter_mut().enumerate() {
+    group.loops().iter().map(stop).collect()
+}
+
+const REQUESTS: u64 = 5;
+/// Of some requests so much comes only when the server already ends.
+const LATER_BYTES: usize = 7;
+
+/// Sends requests to a server that stands still, on connections that it knows and on some that
+/// nobody has accepted.
+fn send_in_silence(
+    mut known: Vec<BufReader<TcpStream>>,
+    address: SocketAddr,
+) -> Vec<BufReader<TcpStream>> {
+    known.extend((0..4).map(|_| BufReader::new(connect(address))));
+    for (at, socket) in known.iter_mut().enumerate() {
         let path = if at % 2 == 0 { "/here" } else { "/elsewhere" };
         let requests: String = (0..REQUESTS).map(|number| request(path, number)).collect();
-        // The last one of some is whole only when the server already ends.
-        let later = if at % 4 == 0 { 7 } else { 0 };
-        let (now, _) = requests.as_bytes().split_at(requests.len() - later);
-        socket.get_mut().write_all(now).unwrap();
+        let later = if at % 4 == 0 { LATER_BYTES } else { 0 };
+        socket.get_mut().write_all(&requests.as_bytes()[..requests.len() - later]).unwrap();
         delivered(socket.get_ref());
     }
-    let report = begin_shutdown(&group);
-    go_on.send(()).unwrap();
-    for (at, socket) in all.iter_mut().enumerate() {
+    known
+}
+
+fn all_are_answered(sockets: Vec<BufReader<TcpStream>>) {
+    for (at, mut socket) in sockets.into_iter().enumerate() {
         for number in 0..REQUESTS {
             if number == REQUESTS - 1 && at % 4 == 0 {
                 let rest = request("/here", number);
-                socket.get_mut().write_all(&rest.as_bytes()[rest.len() - 7..]).unwrap();
+                let rest = &rest.as_bytes()[rest.len() - LATER_BYTES..];
+                socket.get_mut().write_all(rest).unwrap();
             }
-            let Answer::Whole { last } = answer(socket, number) else {
+            let Answer::Whole { last } = answer(&mut socket, number) else {
                 panic!("client {at} got no answer {number}");
             };
             assert!(!last || number == REQUESTS - 1, "client {at}");
         }
-        assert_eq!(answer(socket, 0), Answer::None);
+        assert_eq!(answer(&mut socket, 0), Answer::None);
     }
+}
+
+/// Connections that have been used.
+fn known(address: SocketAddr) -> Vec<BufReader<TcpStream>> {
+    let ask = |_| {
+        let mut socket = BufReader::new(connect(address));
+        socket.get_mut().write_all(request("/here", 0).as_bytes()).unwrap();
+        assert_eq!(answer(&mut socket, 0), Answer::Whole { last: false });
+        socket
+    };
+    (0..4).map(ask).collect()
+}
+
+/// The loop stands still while requests come; the first thing that it finds then is the order to end.
+#[test]
+fn what_had_come_when_the_shutdown_began_is_answered() {
+    let taken = Arc::new(AtomicU64::new(0));
+    let group = EventLoopGroup::new(1).unwrap();
+    let counter = Arc::clone(&taken);
+    let (_server, address) = listen(&group, move |ch| serve(&counter, ch));
+    let known = known(address);
+    let still = stand_still(&group);
+    let sockets = send_in_silence(known, address);
+    let report = begin_shutdown(&group);
+    drop(still);
+    all_are_answered(sockets);
     assert_eq!(report.recv().unwrap().cut, 0);
-    assert_eq!(taken.load(Ordering::SeqCst), 4 + REQUESTS * all.len() as u64);
+    assert_eq!(taken.load(Ordering::SeqCst), 4 + 8 * REQUESTS);
+}
+
+/// With several loops, who is accepted at the last moment still comes to the loop that serves him.
+#[test]
+fn whom_one_loop_accepts_at_the_end_another_one_serves() {
+    let taken = Arc::new(AtomicU64::new(0));
+    let group = EventLoopGroup::new(3).unwrap();
+    let counter = Arc::clone(&taken);
+    let (server, address) = listen(&group, move |ch| serve(&counter, ch));
+    let still = stand_still(&group);
+    let sockets = send_in_silence(Vec::new(), address);
+    std::thread::scope(|scope| {
+        let ending = scope.spawn(|| server.shutdown(HANG));
+        drop(still);
+        all_are_answered(sockets);
+        assert_eq!(ending.join().unwrap().cut, 0);
+    });
+    assert_eq!(taken.load(Ordering::SeqCst), 4 * REQUESTS);
 }
