@@ -71,41 +71,6 @@ fn promises_are_kept_when_the_transport_has_taken_the_records() {
     assert!(large.try_result().is_some_and(|r| r.is_ok()));
 }
 
-/// Writes through a handle, and closes in the same breath.
-struct Leave;
-
-impl InboundHandler for Leave {
-    type In = ByteBuf;
-    type Out = Never;
-    type Write = Outgoing;
-
-    fn read(&mut self, cx: &mut Context<'_, Self>, _: ByteBuf) -> Result<()> {
-        cx.write("first".into());
-        let handle = cx.sender::<Outgoing>()?;
-        assert!(handle.send("from a handle".into()).is_ok());
-        cx.close();
-        Ok(())
-    }
-}
-
-/// What handles have written and the stage has not seen yet comes too late when the channel closes:
-/// behind `close_notify` there is nothing.
-#[test]
-fn nothing_comes_behind_the_last_record() {
-    let config = server_config();
-    let mut server = EmbeddedChannel::new(move |ch| {
-        ch.pipeline().duplex("tls", TlsHandler::server(&config)).inbound("leave", Leave)
-    });
-    let options = ChannelOptions::default().allow_half_closure(true);
-    let mut client = client_with(&client_config(), NAME, options);
-    carry(&mut client, &mut server);
-    drop(write(&mut client, "go"));
-    carry(&mut client, &mut server);
-    let error = client.take_error();
-    assert!(error.is_none(), "a number was missing: {error:?}");
-    assert!(received(&mut client) == b"first");
-}
-
 /// In front of TLS: writes through a handle when the first bytes come.
 struct Whisper(bool);
 
