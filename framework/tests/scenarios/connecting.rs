@@ -70,10 +70,10 @@ fn a_connect_that_takes_too_long_fails() -> Scenario {
             .handler(move |ch| ch.pipeline().inbound("early", Early(early.clone())));
         let error = client.connect(address).wait().unwrap_err();
         assert!(error.is_timeout(), "{error}");
-        hear(&channels).unwrap().wait_closed()
+        // A blocking connect is over before there is a channel.
+        channels.try_recv().map_or(CloseReason::TimedOut, |c| c.wait_closed())
     })
     .except(Kind::is_pipe, "without a network a connect is answered at once")
-    .except(Kind::is_blocking, "there is no channel before it is connected")
 }
 
 /// A listener whose queue is full answers nothing to those who come then.

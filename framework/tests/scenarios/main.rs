@@ -16,7 +16,7 @@
 //!
 //! ```text
 //! cargo test -p fyke --test scenarios                                all of it
-//! SCENARIO_TRANSPORT=sim,tap cargo test -p fyke --test scenarios     some transports
+//! SCENARIO_TRANSPORT=sim,tap* cargo test -p fyke --test scenarios    some transports
 //! SCENARIO_SEEDS=200 cargo test -p fyke --test scenarios closing     a file, with many seeds
 //! ```
 #![forbid(unsafe_code)]
@@ -31,6 +31,7 @@ mod handles;
 mod harness;
 mod hosts;
 mod layouts;
+mod options;
 mod pipeline;
 mod reading;
 mod relay;
@@ -51,6 +52,7 @@ fn main() -> std::process::ExitCode {
         ("files", files::SCENARIOS),
         ("handles", handles::SCENARIOS),
         ("layouts", layouts::SCENARIOS),
+        ("options", options::SCENARIOS),
         ("pipeline", pipeline::SCENARIOS),
         ("reading", reading::SCENARIOS),
         ("relay", relay::SCENARIOS),

@@ -61,7 +61,7 @@ pub(crate) struct Row {
     pub(crate) kind: Kind,
 }
 
-/// Every row that there is. `SCENARIO_TRANSPORT=sim,tap` is these alone, `SCENARIO_SEEDS=200` so many
+/// Every row that there is. `SCENARIO_TRANSPORT=sim,tap*` is these alone, `SCENARIO_SEEDS=200` so many
 /// seeds of the late transport and of the bad network.
 pub(crate) fn rows() -> Vec<Row> {
     let tcp = BACKENDS.into_iter().map(|backend| (format!("{backend:?}"), Kind::Tcp(backend)));
@@ -83,8 +83,12 @@ pub(crate) fn rows() -> Vec<Row> {
     let bad = seeds(2).map(|seed| (format!("sim-bad-{seed}"), Kind::Sim(Some(seed))));
     let all = tcp.chain(others).chain(fake).chain(bad).map(|(name, kind)| Row { name, kind });
     let only = std::env::var("SCENARIO_TRANSPORT").ok();
+    let fits = |name: &str, wanted: &str| match wanted.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == wanted,
+    };
     let wanted = |row: &Row| {
-        only.as_ref().is_none_or(|only| only.split(',').any(|wanted| wanted == row.name))
+        only.as_ref().is_none_or(|only| only.split(',').any(|wanted| fits(&row.name, wanted)))
     };
     all.filter(wanted).collect()
 }

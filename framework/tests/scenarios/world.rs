@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use fyke::prelude::*;
-use fyke::{Address, ChannelInit, IntoStages, Local, LocalNetwork};
+use fyke::{Address, ChannelInit, IntoStages, Keepalive, Local, LocalNetwork};
 
 use crate::hosts::{AnyTransport, Hosts, NOBODY, hosts};
 use crate::rows::Kind;
@@ -142,7 +142,7 @@ impl World {
         options: ChannelOptions,
         build: impl Fn(&mut ChannelInit<'_>, Tap<W>) -> S + Send + Sync + 'static,
     ) -> TapServer {
-        listen(self.server(), &self.free_address(), options, build)
+        listen(self.server(), &self.free_address(), self.watchful(options), build)
     }
 
     /// A client whose pipeline ends in a [`Tap`] that writes `W`.
@@ -153,12 +153,22 @@ impl World {
         build: impl Fn(&mut ChannelInit<'_>, Tap<W>) -> S + Send + Sync + 'static,
     ) -> Peer {
         let (log, events) = mpsc::channel();
-        let bootstrap = self.client().options(options).handler(move |ch| {
+        let bootstrap = self.client().options(self.watchful(options)).handler(move |ch| {
             let tap = Tap::new(log.clone());
             build(ch, tap)
         });
         let channel = bootstrap.connect(address).wait().unwrap();
         Peer::new(channel, events)
+    }
+
+    /// On a bad network a reset may be lost, and who has nothing to say then hears of it when he
+    /// asks.
+    fn watchful(&self, mut options: ChannelOptions) -> ChannelOptions {
+        if self.kind.is_bad() {
+            let (idle, interval) = (Duration::from_secs(60), Duration::from_secs(5));
+            options.socket.keepalive = Some(Keepalive { idle, interval, count: 9 });
+        }
+        options
     }
 
     /// A client of bytes.

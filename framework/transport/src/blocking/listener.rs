@@ -11,6 +11,7 @@ use fyke_poller::sys;
 use rustix::io::Errno;
 use socket2::SockRef;
 
+use super::stream::check;
 use crate::kernel::listener::{bind, new_socket, stream_kind};
 use crate::kernel::stream::Accepted;
 use crate::kernel::table::Kind;
@@ -36,7 +37,7 @@ impl BlockingListener {
     /// An address in use, a missing right, an option that does not fit.
     pub fn bind(address: &Address, socket_options: &SocketOptions) -> io::Result<Self> {
         let kind = stream_kind(address)?;
-        options::check(kind, socket_options)?;
+        check(kind, socket_options)?;
         let socket = new_socket(kind)?;
         socket.set_nonblocking(false)?;
         options::before_bind(SockRef::from(&socket), kind, address.as_inet(), socket_options)?;

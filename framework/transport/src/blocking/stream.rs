@@ -85,8 +85,9 @@ fn unsupported<T>(verb: &str) -> io::Result<T> {
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }
 
-/// Refuses what only sockets that do not block have.
-fn check(options: &SocketOptions) -> io::Result<()> {
+/// Refuses what sockets of `kind` do not have, and what only those have that do not block.
+pub(super) fn check(kind: Kind, options: &SocketOptions) -> io::Result<()> {
+    options::check(kind, options)?;
     match options.zero_copy {
         None => Ok(()),
         Some(_) => unsupported("option zero_copy"),
@@ -156,8 +157,7 @@ impl Transport for BlockingTransport {
             io::Error::new(io::ErrorKind::InvalidInput, "this connection is of another transport")
         })?;
         let Accepted { fd, kind, nodelay } = accepted;
-        options::check(kind, socket_options)?;
-        check(socket_options)?;
+        check(kind, socket_options)?;
         options::stream(SockRef::from(&fd), kind, nodelay, socket_options)?;
         SockRef::from(&fd).set_nonblocking(false)?;
         self.insert(owner, fd)
@@ -180,8 +180,7 @@ impl Transport for BlockingTransport {
         limit: Duration,
     ) -> io::Result<Handle> {
         let kind = stream_kind(address)?;
-        options::check(kind, socket_options)?;
-        check(socket_options)?;
+        check(kind, socket_options)?;
         let socket = new_socket(kind)?;
         socket.set_nonblocking(false)?;
         options::before_bind(SockRef::from(&socket), kind, None, socket_options)?;
