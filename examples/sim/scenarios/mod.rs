@@ -13,6 +13,8 @@ mod path;
 mod restart;
 mod silent_peer;
 mod stop_and_wait;
+#[cfg(test)]
+mod tests;
 
 use fyke::sim::World;
 
