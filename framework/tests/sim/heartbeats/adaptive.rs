@@ -25,8 +25,12 @@ struct Learner {
 
 impl Learner {
     fn new(seed: u64, wire: Wire, config: NatConfig) -> Self {
+        Self::over(LinkConfig::new(), seed, wire, config)
+    }
+
+    fn over(wan: LinkConfig, seed: u64, wire: Wire, config: NatConfig) -> Self {
         Self {
-            home: behind_nat(seed, config, LinkConfig::new()),
+            home: behind_nat(seed, config, wan),
             wire,
             memory: IntervalMemory::new(),
             counters: Arc::default(),
@@ -112,6 +116,21 @@ fn over_udp_what_the_server_says_arrives_when_the_interval_is_known() {
     }
     session.home.world.run_for(secs(1)).unwrap();
     assert_eq!(session.client.notes().heard, (0..100).collect::<Vec<u32>>());
+}
+
+#[test]
+fn a_bad_link_is_not_taken_for_an_impatient_box() {
+    for (seed, wire) in (40..48).zip(WIRES.into_iter().cycle()) {
+        let wan = LinkConfig::new().loss(0.02).jitter(ms(5)).reorder(0.02).duplicate(0.02);
+        let config = NatConfig::new().tcp_timeout(secs(60)).udp_timeout(secs(60));
+        let mut learner = Learner::over(wan, seed, wire, config);
+        let _far = serve(&learner.home, wire);
+        learner.stay("home", secs(4 * 3600));
+        let interval = learner.interval("home");
+        let what = format!("seed {seed}, {wire:?}: {interval:?}");
+        assert!((secs(30)..secs(60)).contains(&interval), "{what}");
+        assert!(learner.lost() <= 2 && learner.connections <= 3, "{what}: {}", learner.lost());
+    }
 }
 
 #[test]
