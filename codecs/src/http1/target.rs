@@ -3,7 +3,6 @@
 use super::chars::prefix_len;
 use super::{HttpError, Method};
 use core::net::Ipv6Addr;
-use memchr::memchr_iter;
 
 /// What may stand in a target: visible ASCII but what no client may send unescaped.
 ///
@@ -68,14 +67,14 @@ pub(crate) fn authority_start(target: &[u8]) -> Option<usize> {
     })
 }
 
-/// What may stand in a `reg-name`: unreserved, `%`, and the sub-delimiters without the comma.
+/// What may stand in a `reg-name` but for escapes: unreserved, and the sub-delimiters without the comma.
 static NAME: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 128 {
         let b = byte as u8;
         table[byte] = b.is_ascii_alphanumeric()
-            || matches!(b, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'')
+            || matches!(b, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'')
             || matches!(b, b'(' | b')' | b'*' | b'+' | b';' | b'=');
         byte += 1;
     }
@@ -93,13 +92,10 @@ pub(crate) fn check_authority(authority: &[u8]) -> Result<(), HttpError> {
                 _ => return Err(HttpError::bad("malformed IPv6 address as host")),
             }
         }
-        _ => prefix_len(authority, &NAME),
+        _ => reg_name_len(authority)?,
     };
     if name_len == 0 {
         return Err(HttpError::bad("empty or malformed host"));
-    }
-    if !are_escapes_whole(&authority[..name_len]) {
-        return Err(HttpError::bad("broken escape in the host"));
     }
     match &authority[name_len..] {
         [] => Ok(()),
@@ -108,11 +104,19 @@ pub(crate) fn check_authority(authority: &[u8]) -> Result<(), HttpError> {
     }
 }
 
-/// Whether each `%` is followed by two hexadecimal digits (RFC 3986 section 2.1).
-fn are_escapes_whole(name: &[u8]) -> bool {
-    memchr_iter(b'%', name).all(|at| {
-        name.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    })
+/// Length of the name at the start; each `%` in it is followed by two hexadecimal digits (RFC 3986
+/// section 2.1).
+fn reg_name_len(authority: &[u8]) -> Result<usize, HttpError> {
+    let mut len = prefix_len(authority, &NAME);
+    while authority.get(len) == Some(&b'%') {
+        let digits = authority.get(len + 1..len + 3);
+        if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+            return Err(HttpError::bad("broken escape in the host"));
+        }
+        len += 3;
+        len += prefix_len(&authority[len..], &NAME);
+    }
+    Ok(len)
 }
 
 /// Whether this is a port number; an empty one means the default (RFC 3986 section 3.2.3).

@@ -4,7 +4,8 @@ use fyke_clock::{Clock, Instant};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::time::Duration;
 
-/// `CLOCK_MONOTONIC` and `CLOCK_REALTIME`.
+/// `CLOCK_MONOTONIC` and `CLOCK_REALTIME_COARSE`: the time of day, which people read, is as exact as
+/// the kernel's tick (1 to 10 ms) and costs half as much.
 ///
 /// It has no origin of its own: instants from any two of them, on any threads, can be compared.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,7 +26,7 @@ impl Clock for SystemClock {
     }
 
     fn unix_time(&self) -> Duration {
-        since_zero(clock_gettime(ClockId::Realtime))
+        since_zero(clock_gettime(ClockId::RealtimeCoarse))
     }
 }
 
@@ -49,10 +50,11 @@ mod tests {
     }
 
     #[test]
-    fn unix_time_is_that_of_the_standard_library() {
+    fn unix_time_is_that_of_the_standard_library_but_for_a_tick() {
+        const TICK_MAX: Duration = Duration::from_millis(10);
         let before = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
         let ours = SystemClock::new().unix_time();
         let after = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-        assert!(before <= ours && ours <= after);
+        assert!(before - TICK_MAX <= ours && ours <= after);
     }
 }
