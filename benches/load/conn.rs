@@ -1,13 +1,12 @@
 //! One connection of the crowd.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io;
 use std::time::Instant;
 
-use hdrhistogram::Histogram;
-use mio::net::TcpStream;
-
 use super::Work;
+use super::wire::Wire;
+use hdrhistogram::Histogram;
 
 /// What a connection has received.
 #[derive(Clone, Copy, Default, Debug)]
@@ -18,8 +17,8 @@ pub(crate) struct Progress {
 
 /// A connection with up to [`Work::depth`] messages on their way.
 #[derive(Debug)]
-pub(crate) struct Conn {
-    stream: TcpStream,
+pub(crate) struct Conn<W> {
+    stream: W,
     /// Where in a message the writer is, and how much is still to be written.
     write_at: usize,
     to_write: usize,
@@ -30,8 +29,8 @@ pub(crate) struct Conn {
     in_flight: u64,
 }
 
-impl Conn {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+impl<W: Wire> Conn<W> {
+    pub(crate) fn new(stream: W) -> Self {
         let issued = VecDeque::new();
         Self { stream, write_at: 0, to_write: 0, read_at: 0, issued, in_flight: 0 }
     }

@@ -9,6 +9,7 @@
 mod conn;
 pub(crate) mod cpu;
 pub(crate) mod remote;
+pub(crate) mod wire;
 mod work;
 
 use std::io;
@@ -19,6 +20,7 @@ use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
 
 use conn::{Conn, Progress};
+use wire::Wire;
 pub(crate) use work::Work;
 
 /// The longest time between two signs of life of a server.
@@ -54,17 +56,17 @@ pub(crate) struct Outcome {
 
 /// Connections to one server.
 #[derive(Debug)]
-pub(crate) struct Crowd {
+pub(crate) struct Crowd<W> {
     work: Work,
     poll: Poll,
     events: Events,
-    active: Vec<Conn>,
+    active: Vec<Conn<W>>,
     /// They only exist.
     idle: Vec<TcpStream>,
     room: Vec<u8>,
 }
 
-impl Crowd {
+impl<W: Wire> Crowd<W> {
     /// Connects `active` connections that will send and `idle` ones that will not.
     pub(crate) fn open(
         address: SocketAddr,
@@ -103,11 +105,10 @@ impl Crowd {
 
     fn add(&mut self, mut stream: TcpStream) -> io::Result<()> {
         self.work.greet(&mut stream)?;
-        stream.set_nonblocking(true)?;
-        let mut stream = mio::net::TcpStream::from_std(stream);
+        let mut wire = W::open(stream, &self.work)?;
         let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut stream, Token(self.active.len()), both)?;
-        self.active.push(Conn::new(stream));
+        self.poll.registry().register(wire.source(), Token(self.active.len()), both)?;
+        self.active.push(Conn::new(wire));
         Ok(())
     }
 

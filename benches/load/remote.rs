@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
 
+use super::wire::Wire;
 use super::{Crowd, Outcome, Until, Work, cpu};
 
 /// The word on the command line that makes a program the generator.
@@ -20,10 +21,15 @@ const ROLE: &str = "--generator";
 
 /// Whether this process was started to be the generator. If so, it is that until its orders end.
 pub(crate) fn is_generator() -> bool {
+    is_generator_over::<mio::net::TcpStream>()
+}
+
+/// The same, with connections of another kind.
+pub(crate) fn is_generator_over<W: Wire>() -> bool {
     if std::env::args().nth(1).as_deref() != Some(ROLE) {
         return false;
     }
-    let (mut crowd, mut out) = (None, io::stdout().lock());
+    let (mut crowd, mut out) = (None::<Crowd<W>>, io::stdout().lock());
     for line in io::stdin().lock().lines() {
         let Ok(line) = line else { break };
         let answer = obey(&line, &mut crowd).unwrap_or_else(|error| format!("error {error}"));
@@ -34,7 +40,7 @@ pub(crate) fn is_generator() -> bool {
     true
 }
 
-fn obey(line: &str, crowd: &mut Option<Crowd>) -> io::Result<String> {
+fn obey<W: Wire>(line: &str, crowd: &mut Option<Crowd<W>>) -> io::Result<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     match (&words[..], crowd.as_mut()) {
         (["open", address, active, idle, protocol, size, depth], _) => {

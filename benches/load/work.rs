@@ -14,6 +14,8 @@ const DATE_BYTES: usize = 29;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Protocol {
     Echo,
+    /// Echo under TLS.
+    TlsEcho,
     Http,
     WebSocket,
 }
@@ -33,11 +35,12 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// By name: `echo SIZE DEPTH`, `http 0 DEPTH`, `ws SIZE DEPTH`.
+    /// By name: `echo SIZE DEPTH`, `tls-echo SIZE DEPTH`, `http 0 DEPTH`, `ws SIZE DEPTH`.
     pub(crate) fn new(protocol: &str, size: usize, depth: usize) -> io::Result<Self> {
         let payload: Vec<u8> = (0..size).map(|n| (n * 31 + n / 251) as u8).collect();
         let (protocol, message, answer) = match protocol {
             "echo" => (Protocol::Echo, payload.clone(), payload),
+            "tls-echo" => (Protocol::TlsEcho, payload.clone(), payload),
             "http" => (Protocol::Http, request(), Vec::new()),
             "ws" => (Protocol::WebSocket, frame(&payload, Some(MASK)), frame(&payload, None)),
             other => return Err(io::Error::other(format!("no protocol `{other}`"))),
@@ -51,10 +54,15 @@ impl Work {
     pub(crate) fn describe(&self) -> String {
         let protocol = match self.protocol {
             Protocol::Echo => "echo",
+            Protocol::TlsEcho => "tls-echo",
             Protocol::Http => "http",
             Protocol::WebSocket => "ws",
         };
         format!("{protocol} {} {}", self.size, self.depth)
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        self.protocol == Protocol::TlsEcho
     }
 
     pub(crate) fn depth(&self) -> usize {

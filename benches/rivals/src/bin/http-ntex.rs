@@ -11,8 +11,7 @@ use ntex::util::Bytes;
 async fn main() -> io::Result<()> {
     let address = ("127.0.0.1", fyke_rivals::port());
     let server = ntex::server::build().backlog(4096).workers(1);
-    let config = ntex::SharedCfg::new("plaintext");
-    let server = server.bind("plaintext", address, config, async |_| {
+    let server = server.bind("plaintext", address, async |_| {
         HttpService::h1(async |_: Request| {
             let body = Body::Bytes(Bytes::from_static(b"Hello, World!"));
             let mut response = Response::with_body(StatusCode::OK, body);
