@@ -7,7 +7,7 @@ use std::time::Duration;
 use fyke_clock::Instant;
 
 use super::config::HeartbeatIdle;
-use super::late::{Answers, Late};
+use super::late::{Answers, Learning};
 use super::{AdaptiveInterval, Beat, HeartbeatCodec, HeartbeatConfig};
 use crate::error::{Error, Result};
 use crate::handler::{Context, InboundHandler};
@@ -63,15 +63,13 @@ pub struct HeartbeatHandler<C: HeartbeatCodec> {
     pub(super) watch: Watch,
     /// The present interval, made shorter by chance.
     pub(super) interval: Duration,
-    pub(super) adaptive: Option<Box<AdaptiveInterval>>,
+    pub(super) learning: Option<Box<Learning>>,
     asked: Option<Asked>,
     pub(super) number: u64,
     /// An answer that waits until the peer reads.
     owed: Option<C::Write>,
     seen_as: Option<u64>,
-    pub(super) late: Option<Late>,
-    /// Late answers in a row that did not come.
-    pub(super) missing: u32,
+    /// Those that peers want later.
     pub(super) answers: Option<Box<Answers<C::Write>>>,
 }
 
@@ -98,13 +96,11 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
             config: config.clone(),
             watch: Watch::new(),
             interval: Duration::ZERO,
-            adaptive: None,
+            learning: None,
             asked: None,
             number: 0,
             owed: None,
             seen_as: None,
-            late: None,
-            missing: 0,
             answers: None,
         }
     }
@@ -115,7 +111,8 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
         }
         if let Some(adaptive) = &self.config.options().adaptive {
             let learned = adaptive.memory.get(&adaptive.network);
-            self.adaptive = Some(Box::new(AdaptiveInterval::new(adaptive.config, learned)));
+            let interval = AdaptiveInterval::new(adaptive.config, learned);
+            self.learning = Some(Box::new(Learning::new(interval)));
         }
         self.new_interval(cx);
         self.look(cx);
@@ -123,7 +120,7 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
 
     pub(super) fn new_interval(&mut self, cx: &mut Context<'_, Self>) {
         let options = self.config.options();
-        let learned = self.adaptive.as_ref().map(|adaptive| adaptive.interval());
+        let learned = self.learning.as_ref().map(|learning| learning.interval.interval());
         let Some(interval) = learned.or(options.interval) else { return };
         self.interval = options.jittered(interval, cx.env().rng().f64());
     }
@@ -259,14 +256,16 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
     /// A mapping has survived a silence, or has not.
     pub(super) fn learn(&mut self, survived: bool, gap: Duration) {
         let options = self.config.options();
-        let (Some(state), Some(adaptive)) = (&mut self.adaptive, &options.adaptive) else { return };
+        let (Some(learning), Some(adaptive)) = (&mut self.learning, &options.adaptive) else {
+            return;
+        };
         if survived {
-            state.survived(gap);
+            learning.interval.survived(gap);
         } else {
             options.count(|counters| &counters.lost_mappings);
-            state.lost(gap);
+            learning.interval.lost(gap);
         }
-        adaptive.memory.set(&adaptive.network, state.learned());
+        adaptive.memory.set(&adaptive.network, learning.interval.learned());
     }
 
     fn give_up(&mut self, cx: &mut Context<'_, Self>, gap: Duration) {
@@ -316,7 +315,7 @@ impl<C: HeartbeatCodec> InboundHandler for HeartbeatHandler<C> {
         let before = self.watch.last_read();
         self.watch.read(cx);
         let beat = self.codec.beat(&msg);
-        if self.late.is_some() && matches!(beat, Beat::Pong | Beat::PongSeenAs(_)) {
+        if self.awaits_late() && matches!(beat, Beat::Pong | Beat::PongSeenAs(_)) {
             let last_passed = before.max(self.watch.sent(cx));
             self.heard_late(cx, beat, last_passed);
         } else if self.asked.is_some() || beat != Beat::Data {

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use fyke_clock::Instant;
 
-use super::{Beat, HeartbeatCodec, HeartbeatHandler};
+use super::{AdaptiveInterval, Beat, HeartbeatCodec, HeartbeatHandler};
 use crate::handler::Context;
 use crate::pipeline::Ctx;
 
@@ -36,9 +36,24 @@ const MISSING_MAX: u32 = 2;
 /// An answer that comes after less than this part of the time (in percent) was not late.
 const LATE_PERCENT: u32 = 90;
 
-/// What was asked for.
+/// What is learned, and from what.
+#[derive(Debug)]
+pub(super) struct Learning {
+    pub(super) interval: AdaptiveInterval,
+    late: Option<Late>,
+    /// Late answers in a row that did not come.
+    missing: u32,
+}
+
+impl Learning {
+    pub(super) fn new(interval: AdaptiveInterval) -> Self {
+        Self { interval, late: None, missing: 0 }
+    }
+}
+
+/// An answer that was asked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Late {
+struct Late {
     at: Instant,
     after: Duration,
 }
@@ -53,16 +68,23 @@ pub(super) struct Answers<W> {
 impl<C: HeartbeatCodec> HeartbeatHandler<C> {
     /// Whether intervals are learned from late answers alone.
     pub(super) fn learns_late(&self) -> bool {
-        C::ASKS_LATE && self.adaptive.is_some()
+        C::ASKS_LATE && self.learning.is_some()
+    }
+
+    /// Whether such an answer is on its way.
+    pub(super) fn awaits_late(&self) -> bool {
+        self.learning.as_ref().is_some_and(|learning| learning.late.is_some())
     }
 
     pub(super) fn ask_late(&mut self, cx: &mut Context<'_, Self>) {
-        if !self.learns_late() || self.late.is_some() || cx.pending_bytes() > 0 {
+        if !self.learns_late() || self.awaits_late() || cx.pending_bytes() > 0 {
             return;
         }
         let Some(ping) = self.codec.late_ping(self.number + 1, self.interval) else { return };
         self.number += 1;
-        self.late = Some(Late { at: cx.env().now(), after: self.interval });
+        if let Some(learning) = &mut self.learning {
+            learning.late = Some(Late { at: cx.env().now(), after: self.interval });
+        }
         self.config.options().count(|counters| &counters.pings);
         cx.write(ping);
     }
@@ -70,13 +92,14 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
     /// When the late answer that was asked for is missing. It is given up when the channel does not
     /// read: then nobody knows when it came.
     pub(super) fn late_due(&mut self, cx: &Context<'_, Self>) -> Option<Instant> {
-        self.late = self.late.filter(|late| reads_since(cx, late.at));
-        self.late.map(|late| late.at + late.after + self.answer_timeout())
+        let learning = self.learning.as_mut()?;
+        learning.late = learning.late.filter(|late| reads_since(cx, late.at));
+        learning.late.map(|late| late.at + late.after + self.answer_timeout())
     }
 
     /// It is missing: how long nothing had passed when it should have come.
     pub(super) fn late_is_missing(&mut self, last_passed: Instant) -> Option<Duration> {
-        let late = self.late.take()?;
+        let late = self.learning.as_mut()?.late.take()?;
         Some((late.at + late.after).saturating_duration_since(last_passed))
     }
 
@@ -87,7 +110,9 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
         beat: Beat,
         last_passed: Instant,
     ) {
-        let Some(late) = self.late.take() else { return };
+        let Some(late) = self.learning.as_mut().and_then(|learning| learning.late.take()) else {
+            return;
+        };
         let now = cx.env().now();
         self.config.options().count(|counters| &counters.answered);
         if now < late.at + late.after * LATE_PERCENT / 100 || !reads_since(cx, late.at) {
@@ -98,7 +123,7 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
             self.watch.look_at(cx, due);
             return;
         }
-        self.missing = 0;
+        self.count_missing(0);
         let same = self.saw(beat).unwrap_or(true);
         self.learn(same, now.saturating_duration_since(last_passed));
         self.new_interval(cx);
@@ -107,10 +132,16 @@ impl<C: HeartbeatCodec> HeartbeatHandler<C> {
 
     /// The peer is there, and the late answer before was missing.
     pub(super) fn missed_late(&mut self, gap: Duration) {
-        self.missing += 1;
-        if self.missing >= MISSING_MAX {
-            self.missing = 0;
+        let missing = self.learning.as_ref().map_or(0, |learning| learning.missing) + 1;
+        self.count_missing(missing % MISSING_MAX);
+        if missing == MISSING_MAX {
             self.learn(false, gap);
+        }
+    }
+
+    fn count_missing(&mut self, missing: u32) {
+        if let Some(learning) = &mut self.learning {
+            learning.missing = missing;
         }
     }
 
