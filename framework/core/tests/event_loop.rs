@@ -101,6 +101,26 @@ fn a_loop_that_does_not_sleep_is_not_woken() {
     assert_eq!(wakes.0.load(Ordering::SeqCst), before);
 }
 
+fn counts(event_loop: &mut EventLoop<Sleeper, VirtualClock>) -> (u64, u64) {
+    event_loop.turn(Some(Duration::ZERO)).unwrap();
+    let stats = event_loop.stats();
+    (stats.tasks, stats.timers)
+}
+
+/// However many there are, in one turn only so many run; then channels have their turn.
+#[test]
+fn tasks_and_timers_have_a_budget_each_turn() {
+    let mut options = LoopOptions::new(0, 0);
+    (options.tasks_per_turn, options.timers_per_turn) = (4, 3);
+    let mut event_loop = EventLoop::new(Sleeper::default(), VirtualClock::new(), options);
+    for _ in 0..10 {
+        event_loop.handle().execute(|_| {}).unwrap();
+        event_loop.core().schedule(Duration::ZERO, |_| {});
+    }
+    let turns: Vec<_> = (0..5).map(|_| counts(&mut event_loop)).collect();
+    assert_eq!(turns, [(4, 3), (8, 6), (10, 9), (10, 10), (10, 10)]);
+}
+
 fn reading_world(bytes: usize, turns: usize) -> Vec<usize> {
     let mut world = World::with(Trigger::Level, usize::MAX);
     let options = ChannelOptions::new().read_bytes_per_turn(1 << 20);

@@ -118,6 +118,33 @@ fn everything_comes_back_and_then_the_end() {
     }
 }
 
+/// A flood of connections leaves each turn something for those that are open.
+#[test]
+fn accepting_has_a_budget_each_turn() {
+    for backend in Backend::ALL {
+        let driver = PollerDriver::new(backend).unwrap();
+        let mut options = LoopOptions::new(0, 1);
+        options.accepts_per_turn = 2;
+        let mut event_loop = EventLoop::new(driver, SystemClock::new(), options);
+        let transport = event_loop.transport(&Kernel::tcp).unwrap();
+        let options = ChannelOptions::new();
+        let spec = ChannelSpec::new(options.clone(), |ch| ch.pipeline().inbound("echo", Echo));
+        let sink = ToItself { transport, spec };
+        let listening = event_loop.core().listen(transport, &loopback(), &options, sink);
+        let to = listening.unwrap().1.as_inet().unwrap();
+        let _clients: Vec<_> = (0..5).map(|_| TcpStream::connect(to).unwrap()).collect();
+        let mut accepted = Vec::new();
+        while event_loop.stats().accepted < 5 {
+            let before = event_loop.stats().accepted;
+            event_loop.turn(None).unwrap();
+            accepted.push(event_loop.stats().accepted - before);
+        }
+        // The last of them may be found by themselves, with a turn of nothing in between.
+        accepted.retain(|n| *n > 0);
+        assert_eq!(accepted, [2, 2, 1], "{backend}");
+    }
+}
+
 #[test]
 fn many_connections_take_their_turns() {
     for backend in Backend::ALL {

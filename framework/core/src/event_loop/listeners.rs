@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::address::Address;
 use crate::channel::ChannelKey;
+use crate::channel::turn::Work;
 use crate::driver::TransportId;
 use crate::event_loop::LoopCore;
 use crate::event_loop::table::Entry;
@@ -24,6 +25,10 @@ pub(super) struct Listener {
     handle: Handle,
     sink: Option<Box<dyn AcceptSink>>,
     paused: bool,
+    /// It stands in the loop's ready list.
+    queued: bool,
+    /// The turn in which it last accepted.
+    turn: u64,
 }
 
 /// Connections that a listener accepts before it closes.
@@ -48,7 +53,8 @@ impl LoopCore {
         let table = self.state.transport_mut(transport).ok_or(io::ErrorKind::Unsupported)?;
         let (handle, bound) = table.listen(key, address, &options.socket)?;
         let sink: Option<Box<dyn AcceptSink>> = Some(Box::new(sink));
-        let listener = Listener { key, transport, handle, sink, paused: false };
+        let listener =
+            Listener { key, transport, handle, sink, paused: false, queued: false, turn: 0 };
         self.entries.insert(Entry::Listener(Box::new(listener)));
         Ok((key, bound))
     }
@@ -87,11 +93,32 @@ impl LoopCore {
         match failed {
             Some(error) => self.pause_accepting(key, error),
             // There may be more; edge triggering would not say so again.
-            None if accepted == budget => {
-                self.state.timers.schedule(self.state.env.now(), Timer::Accept(key));
-            }
+            None if accepted == budget => self.accept_on(key),
             None => {}
         }
+    }
+
+    /// More are accepted in the next turn.
+    fn accept_on(&mut self, key: ChannelKey) {
+        let turn = self.state.stats.turns;
+        let Some(listener) = self.listener(key) else { return };
+        listener.turn = turn;
+        if !std::mem::replace(&mut listener.queued, true) {
+            self.state.ready.push_back(key);
+        }
+    }
+
+    /// A channel or a listener that had more to do than its last turn allowed.
+    pub(super) fn go_on(&mut self, key: ChannelKey, budget: usize) {
+        let turn = self.state.stats.turns;
+        let Some(listener) = self.listener(key) else { return self.turn_of(key, Work::Continue) };
+        if listener.turn == turn {
+            // It has accepted in this one.
+            self.state.ready.push_back(key);
+            return;
+        }
+        listener.queued = false;
+        self.accept_some(key, budget);
     }
 
     /// No descriptor is left, or the like: the listener rests for a moment instead of spinning.

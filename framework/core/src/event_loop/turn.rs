@@ -205,7 +205,7 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
     fn leftovers(&mut self) {
         for _ in 0..self.core.state.ready.len() {
             let Some(key) = self.core.state.ready.pop_front() else { break };
-            self.core.turn_of(key, Work::Continue);
+            self.core.go_on(key, self.options.accepts_per_turn);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fyke_core::channel::ChannelGroup;
+use fyke_core::channel::{ChannelGroup, MAILBOX_ENTRIES_MAX};
 use fyke_core::embedded::EmbeddedChannel;
 use fyke_core::event_loop::LoopOptions;
 use fyke_core::{Channel, ChannelOptions, CloseReason, LinkError, SendFailure, Sender};
@@ -27,6 +27,22 @@ fn a_sender_knows_its_type() {
         error,
         LinkError::Mismatch { produces: "alloc::string::String", takes: "u8", .. }
     ));
+}
+
+/// While the loop does not come to it, other threads cannot fill the memory.
+#[test]
+fn a_full_mailbox_gives_messages_back() {
+    let mut world = World::new();
+    let (line, channel) = letters(&mut world, ChannelOptions::new().water_marks(1 << 20, 1 << 20));
+    let sender: Sender<u8> = channel.sender().unwrap();
+    for _ in 0..MAILBOX_ENTRIES_MAX {
+        sender.send(b'x').unwrap();
+    }
+    let refused = sender.send(b'y').unwrap_err();
+    assert_eq!((refused.message, refused.reason), (b'y', SendFailure::Full));
+    world.settle();
+    assert_eq!(world.sent(line).len(), MAILBOX_ENTRIES_MAX);
+    assert!(sender.send(b'z').is_ok());
 }
 
 /// What threads send is all there, and each thread's messages are in its order.
