@@ -290,6 +290,57 @@ def chat(*flags):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def shutdown_under_load(*flags):
+    """SIGTERM while clients ask on connections that they keep: none of them sees half an answer, and whatever
+    was sent before the signal is answered, but for what came behind an answer that said it was the last."""
+    clients, wrong, answers = [], [], [0]
+    signalled = threading.Event()
+
+    def ask(port, ahead):
+        connection = socket.create_connection(("127.0.0.1", port), 5)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(30)
+        received, number = connection.makefile("rb"), 0
+        while True:
+            bodies = [b"number %d" % n for n in range(number, number + ahead)]
+            try:
+                connection.sendall(b"".join(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(b), b) for b in bodies))
+            except OSError:
+                return
+            before = not signalled.is_set()
+            for body in bodies:
+                try:
+                    head = b"".join(iter(lambda: received.readline(), b"\r\n")) if received.peek(1) else b""
+                except OSError:
+                    head = b""
+                if not head:
+                    assert not before, f"{body} was sent before the signal and got no answer"
+                    return
+                assert head.startswith(b"HTTP/1.1 200 "), head
+                assert received.read(len(body)) == body, "the answer was cut"
+                number, answers[0] = number + 1, answers[0] + 1
+                if b"connection: close" in head.lower():
+                    assert not received.read(1), "something came behind the last answer"
+                    return
+
+    def client(port, ahead):
+        try:
+            ask(port, ahead)
+        except Exception as error:  # told at the end, by the thread that can fail
+            wrong.append(f"{type(error).__name__}: {error}")
+
+    with Server("http", *flags) as server:
+        clients = [threading.Thread(target=client, args=(server.port, ahead), daemon=True) for ahead in (1, 1, 1, 8) * 3]
+        for thread in clients:
+            thread.start()
+        while answers[0] < 2000 and not wrong:
+            time.sleep(0.01)
+        signalled.set()
+    for thread in clients:
+        thread.join(30)
+    assert not wrong, wrong[0]
+
+
 def websockets_client():
     """The module `websockets.sync.client`, installed if need be; None when it cannot be had."""
     try:
@@ -609,6 +660,7 @@ def main():
     cases += [(heartbeat, mode) for mode in (MODES[0], MODES[-1], ["--udp"])]
     cases += [(tls, mode) for mode in MODES] + [(tls_clients_and_reload, []), (tls_self_signed, []), (proxy_protocol, []), (pcap, []), (metrics, [])]
     cases += [(second_signal, []), (wrong_calls, [])]
+    cases += [(shutdown_under_load, mode) for mode in MODES]
     if not shutil.which("curl"):
         print("skipped: curl is not installed")
         cases = [(check, mode) for check, mode in cases if check not in (http, http_requests, http_extras, chat, tls, tls_self_signed, pcap, metrics)]
