@@ -2,9 +2,10 @@
 //!
 //! Each connection's thread runs a loop of its own whose driver does not wait: the transport's
 //! `recv` does, for [`BLOCK_MAX`] at most. So what other threads ask of the channel happens within
-//! that time. A write that finds the socket full does not block in `send`: two peers that both
-//! blocked there would not read each other. The thread waits with `poll(2)` until it can write or
-//! read, just as long.
+//! that time. When nothing has come meanwhile the connection is idle: from then on its thread sleeps
+//! in `poll(2)`, on the socket and on something that wakes it, until bytes come. A write that finds
+//! the socket full does not block in `send` either: two peers that both blocked there would not read
+//! each other. The thread waits in the same way until it can write or read.
 
 mod driver;
 mod listener;
@@ -20,7 +21,7 @@ use driver::Shared;
 pub use listener::BlockingListener;
 use stream::BlockingTransport;
 
-/// The longest that a thread blocks in one call.
+/// The longest that a thread blocks in a read, where others cannot wake it.
 pub const BLOCK_MAX: Duration = Duration::from_millis(50);
 
 /// The factories of the blocking transport.

@@ -16,6 +16,7 @@ use fyke_poller::sys;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::{SockAddr, SockRef, Socket};
 
+use super::BLOCK_MAX;
 use super::driver::Shared;
 use crate::kernel::listener::{bind, new_socket, stream_kind};
 use crate::kernel::stream::Accepted;
@@ -73,6 +74,7 @@ impl BlockingTransport {
         self.shared.token.set(Some(Token::new(self.id, generation)));
         self.shared.reading.set(true);
         self.shared.full.set(false);
+        self.shared.idle.set(false);
         self.shared.peer_closed.set(false);
         self.shared.over.set(false);
         Ok(Handle(generation))
@@ -217,7 +219,14 @@ impl Transport for BlockingTransport {
         let mut bytes = pool.take(want);
         let room = bytes.spare_mut();
         let room_bytes = room.len();
-        match receive(connection, room, patience) {
+        let received = receive(connection, room, patience);
+        if !patience.is_zero() {
+            let nothing = received.as_ref().is_err_and(is_nothing);
+            self.shared.idle.set(nothing && patience == BLOCK_MAX);
+        } else if received.is_ok() {
+            self.shared.idle.set(false);
+        }
+        match received {
             Ok(0) => Ok(Read::End),
             Ok(n) => {
                 bytes.advance_writer(n);
