@@ -20,6 +20,14 @@ fn answer(case: &Case) -> String {
     )
 }
 
+/// Why a connection ends behind a refusal with this status.
+fn reason(status: u16) -> CloseReason {
+    match status {
+        413 | 414 | 431 => CloseReason::Limit,
+        _ => CloseReason::Protocol,
+    }
+}
+
 /// What was right before it is answered, what follows it is not, and a neighbour notices nothing.
 fn check(case: &Case, chunk: usize) {
     let mut neighbour = mirror();
@@ -36,7 +44,7 @@ fn check(case: &Case, chunk: usize) {
     assert!(!channel.is_open() && channel.output_ended(), "{clause}");
     assert!(channel.take_error().is_none(), "{clause}: nobody else hears of it");
     channel.finish_inbound();
-    assert_eq!(channel.close_reason(), Some(CloseReason::Protocol), "{clause}");
+    assert_eq!(channel.close_reason(), Some(reason(case.status)), "{clause}");
     assert_eq!(sent(&mut channel), "", "{clause}");
     neighbour.write_inbound(GET);
     assert_eq!(statuses(&sent(&mut neighbour)), [200], "{clause}");

@@ -123,3 +123,15 @@ fn subprotocols_4_2_2() {
     assert_eq!(choose_protocol(&offer(&["Sec-WebSocket-Protocol: A\r\n"]), &supported), None);
     assert_eq!(choose_protocol(&offer(&[]), &supported), None);
 }
+
+/// Each name is compared with all others, so a list has a limit of its own.
+#[test]
+fn a_hundred_subprotocols_and_no_more() {
+    let offered = |count: usize| {
+        let names: Vec<String> = (0..count).map(|n| format!("p{n}")).collect();
+        let line = format!("Sec-WebSocket-Protocol: {}\r\n", names.join(","));
+        Handshake::check(&get(&[UPGRADE, VERSION, KEY, &line])).err()
+    };
+    assert_eq!(offered(100), None);
+    assert_eq!(offered(101), Some(HandshakeError::Protocols));
+}

@@ -194,8 +194,9 @@ fn must_wait(codec: &ServerCodec) -> bool {
 
 /// Why a connection ends on which this was answered.
 const fn reason(error: HttpError) -> CloseReason {
-    match error.status() {
-        Status::REQUEST_TIMEOUT => CloseReason::TimedOut,
+    match error.status().as_u16() {
+        408 => CloseReason::TimedOut,
+        413 | 414 | 431 => CloseReason::Limit,
         _ => CloseReason::Protocol,
     }
 }
