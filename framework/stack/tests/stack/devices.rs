@@ -262,3 +262,20 @@ fn a_forwarder_decides_about_any_address() {
     assert_eq!(world.server.read_all(world.now, accepted).0, b"through");
     assert_eq!(world.server.stack.counters().drops[DropReason::ForwardIgnored], 1);
 }
+
+#[test]
+fn only_so_many_offers_wait_for_a_decision() {
+    let mut config = StackConfig::new(Medium::RawIp);
+    config.any_address = true;
+    config.limits.forward_requests_max = 2;
+    let mut world = World::with(StackConfig::new(Medium::RawIp), config);
+    let forwarder = world.server.stack.forward(ListenOptions::default()).unwrap();
+    for remote in ["192.0.2.1:80", "192.0.2.2:80", "192.0.2.3:80"] {
+        world.connect(remote);
+    }
+    world.settle();
+    assert_eq!(world.server.stack.counters().drops[DropReason::ForwardIgnored], 1);
+    assert!(world.server.stack.forward_request(forwarder).is_some());
+    assert!(world.server.stack.forward_request(forwarder).is_some());
+    assert!(world.server.stack.forward_request(forwarder).is_none());
+}
