@@ -8,6 +8,7 @@
 //! header.rs    the virtio header in front of each frame
 //! cut.rs       super-segments in pieces, where the kernel is not asked to cut them
 //! merge.rs     segments that follow each other as one, where the kernel does not put them together
+//! acks.rs      of acknowledgements in a row the first and the last
 //! blocks.rs    the memory that received frames share
 //! datagrams.rs frames that stand for several datagrams are cut
 //! error.rs     why a device could not be opened, in words
@@ -24,6 +25,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod acks;
 mod blocks;
 mod counters;
 mod cut;

@@ -18,6 +18,8 @@ pub struct TapCounters {
     pub frames_delayed: u64,
     /// Frames that the kernel refused, and those sent while the interface was down.
     pub frames_refused: u64,
+    /// Acknowledgements that were left out, since the next one said all that they said.
+    pub acknowledgements_merged: u64,
     /// Super-segments that were cut here because the kernel does not.
     pub super_segments_cut: u64,
 }

@@ -13,6 +13,7 @@ use fyke_poller::sys::{read_frame, recv_vectored};
 use fyke_stack::Offload;
 use fyke_stack::wire::virtio_net;
 
+use super::acks::Row;
 use super::blocks::Blocks;
 use super::counters::TapCounters;
 use super::header::Span;
@@ -36,6 +37,9 @@ const LINK_ROOM: usize = 14 + 8 + 1;
 /// A block of plain frames: the longest chain of them, and some more.
 const PLAIN_BLOCK_BYTES: usize = 80 * 1024;
 
+/// Frames that are read at a time at most, however few of them are handed over.
+const READS_MAX: usize = 512;
+
 /// A queue of a TAP device, on its loop.
 ///
 /// Frames that the kernel has no room for wait here, and [`ready`](fyke_stack::TxSink::ready) says no until it has.
@@ -43,7 +47,8 @@ const PLAIN_BLOCK_BYTES: usize = 80 * 1024;
 /// refuses is counted and dropped, except a super-segment: that is cut here, and so are all after it.
 ///
 /// Without offload the same happens here: the stack makes super-segments as if the device cut them,
-/// and plain segments that follow each other are put together before it sees them.
+/// and plain segments that follow each other are put together before it sees them; of acknowledgements
+/// in a row it sees the first and the last.
 pub struct Tap {
     pub(super) queue: TapQueue,
     pub(super) watch: Option<(PollerRegistry, Token)>,
@@ -122,12 +127,16 @@ impl Tap {
     /// As [`fill`](Self::fill), putting together what follows each other.
     fn fill_merging(&mut self, block: &mut BytesMut, budget: usize) -> (usize, bool) {
         let mut chain: Option<Chain> = None;
+        let mut row: Option<Row> = None;
         let mut pushed = false;
         let mut used = 0;
+        let mut left = READS_MAX;
         let more = loop {
-            if self.spans.len() >= budget || block.len() - used < self.frame_room + HEADERS_MAX {
+            let full = block.len() - used < self.frame_room + HEADERS_MAX;
+            if self.spans.len() >= budget || full || left == 0 {
                 break true;
             }
+            left -= 1;
             // The headers beside, the rest where it belongs if the chain goes on.
             let headers = chain.as_ref().map_or(0, Chain::headers);
             let (beside, room) = (&mut self.beside[..headers], &mut block[used..]);
@@ -156,10 +165,29 @@ impl Tap {
             if self.note_frame(&block[..used + len], used, len == whole) {
                 chain = Chain::begin(block, used, used + len);
                 (used, pushed) = (used + len, false);
+                if chain.is_some() {
+                    row = None;
+                } else if Self::said_again(&mut row, block, used - len, used) {
+                    self.spans.pop();
+                    used -= len;
+                    self.counters.acknowledgements_merged += 1;
+                }
             }
         };
         Self::finish(&mut self.spans, block, chain, false);
         (used, more)
+    }
+
+    /// Whether the frame at `start..end` of `block` took the place of the one before it.
+    fn said_again(row: &mut Option<Row>, block: &mut [u8], start: usize, end: usize) -> bool {
+        let again = row.as_mut().map(|row| row.push(block, start, end));
+        match again {
+            Some(Some(again)) => again,
+            _ => {
+                *row = Row::begin(block, start, end);
+                false
+            }
+        }
     }
 
     fn finish(spans: &mut [Span], block: &mut [u8], chain: Option<Chain>, pushed: bool) {

@@ -15,13 +15,13 @@ use fyke_stack::wire::{IpProtocol, PseudoHeader, Sum};
 use super::header::Span;
 
 const NETWORK: usize = 14;
-const TRANSPORT: usize = NETWORK + 20;
+pub(super) const TRANSPORT: usize = NETWORK + 20;
 const LENGTH: usize = NETWORK + 2;
 const NETWORK_CHECKSUM: usize = NETWORK + 10;
 const SEQ: usize = TRANSPORT + 4;
 pub(super) const FLAGS: usize = TRANSPORT + 13;
 
-const ACK: u8 = 0x10;
+pub(super) const ACK: u8 = 0x10;
 pub(super) const PSH: u8 = 0x08;
 
 /// The longest headers of a chain: no options before TCP, all that it can have behind.
@@ -133,12 +133,17 @@ impl Chain {
     }
 }
 
+/// Whether two segments have the same ends and nothing that differs before TCP's numbers.
+pub(super) fn same_flow(one: &[u8], other: &[u8]) -> bool {
+    SAME[..3].iter().all(|part| one[part.clone()] == other[part.clone()])
+}
+
 fn number(frame: &[u8]) -> u32 {
     u32::from_be_bytes([frame[SEQ], frame[SEQ + 1], frame[SEQ + 2], frame[SEQ + 3]])
 }
 
 /// The length of the headers of a whole TCP segment over IPv4, without padding.
-fn headers_of(frame: &[u8]) -> Option<usize> {
+pub(super) fn headers_of(frame: &[u8]) -> Option<usize> {
     let headers = frame.get(..HEADERS_MAX.min(frame.len()))?;
     headers_of_length(headers, frame.len() - headers.len())
 }
@@ -159,7 +164,7 @@ fn headers_of_length(front: &[u8], rest: usize) -> Option<usize> {
 }
 
 /// Whether the checksums of both headers are right.
-fn checksums_are_right(headers: &[u8], payload: &[u8]) -> bool {
+pub(super) fn checksums_are_right(headers: &[u8], payload: &[u8]) -> bool {
     let (network, transport) = headers[NETWORK..].split_at(TRANSPORT - NETWORK);
     let address = |at: usize| <[u8; 4]>::try_from(&network[at..at + 4]).map(std::net::IpAddr::from);
     let (Ok(source), Ok(destination)) = (address(12), address(16)) else { return false };

@@ -80,8 +80,9 @@ impl TapOptions {
         self
     }
 
-    /// Whether TCP segments that follow each other are put together before the stack sees them, when
-    /// there is no virtio header with which the kernel does it. Not for who forwards packets.
+    /// Whether TCP segments that follow each other are put together before the stack sees them, and of
+    /// acknowledgements in a row only the first and the last given to it, when there is no virtio
+    /// header with which the kernel does the like. Not for who forwards packets.
     pub fn merge(mut self, on: bool) -> Self {
         self.merge = on;
         self

@@ -43,6 +43,14 @@ impl TapQueue {
         self
     }
 
+    /// Whether plain TCP segments that follow each other are put together, and acknowledgements that the
+    /// next one says again are left out, when there is no virtio header (they are).
+    #[must_use]
+    pub fn merge(mut self, on: bool) -> Self {
+        self.merge = on;
+        self
+    }
+
     /// The longest packet that fits into a frame, for queues [from a descriptor](Self::from_fd).
     #[must_use]
     pub fn with_mtu(mut self, bytes: u32) -> Self {
