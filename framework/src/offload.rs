@@ -113,6 +113,26 @@ mod tests {
     use std::sync::mpsc;
 
     #[test]
+    fn only_so_many_jobs_wait() {
+        let pool = OffloadPool::new("test", 1);
+        let (started, has_started) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        pool.run(Box::new(move || {
+            started.send(()).unwrap();
+            let _ = released.recv();
+        }));
+        has_started.recv().unwrap();
+        let (sender, receiver) = mpsc::channel();
+        for n in 0..JOBS_WAITING_MAX + 3 {
+            let sender = sender.clone();
+            pool.run(Box::new(move || sender.send(n).unwrap()));
+        }
+        drop((sender, release));
+        assert_eq!(receiver.iter().collect::<Vec<_>>(), (0..JOBS_WAITING_MAX).collect::<Vec<_>>());
+        pool.close();
+    }
+
+    #[test]
     fn runs_everything_and_then_refuses() {
         let pool = OffloadPool::new("test", 3);
         let (sender, receiver) = mpsc::channel();
