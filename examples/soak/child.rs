@@ -17,6 +17,15 @@ const REST_TIME: Duration = Duration::from_secs(15);
 /// How often it is looked at meanwhile.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
+/// How the servers are to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Start {
+    /// Quick to hang up, so that it happens often; and wrong in this way, if any.
+    Soaked(Option<Leak>),
+    /// With the default time-outs.
+    Patient,
+}
+
 /// Where the servers listen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Targets {
@@ -60,13 +69,20 @@ pub(crate) struct Served {
 
 impl Served {
     /// Starts this program once more, to serve.
-    pub(crate) fn start(certificate: [&Path; 2], leak: Option<Leak>) -> Result<Self, String> {
+    pub(crate) fn start(certificate: [&Path; 2], how: Start) -> Result<Self, String> {
         let program: PathBuf = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
         let mut command = Command::new(program);
         command.arg("server").arg("--tls").args(certificate);
-        if let Some(name) = leak.and_then(|leak| leak.to_possible_value()) {
-            command.args(["--leak", name.get_name()]);
+        match how {
+            Start::Patient => _ = command.arg("--patient"),
+            Start::Soaked(leak) => {
+                if let Some(name) = leak.and_then(|leak| leak.to_possible_value()) {
+                    command.args(["--leak", name.get_name()]);
+                }
+            }
         }
+        // Few arenas of malloc, so that what one of them keeps is soon all that it ever keeps.
+        command.env("MALLOC_ARENA_MAX", "2");
         // A group of its own, so that Ctrl-C does not end it before its clients.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|e| format!("cannot start the servers: {e}"))?;

@@ -20,8 +20,10 @@
 //! | `child` | that process from this side |
 //! | `clients` | what clients do |
 //! | `run` | rounds, progress, verdict |
+//! | `attack` | `soak attack`: what 5000 slow connections cost an honest client |
 #![forbid(unsafe_code)]
 
+mod attack;
 mod child;
 mod clients;
 mod pattern;
@@ -60,6 +62,9 @@ struct Flags {
 
 #[derive(Subcommand, Debug)]
 enum What {
+    /// Thousands of slow connections, and what an honest client feels of them
+    Attack(attack::AttackFlags),
+
     /// The process that serves: started by this program itself.
     #[command(hide = true)]
     Server(server::ServerFlags),
@@ -69,6 +74,7 @@ fn main() -> ExitCode {
     let flags: Flags = fyke_examples::parse();
     fyke_examples::exit(match &flags.what {
         Some(What::Server(flags)) => server::serve(flags),
+        Some(What::Attack(flags)) => attack::run(flags),
         None => run::run(&flags.run),
     })
 }

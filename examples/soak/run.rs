@@ -12,7 +12,7 @@ use fyke_examples::watch::{Mebibytes, Rest, Rests};
 use indicatif::{ProgressBar, ProgressStyle};
 use rustls::ClientConfig;
 
-use crate::child::Served;
+use crate::child::{Served, Start};
 use crate::clients::{Client, Done, wire};
 use crate::server::Leak;
 
@@ -49,17 +49,17 @@ const ROUNDS_MIN: u32 = 6;
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A directory of its own, gone when this is.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Result<Self, String> {
+    pub(crate) fn new() -> Result<Self, String> {
         let path = std::env::temp_dir().join(format!("fyke-soak-{}", std::process::id()));
         let made = std::fs::create_dir_all(&path);
         made.map_err(|error| format!("{}: {error}", path.display())).map(|()| Self(path))
     }
 
     /// A certificate for 127.0.0.1, and its key.
-    fn certificate(&self) -> Result<[PathBuf; 2], String> {
+    pub(crate) fn certificate(&self) -> Result<[PathBuf; 2], String> {
         let pair = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]);
         let pair = pair.map_err(|error| error.to_string())?;
         let files = [self.0.join("certificate.pem"), self.0.join("key.pem")];
@@ -137,7 +137,8 @@ pub(crate) fn run(flags: &RunFlags) -> Result<(), String> {
     stop_at_signal(&stop)?;
     let scratch = Scratch::new()?;
     let [chain, key] = scratch.certificate()?;
-    let (tls, served) = (wire::trust(&chain)?, Served::start([&chain, &key], flags.leak)?);
+    let (tls, served) =
+        (wire::trust(&chain)?, Served::start([&chain, &key], Start::Soaked(flags.leak))?);
     let bar = ProgressBar::new(time.as_secs());
     let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {msg}");
     bar.set_style(style.map_err(|error| error.to_string())?);
@@ -233,13 +234,15 @@ impl Soak {
         let Some((first, last)) = self.rests.ends() else {
             return "no round came to its end".to_owned();
         };
+        let short = if self.rests.judges_memory() { "" } else { "; too short to judge memory" };
         format!(
-            "{} rounds, {} connections, {} answers byte for byte, {} hostile acts; at rest 0 \
-             channels, {} descriptors, {} (after the first round {}, at most {})",
-            self.rests.len(),
+            "{} rounds, {} connections, {} answers byte for byte, {} hostile acts; at rest {} \
+             channels, {} descriptors, {} (after the first round {}, at most {}){short}",
+            self.rests.count(),
             self.done.connections.load(Ordering::Relaxed),
             self.done.answers.load(Ordering::Relaxed),
             self.done.hostile.load(Ordering::Relaxed),
+            last.channels,
             last.descriptors,
             Mebibytes(last.resident_bytes),
             Mebibytes(first.resident_bytes),

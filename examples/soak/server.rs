@@ -8,12 +8,12 @@ use std::io::{self, BufRead, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fyke::prelude::*;
-use fyke::{ChannelInit, IntoStages};
+use fyke::{Bytes, ChannelInit, IntoStages};
 use fyke_codecs::http1::coding::{CompressionConfig, HttpContentCompressor};
 use fyke_codecs::http1::{
     self, HttpObjectAggregator, HttpServerHandler, Limits, Reply, Request, Response, ResponseHead,
@@ -35,6 +35,10 @@ pub(crate) struct ServerFlags {
     /// What to do wrong on purpose.
     #[arg(long)]
     leak: Option<Leak>,
+
+    /// Take the default time-outs.
+    #[arg(long)]
+    patient: bool,
 }
 
 /// What a server does wrong on purpose, to show that it is noticed.
@@ -95,8 +99,7 @@ impl Wrong {
     }
 }
 
-/// How long a client may take. Honest ones never take half of it.
-const TIMEOUTS: Timeouts = Timeouts::new();
+/// How long a client may take, unless we are patient. Honest ones never take half of it.
 const HEAD_TIME: Duration = Duration::from_secs(5);
 const BODY_TIME: Duration = Duration::from_secs(5);
 const IDLE_TIME: Duration = Duration::from_secs(10);
@@ -142,21 +145,25 @@ fn answer(wrong: &Wrong, request: Request) -> Reply {
 
 /// So many bytes in chunks of different sizes.
 fn in_chunks(bytes: usize) -> Reply {
-    let content = pattern(bytes);
+    static PATTERN: LazyLock<Bytes> = LazyLock::new(|| pattern(PATTERN_BYTES_MAX).into());
     let mut parts: Vec<ResponsePart> = vec![ResponseHead::new(Status::OK).into()];
     let (mut at, mut size) = (0, 1);
     while at < bytes {
         let end = bytes.min(at + size);
-        parts.push(ResponsePart::Body(content[at..end].to_vec().into()));
+        parts.push(ResponsePart::Body(PATTERN.slice(at..end).into()));
         (at, size) = (end, (size * 3) % 50_000 + 1);
     }
     parts.push(ResponsePart::End);
     Reply::Parts(parts)
 }
 
-fn http(tls: &ServerTls, wrong: &Arc<Wrong>, ch: &mut ChannelInit<'_>) -> impl IntoStages + use<> {
+fn http(
+    tls: &ServerTls,
+    timeouts: Timeouts,
+    wrong: &Arc<Wrong>,
+    ch: &mut ChannelInit<'_>,
+) -> impl IntoStages + use<> {
     let wrong = Arc::clone(wrong);
-    let timeouts = TIMEOUTS.head(HEAD_TIME).body(BODY_TIME).idle(IDLE_TIME);
     let limits = Limits::new().body_bytes_max(BODY_BYTES_MAX);
     http1::server(tls.pipeline(ch), ServerOptions::new().limits(limits).timeouts(timeouts))
         .duplex("compressor", HttpContentCompressor::new(CompressionConfig::new()))
@@ -190,6 +197,10 @@ fn start(
     let wrong =
         Arc::new(Wrong { leak: flags.leak, events: AtomicU64::new(0), kept: Mutex::default() });
     let cannot = |error: io::Error| format!("cannot listen: {error}");
+    let timeouts = match flags.patient {
+        true => Timeouts::new(),
+        false => Timeouts::new().head(HEAD_TIME).body(BODY_TIME).idle(IDLE_TIME),
+    };
     let options = ChannelOptions::default;
     let (mut servers, mut addresses) = (Vec::new(), Vec::new());
     for tls in [ServerTls::default(), tls] {
@@ -199,7 +210,7 @@ fn start(
         let (with_tls, wrong, at) = (tls.clone(), Arc::clone(&wrong), echo.1);
         let http = listen(group, options(), move |ch| {
             wrong.connected(at);
-            http(&with_tls, &wrong, ch)
+            http(&with_tls, timeouts, &wrong, ch)
         });
         let chat = Chat::new(tls);
         let roomy = options().outbound_bytes_max(OUTBOUND_BYTES_MAX);
