@@ -13,6 +13,7 @@ pub(crate) const SCENARIOS: List = list![
     a_slow_reader_gets_everything_and_little_waits_for_it,
     the_water_marks_are_crossed_once_and_back_once,
     a_client_that_never_reads_stops_its_channel_and_nothing_else,
+    what_the_peer_has_acknowledged_is_told,
 ];
 
 /// Messages of every kind, small and large, and their bytes in a row.
@@ -198,6 +199,22 @@ fn a_client_that_never_reads_stops_its_channel_and_nothing_else() -> Scenario {
         stuck.channel.set_auto_read(true).unwrap();
         assert!(stuck.bytes(data.len()) == data, "other bytes came back");
     })
+}
+
+/// It is what tells a peer that is gone from one that is slow.
+fn what_the_peer_has_acknowledged_is_told() -> Scenario {
+    everywhere(|world| {
+        let mut pair = world.pair(ChannelOptions::new(), ChannelOptions::new());
+        let data = random_bytes(100_000, 6);
+        pair.server.send_and_wait(data.clone());
+        assert!(pair.client.bytes(data.len()) == data, "other bytes came");
+        // What it says now acknowledges all that it has heard.
+        pair.client.send("I have it");
+        assert_eq!(pair.server.bytes(9), b"I have it");
+        let progress = pair.server.ask(|cx| cx.write_progress());
+        assert_eq!((progress.acked_bytes, progress.waiting_since), (Some(100_000), None));
+    })
+    .except(|kind| !kind.is_stack(), "it does not know what the peer has acknowledged")
 }
 
 /// Passes everything on: a stage in both directions does not change what a queue counts.

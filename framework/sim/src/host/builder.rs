@@ -102,6 +102,8 @@ impl HostBuilder {
     /// A name that is taken, an address or route that makes no sense.
     pub fn start(mut self) -> Result<Host, SimError> {
         let ring = self.prepare()?;
+        // As on a device: handlers that look after slow peers want to know.
+        self.recipe.config.report_acks = true;
         let id = self.world.next_node();
         let state = HostState::new(&self.world, id, &self.name, self.recipe, self.loops)?;
         let state = Rc::new(RefCell::new(state));

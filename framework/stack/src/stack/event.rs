@@ -45,16 +45,17 @@ pub enum Event {
     AddressConflict(IpAddr),
 }
 
-/// The bits of a TCP socket, in the order in which they are reported.
+/// The bits of a TCP socket, in the order in which they are reported: a segment's acknowledgement
+/// comes before what it carries (RFC 9293, section 3.10.7.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Pending(u8);
 
 impl Pending {
     pub(crate) const CONNECTED: Self = Self(1);
-    pub(crate) const READABLE: Self = Self(1 << 1);
-    pub(crate) const PEER_FIN: Self = Self(1 << 2);
-    pub(crate) const WRITABLE: Self = Self(1 << 3);
-    pub(crate) const ACKED: Self = Self(1 << 4);
+    pub(crate) const ACKED: Self = Self(1 << 1);
+    pub(crate) const READABLE: Self = Self(1 << 2);
+    pub(crate) const PEER_FIN: Self = Self(1 << 3);
+    pub(crate) const WRITABLE: Self = Self(1 << 4);
     pub(crate) const CLOSED: Self = Self(1 << 5);
 
     pub(crate) const fn is_empty(self) -> bool {

@@ -231,3 +231,21 @@ fn names_are_numbers_and_numbers_names() {
     assert_eq!(info.unsent + info.unacknowledged, 3);
     assert!(world.server.stack.info_between(remote, local).is_none());
 }
+
+/// Who reads an answer knows already that the question has arrived.
+#[test]
+fn what_a_segment_acknowledges_is_told_before_what_it_carries() {
+    let mut world = acks();
+    let (client, server) = world.established(&at(SERVER, 80));
+    world.client.take_events();
+    world.client.stack.write(world.now, client, Bytes::from_static(b"question")).unwrap();
+    // The answer is written before a delayed acknowledgement leaves, and takes it along.
+    for frame in world.client.transmit(world.now) {
+        world.server.stack.input(world.now, frame, RxMeta::default());
+    }
+    assert_eq!(world.server.read_all(world.now, server).0, b"question");
+    world.server.stack.write(world.now, server, Bytes::from_static(b"answer")).unwrap();
+    world.settle();
+    let told = world.client.take_events();
+    assert_eq!(told, [Event::Acked(client, 8), Event::Readable(client)]);
+}
