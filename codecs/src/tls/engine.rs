@@ -15,11 +15,16 @@ use super::error::TlsError;
 
 /// Most handshakes' flights fit into this.
 const HANDSHAKE_OUT_BYTES: usize = 4096;
+/// Decrypted bytes are handed on in buffers of at most this size: four full records.
+const PLAIN_BYTES_MAX: usize = 64 * 1024;
 
 /// What came of bytes that arrived.
 pub(super) struct Io<'a> {
-    /// The peer's bytes, decrypted.
+    /// The peer's bytes, decrypted: what follows the full buffers.
     pub(super) plain: ByteBuf,
+    pub(super) full: Vec<ByteBuf>,
+    /// Encrypted bytes that may still become plain ones.
+    pub(super) left: usize,
     /// What is to be sent, handshake and answers of the protocol.
     pub(super) out: ByteBuf,
     /// Where buffers come from.
@@ -27,8 +32,22 @@ pub(super) struct Io<'a> {
 }
 
 impl<'a> Io<'a> {
-    pub(super) fn new(take: &'a dyn Fn(usize) -> ByteBuf) -> Self {
-        Self { plain: ByteBuf::new(), out: ByteBuf::new(), take }
+    /// For so many bytes that have arrived.
+    pub(super) fn new(left: usize, take: &'a dyn Fn(usize) -> ByteBuf) -> Self {
+        Self { plain: ByteBuf::new(), full: Vec::new(), left, out: ByteBuf::new(), take }
+    }
+
+    /// Appends what was in a record. No buffer grows, as that would copy what it holds already.
+    fn add(&mut self, payload: &[u8]) {
+        if self.plain.writable() < payload.len() {
+            let room = self.left.min(PLAIN_BYTES_MAX).max(payload.len());
+            let full = std::mem::replace(&mut self.plain, (self.take)(room));
+            if !full.is_empty() {
+                self.full.push(full);
+            }
+        }
+        self.plain.write_slice(payload);
+        self.left = self.left.saturating_sub(payload.len());
     }
 }
 
@@ -68,9 +87,8 @@ pub(super) fn run<E: Engine>(
 ) -> Result<Ran, RustlsError> {
     let mut ran = Ran { used: 0, peer_closed: false };
     loop {
-        let left = input.len() - ran.used;
         let UnbufferedStatus { mut discard, state } = engine.records(&mut input[ran.used..]);
-        let mut more = true;
+        let (mut more, mut read) = (true, false);
         match state {
             Err(error) => {
                 alert(engine, &mut io.out);
@@ -80,11 +98,9 @@ pub(super) fn run<E: Engine>(
                 while let Some(record) = traffic.next_record() {
                     let record = record?;
                     discard += record.discard;
-                    if io.plain.capacity() == 0 {
-                        io.plain = (io.take)(left.max(record.payload.len()));
-                    }
-                    io.plain.write_slice(record.payload);
+                    io.add(record.payload);
                 }
+                read = true;
             }
             Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, io),
             Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
@@ -93,7 +109,10 @@ pub(super) fn run<E: Engine>(
             Ok(_) => more = false,
         }
         ran.used += discard;
-        if !more {
+        // Behind the last record rustls would only say that it waits for another one, unless it has
+        // to answer something.
+        let drained = read && ran.used == input.len() && !engine.wants_write();
+        if !more || drained {
             return Ok(ran);
         }
     }

@@ -25,8 +25,8 @@ use super::server::TlsServerConfig;
 const SNIFF_BYTES: usize = 8;
 /// More than encryption adds to a record, its header included (RFC 5246 section 6.2.3).
 const RECORD_OVERHEAD_BYTES: usize = 48;
-/// Plain bytes of a record.
-const RECORD_PLAIN_BYTES: usize = 1 << 14;
+/// Most plain bytes of a record (RFC 8446 section 5.1).
+pub(super) const RECORD_PLAIN_BYTES: usize = 1 << 14;
 
 pub(super) struct TlsSession {
     side: Box<Side>,
@@ -102,6 +102,11 @@ impl TlsSession {
     /// Whether the peer has sent anything at all.
     pub(super) fn heard_anything(&self) -> bool {
         self.begun || !self.rest.is_empty()
+    }
+
+    /// Bytes of a record that has not ended.
+    pub(super) fn unread_bytes(&self) -> usize {
+        self.rest.readable()
     }
 
     /// What the handshake came to.

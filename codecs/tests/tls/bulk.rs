@@ -57,6 +57,38 @@ fn one_write_is_one_message_for_small_ones() {
     assert_eq!(server.drain_inbound::<ByteBuf>().len(), 1);
 }
 
+/// How many records lie in a row (RFC 8446 section 5.1).
+fn records(mut bytes: &[u8]) -> usize {
+    let mut count = 0;
+    while let [_, _, _, high, low, rest @ ..] = bytes {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        bytes = &rest[length..];
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn large_messages_make_full_records() {
+    for (len, expected) in [(1, 1), (16_384, 1), (16_385, 2), (65_536, 4), (1 << 20, 64)] {
+        let (mut client, _server) = open_pair();
+        drop(write(&mut client, vec![0; len]));
+        assert_eq!(records(&client.read_outbound()), expected, "{len}");
+    }
+}
+
+#[test]
+fn what_arrives_is_handed_on_in_buffers_that_need_not_grow() {
+    let data = pattern(1 << 20);
+    let (mut client, mut server) = open_pair();
+    drop(write(&mut client, data.clone()));
+    // Reads that end within records: each begins with the rest of one.
+    carry_in_pieces(&mut client, &mut server, 64 * 1024);
+    let buffers = server.drain_inbound::<ByteBuf>();
+    assert!(buffers.iter().all(|buffer| buffer.capacity() <= 64 * 1024));
+    assert!(buffers.concat() == data);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 

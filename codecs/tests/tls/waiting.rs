@@ -3,7 +3,7 @@
 use fyke_buffer::ByteBuf;
 use fyke_codecs::tls::TlsHandler;
 use fyke_core::embedded::EmbeddedChannel;
-use fyke_core::{ChannelOptions, Context, ErrorKind, InboundHandler, Never, Outgoing, Result};
+use fyke_core::{ChannelOptions, Context, ErrorKind, InboundHandler, Outgoing, Result};
 
 use crate::support::{
     NAME, carry, client_config, client_with, open_pair, pair, received, server, server_config,

@@ -30,7 +30,7 @@ impl TlsHandler {
         let session = self.session.insert(session);
         let date = cx.env().unix_time();
         let take = |n| cx.buffer(n);
-        let mut io = Io::new(&take);
+        let mut io = Io::new(0, &take);
         session.start(date, &mut io)?;
         let out = io.out;
         if !out.is_empty() {

@@ -194,14 +194,17 @@ impl DuplexHandler for TlsHandler {
         let Some(session) = &mut self.session else { return Ok(()) };
         let date = cx.env().unix_time();
         let take = |n| cx.buffer(n);
-        let mut io = Io::new(&take);
+        let mut io = Io::new(session.unread_bytes() + bytes.readable(), &take);
         let received = session.receive(bytes, date, &mut io);
-        let Io { plain, out, .. } = io;
+        let Io { plain, full, out, .. } = io;
         let peer_closed = session.peer_closed();
         if !out.is_empty() {
             cx.write_ahead(out.into());
         }
         self.look_whether_open(cx)?;
+        for plain in full {
+            cx.fire_read(plain);
+        }
         if !plain.is_empty() {
             cx.fire_read(plain);
         }

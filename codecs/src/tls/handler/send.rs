@@ -8,14 +8,16 @@ use fyke_core::{ErrorKind, FileRegion, Outgoing, Promise};
 use super::room::Waiting;
 use super::{Cx, Phase, TlsHandler};
 use crate::tls::error::TlsError;
-use crate::tls::session::encrypted_bytes;
+use crate::tls::session::{RECORD_PLAIN_BYTES, encrypted_bytes};
 
-/// So many plain bytes make the records of one buffer of 64 KiB.
-const PIECE_BYTES: usize = 65_344;
+/// At most so many plain bytes make the records of one buffer of 64 KiB.
+const PIECE_BYTES_MAX: usize = 65_344;
+/// What does not fit is cut behind the last full record, so that no small one follows.
+const PIECE_BYTES: usize = 3 * RECORD_PLAIN_BYTES;
 /// Up to so many plain bytes are encrypted right behind what waits to be sent.
 const APPENDED_BYTES_MAX: usize = 2048;
 /// A message of several buffers is copied together if it makes one record then.
-const GATHERED_BYTES_MAX: usize = 1 << 14;
+const GATHERED_BYTES_MAX: usize = RECORD_PLAIN_BYTES;
 
 impl TlsHandler {
     /// Sends a message that needs not wait. `passing`: it is the one that `write` was called for,
@@ -61,7 +63,10 @@ impl TlsHandler {
         if passing && plain.len() <= APPENDED_BYTES_MAX {
             return cx.encode(|out| session.encrypt(plain, out));
         }
-        for piece in plain.chunks(PIECE_BYTES) {
+        let mut rest = plain;
+        while !rest.is_empty() {
+            let piece;
+            (piece, rest) = first_piece(rest);
             let mut out = cx.buffer(encrypted_bytes(piece.len()));
             session.encrypt(piece, &mut out)?;
             if passing {
@@ -146,6 +151,12 @@ impl TlsHandler {
     }
 }
 
+/// What becomes one buffer of records, and what follows it.
+fn first_piece(plain: &[u8]) -> (&[u8], &[u8]) {
+    let bytes = if plain.len() <= PIECE_BYTES_MAX { plain.len() } else { PIECE_BYTES };
+    plain.split_at(bytes)
+}
+
 fn read_piece(cx: &Cx<'_>, region: &mut FileRegion, bytes_max: usize) -> io::Result<ByteBuf> {
     let bytes = usize::try_from(region.len()).unwrap_or(usize::MAX).min(bytes_max);
     let mut piece = cx.buffer(bytes);
@@ -164,7 +175,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_piece_fills_a_block() {
-        assert!(encrypted_bytes(PIECE_BYTES) <= 64 * 1024);
+    fn a_piece_fits_into_a_block() {
+        assert!(encrypted_bytes(PIECE_BYTES_MAX) <= 64 * 1024);
+    }
+
+    #[test]
+    fn pieces_are_full_records() {
+        for (len, expected) in [
+            (1, &[1][..]),
+            (65_344, &[65_344]),
+            (65_345, &[49_152, 16_193]),
+            (65_536, &[49_152, 16_384]),
+            (131_072, &[49_152, 49_152, 32_768]),
+        ] {
+            let plain = vec![0; len];
+            let (mut rest, mut pieces) = (&plain[..], Vec::new());
+            while !rest.is_empty() {
+                let piece;
+                (piece, rest) = first_piece(rest);
+                pieces.push(piece.len());
+            }
+            assert_eq!(pieces, expected, "{len}");
+        }
     }
 }
