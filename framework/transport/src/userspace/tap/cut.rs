@@ -14,6 +14,7 @@ const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
 const CWR: u8 = 0x80;
 const CHECKSUM: usize = 16;
+const CHECKSUM_V4: usize = 10;
 
 /// Writes `frame` into `out` with `front` zero bytes before it, completes its checksum, and gives it
 /// to `send`; a super-segment in pieces. Answers how many.
@@ -36,6 +37,7 @@ pub(super) fn cut(
         return 1;
     };
     let headers = out.len();
+    let same = Same::of(frame, &pseudo);
     let size = usize::from(gso.size).max(1);
     let mut left: usize = frame.payload.iter().map(|piece| piece.len()).sum();
     let mut pieces = Pieces { rest: frame.payload, at: 0 };
@@ -45,7 +47,7 @@ pub(super) fn cut(
         pieces.copy(piece, out);
         left -= piece;
         let at = Position { offset, number, last: left == 0 };
-        fix(&mut out[front..], frame, &pseudo, &at);
+        same.fix(&mut out[front..], &at);
         send(out);
         (offset, number) = (offset.wrapping_add(piece as u32), number + 1);
         if left == 0 {
@@ -99,35 +101,75 @@ fn pseudo_of(frame: &TxFrame<'_>) -> Option<PseudoHeader> {
     }
 }
 
-/// Lengths, numbers, flags and checksums of one piece: PSH and FIN belong to the last, CWR to the
-/// first (RFC 3168, section 6.1.2).
-fn fix(bytes: &mut [u8], frame: &TxFrame<'_>, pseudo: &PseudoHeader, at: &Position) {
-    let network = usize::from(frame.network_offset);
-    let length = bytes.len() - network;
-    let (headers, transport) = bytes.split_at_mut(frame.transport_offset.into());
-    let network = &mut headers[network..];
-    if network[0] >> 4 == 4 {
-        network[2..4].copy_from_slice(&(length as u16).to_be_bytes());
-        let first = u16::from_be_bytes([network[4], network[5]]);
-        network[4..6].copy_from_slice(&first.wrapping_add(at.number).to_be_bytes());
-        network[10..12].fill(0);
-        let sum = Sum::new().with([&*network]).checksum();
-        network[10..12].copy_from_slice(&sum.to_be_bytes());
-    } else {
-        let payload = (length - 40) as u16;
-        network[4..6].copy_from_slice(&payload.to_be_bytes());
+/// What is the same in all pieces, summed once.
+struct Same {
+    network: usize,
+    transport: usize,
+    headers: usize,
+    /// Of IPv4's header without length, identification and checksum; for IPv6 there is none.
+    network_sum: Option<Sum>,
+    /// Of the pseudo-header without the length, and of TCP's header without number, flags and checksum.
+    transport_sum: Sum,
+}
+
+impl Same {
+    fn of(frame: &TxFrame<'_>, pseudo: &PseudoHeader) -> Self {
+        let (from, to) = (usize::from(frame.network_offset), usize::from(frame.transport_offset));
+        let (network, transport) = (&frame.header[from..to], &frame.header[to..]);
+        let ipv4 = network[0] >> 4 == 4;
+        let network_sum = ipv4.then(|| {
+            Sum::new().with([&network[..2], &network[6..CHECKSUM_V4], &network[CHECKSUM_V4 + 2..]])
+        });
+        let parts =
+            [&transport[..4], &transport[8..12], &transport[14..CHECKSUM], &transport[18..]];
+        let transport_sum = pseudo.sum(IpProtocol::TCP, 0).with(parts);
+        Self {
+            network: from,
+            transport: to,
+            headers: frame.header.len(),
+            network_sum,
+            transport_sum,
+        }
     }
-    let seq = u32::from_be_bytes([transport[4], transport[5], transport[6], transport[7]]);
-    transport[4..8].copy_from_slice(&seq.wrapping_add(at.offset).to_be_bytes());
-    if !at.last {
-        transport[13] &= !(FIN | PSH);
+
+    /// Lengths, numbers, flags and checksums of one piece: PSH and FIN belong to the last, CWR to the
+    /// first (RFC 3168, section 6.1.2).
+    fn fix(&self, bytes: &mut [u8], at: &Position) {
+        let length = bytes.len() - self.network;
+        let (headers, transport) = bytes.split_at_mut(self.transport);
+        let network = &mut headers[self.network..];
+        if let Some(mut sum) = self.network_sum {
+            let number = word(network, 4).wrapping_add(at.number);
+            sum.add_word(length as u16);
+            sum.add_word(number);
+            network[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+            network[4..6].copy_from_slice(&number.to_be_bytes());
+            network[CHECKSUM_V4..][..2].copy_from_slice(&sum.checksum().to_be_bytes());
+        } else {
+            network[4..6].copy_from_slice(&((length - 40) as u16).to_be_bytes());
+        }
+        let seq = u32::from_be_bytes([transport[4], transport[5], transport[6], transport[7]]);
+        let seq = seq.wrapping_add(at.offset);
+        transport[4..8].copy_from_slice(&seq.to_be_bytes());
+        if !at.last {
+            transport[13] &= !(FIN | PSH);
+        }
+        if at.number > 0 {
+            transport[13] &= !CWR;
+        }
+        let mut sum = self.transport_sum;
+        // Less than 2^16, as what was cut was an IP packet.
+        sum.add_word(transport.len() as u16);
+        sum.add_word((seq >> 16) as u16);
+        sum.add_word(seq as u16);
+        sum.add_word(word(transport, 12));
+        sum.add(&transport[self.headers - self.transport..]);
+        transport[CHECKSUM..CHECKSUM + 2].copy_from_slice(&sum.checksum().to_be_bytes());
     }
-    if at.number > 0 {
-        transport[13] &= !CWR;
-    }
-    transport[CHECKSUM..CHECKSUM + 2].fill(0);
-    let sum = pseudo.sum(IpProtocol::TCP, transport.len()).with([&*transport]).checksum();
-    transport[CHECKSUM..CHECKSUM + 2].copy_from_slice(&sum.to_be_bytes());
+}
+
+fn word(bytes: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
 
 #[cfg(test)]

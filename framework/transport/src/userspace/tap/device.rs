@@ -141,8 +141,13 @@ impl Tap {
             let headers = chain.as_ref().map_or(0, Chain::headers);
             let (beside, room) = (&mut self.beside[..headers], &mut block[used..]);
             let whole = headers + room.len();
-            let mut parts = [IoSliceMut::new(beside), IoSliceMut::new(room)];
-            let read = recv_vectored(&self.queue.descriptor, &mut parts);
+            let read = if headers == 0 {
+                // One piece costs the kernel less than two of which one is empty.
+                read_frame(&self.queue.descriptor, room)
+            } else {
+                let mut parts = [IoSliceMut::new(beside), IoSliceMut::new(room)];
+                recv_vectored(&self.queue.descriptor, &mut parts)
+            };
             let Some(len) = self.came(read) else { break self.gone };
             let (front, rest) = (headers.min(len), len.saturating_sub(headers));
             if let Some(open) = &mut chain {
