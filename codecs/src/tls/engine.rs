@@ -12,11 +12,14 @@ use rustls::unbuffered::{
 };
 
 use super::error::TlsError;
+use super::session::RECORD_PLAIN_BYTES;
 
 /// Most handshakes' flights fit into this.
 const HANDSHAKE_OUT_BYTES: usize = 4096;
 /// Decrypted bytes are handed on in buffers of at most this size: four full records.
 const PLAIN_BYTES_MAX: usize = 64 * 1024;
+/// The least that encryption adds to a record: header, type and tag of TLS 1.3 (RFC 8446 section 5.2).
+const RECORD_OVERHEAD_BYTES_MIN: usize = 5 + 1 + 16;
 
 /// What came of bytes that arrived.
 pub(super) struct Io<'a> {
@@ -40,7 +43,7 @@ impl<'a> Io<'a> {
     /// Appends what was in a record. No buffer grows, as that would copy what it holds already.
     fn add(&mut self, payload: &[u8]) {
         if self.plain.writable() < payload.len() {
-            let room = self.left.min(PLAIN_BYTES_MAX).max(payload.len());
+            let room = plain_bytes(self.left).min(PLAIN_BYTES_MAX).max(payload.len());
             let full = std::mem::replace(&mut self.plain, (self.take)(room));
             if !full.is_empty() {
                 self.full.push(full);
@@ -49,6 +52,13 @@ impl<'a> Io<'a> {
         self.plain.write_slice(payload);
         self.left = self.left.saturating_sub(payload.len());
     }
+}
+
+/// At most so many plain bytes come out of so many encrypted ones: of one full record not a byte more
+/// than its block of the pool has.
+fn plain_bytes(encrypted: usize) -> usize {
+    let records = encrypted.div_ceil(RECORD_PLAIN_BYTES + RECORD_OVERHEAD_BYTES_MIN);
+    encrypted.saturating_sub(records * RECORD_OVERHEAD_BYTES_MIN)
 }
 
 /// Both kinds of connections of rustls.

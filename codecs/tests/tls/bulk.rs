@@ -89,6 +89,17 @@ fn what_arrives_is_handed_on_in_buffers_that_need_not_grow() {
     assert!(buffers.concat() == data);
 }
 
+#[test]
+fn a_full_record_needs_no_larger_block() {
+    let (mut client, mut server) = open_pair();
+    drop(write(&mut client, pattern(16 * 1024)));
+    server.write_inbound(client.read_outbound());
+    let buffers = server.drain_inbound::<ByteBuf>();
+    let capacities: Vec<_> = buffers.iter().map(ByteBuf::capacity).collect();
+    assert!(capacities.iter().all(|&capacity| capacity <= 16 * 1024), "{capacities:?}");
+    assert!(buffers.concat() == pattern(16 * 1024));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
