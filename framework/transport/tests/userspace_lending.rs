@@ -61,6 +61,17 @@ fn long_pieces_are_lent_and_short_ones_are_copied() {
     assert!(all.iter().copied().eq(sent));
 }
 
+/// A writer's last segment is short, and the next one's first is long.
+#[test]
+fn a_short_piece_costs_no_long_one_its_loan() {
+    let lengths = [[262_144; 4], [1_504, 262_144, 1_504, 262_144]].concat();
+    let given = given(plain(), &lengths);
+    let copied: usize = given.iter().filter(|b| !b.is_lent()).map(|b| b.readable()).sum();
+    let all: usize = lengths.iter().sum();
+    assert_eq!(given.iter().map(|bytes| bytes.readable()).sum::<usize>(), all);
+    assert!(copied < all / 4, "{copied} of {all} bytes were copied");
+}
+
 #[test]
 fn who_reads_little_at_a_time_is_lent_nothing() {
     let options = plain().read_bytes_max(LENT_BYTES_MIN / 2);

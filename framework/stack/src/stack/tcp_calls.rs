@@ -181,11 +181,13 @@ impl Stack {
         self.tcp.socket(id).map_or(0, |socket| socket.connection.readable())
     }
 
-    /// How many of them [`read`](Self::read) gives at once, because they lie together: to decide
-    /// between sharing them and [`read_into`](Self::read_into).
+    /// How many of them, `max` at most, lie in pieces shorter than `piece_min` before the first that
+    /// is not: to decide between [`read_into`](Self::read_into) for these and [`read`](Self::read),
+    /// which gives so long a piece when the answer is 0 and there are bytes.
     #[must_use]
-    pub fn readable_together(&self, id: TcpId) -> usize {
-        self.tcp.socket(id).map_or(0, |socket| socket.connection.readable_together())
+    pub fn readable_scattered(&self, id: TcpId, piece_min: usize, max: usize) -> usize {
+        let socket = self.tcp.socket(id);
+        socket.map_or(0, |socket| socket.connection.readable_scattered(piece_min, max))
     }
 
     /// Queues bytes to be sent; says how many were taken. When that is not all,

@@ -187,10 +187,13 @@ impl Sockets {
     /// The next bytes, at most `want` of those that there are: as they lie in the device's block when
     /// that keeps little else alive, and copied together otherwise.
     fn take_bytes(&mut self, id: TcpId, want: usize, pool: &Pool) -> io::Result<ByteBuf> {
-        if self.stack.readable_together(id).min(want) >= LENT_BYTES_MIN {
+        let scattered = self.stack.readable_scattered(id, LENT_BYTES_MIN, want);
+        if scattered == 0 && want >= LENT_BYTES_MIN {
             let bytes = Self::answer(self.stack.read(self.now, id, want))?.unwrap_or_default();
             return Ok(pool.lend(bytes));
         }
+        // Of a long piece that follows nothing is copied: it has its own read.
+        let want = if scattered == 0 { want } else { scattered };
         let mut bytes = pool.take(want);
         let room = &mut bytes.spare_mut()[..want];
         let count = Self::answer(self.stack.read_into(self.now, id, room))?.unwrap_or(0);

@@ -41,10 +41,18 @@ impl Inbox {
         self.len == 0
     }
 
-    /// How many of them lie together at the front: what [`pop`](Self::pop) gives at most.
-    pub(super) fn front_len(&self) -> usize {
-        let rest = || self.rest.as_ref().map_or(0, |rest| rest.front_len());
-        if self.first.is_empty() { rest() } else { self.first.len() }
+    /// How many bytes, `max` at most, come before the first piece of `piece_min` or more.
+    pub(super) fn scattered(&self, piece_min: usize, max: usize) -> usize {
+        let rest = self.rest.iter().flat_map(|rest| rest.chunks.iter().map(Bytes::len));
+        let tail = self.rest.iter().map(|rest| rest.tail.len());
+        let mut before = 0;
+        for piece in [self.first.len()].into_iter().chain(rest).chain(tail) {
+            if piece >= piece_min || before >= max {
+                break;
+            }
+            before += piece;
+        }
+        before.min(max)
     }
 
     /// Adds what follows.
@@ -130,14 +138,35 @@ impl Rest {
         }
     }
 
-    fn front_len(&self) -> usize {
-        self.chunks.front().map_or(self.tail.len(), Bytes::len)
-    }
-
     fn pop(&mut self) -> Option<Bytes> {
         if self.chunks.is_empty() {
             self.close_tail();
         }
         self.chunks.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn what_is_scattered_ends_where_a_long_piece_begins() {
+        let mut inbox = Inbox::default();
+        assert_eq!(inbox.scattered(1000, 100), 0);
+        for len in [600, 700, 100, 2000, 900] {
+            inbox.push(vec![7; len].into());
+        }
+        assert_eq!(inbox.scattered(1000, usize::MAX), 1400);
+        assert_eq!(inbox.scattered(1000, 1000), 1000);
+        assert_eq!(inbox.scattered(10_000, usize::MAX), inbox.len());
+        assert_eq!(inbox.copy_to(&mut [0; 1400]), 1400);
+        assert_eq!(inbox.scattered(1000, usize::MAX), 0, "a long piece is next");
+        // What is left of it is short, and so is all that follows.
+        assert_eq!(inbox.pop(1500).map(|piece| piece.len()), Some(1500));
+        assert_eq!(inbox.scattered(1000, usize::MAX), 1400);
+        assert_eq!(inbox.clear(), 1400);
     }
 }

@@ -99,10 +99,11 @@ impl Connection {
         self.receive.inbox.len()
     }
 
-    /// How many of them [`read`](Self::read) gives at once, because they lie together.
+    /// How many of them, `max` at most, lie in pieces shorter than `piece_min` before the first that
+    /// is not: none when [`read`](Self::read) would give so long a piece now.
     #[must_use]
-    pub fn readable_together(&self) -> usize {
-        self.receive.inbox.front_len()
+    pub fn readable_scattered(&self, piece_min: usize, max: usize) -> usize {
+        self.receive.inbox.scattered(piece_min, max)
     }
 
     /// Whether everything the peer ever sent has been read: its FIN came and nothing is left.
