@@ -1,6 +1,5 @@
 //! Hosts of several loops: one address, each loop with a part of the connections.
 
-use fyke::prelude::*;
 use fyke::sim::{Host, HostExt, LinkConfig, SimError, World};
 
 use crate::support::*;

@@ -103,6 +103,14 @@ impl Side {
         self.queues.iter().for_each(Queue::wake);
     }
 
+    /// Who takes what is for `queue`: that one, or another when its loop has ended, as the kernel
+    /// spreads flows over the queues that a device has left. Loops that end later still hear of their
+    /// peers; nobody is there when all have ended.
+    fn taker(&mut self, queue: usize) -> Option<&mut Queue> {
+        let (before, from) = self.queues.split_at_mut(queue);
+        from.iter_mut().chain(before).find(|queue| !queue.unplugged)
+    }
+
     fn waiting(&self) -> usize {
         self.queues.iter().map(|queue| queue.inbox.len()).sum()
     }
@@ -326,8 +334,7 @@ impl Device for CableDevice {
             return Err(io::Error::new(io::ErrorKind::NetworkDown, "the cable is cut"));
         }
         for (queue, frame) in self.batch.drain(..) {
-            let queue = &mut other.queues[queue];
-            if !queue.unplugged {
+            if let Some(queue) = other.taker(queue) {
                 queue.inbox.push_back(frame);
             }
         }
@@ -353,5 +360,25 @@ impl Drop for CableDevice {
         if wake {
             self.wire.lock(self.other()).wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_for_a_loop_that_has_ended_come_to_one_that_has_not() {
+        let queues = std::iter::repeat_with(Queue::default).take(3).collect();
+        let mut side = Side { queues, other_waits: false, cut: false };
+        let mut taker = |gone: &[usize], wanted| {
+            (0..3).for_each(|n| side.queues[n].unplugged = gone.contains(&n));
+            side.taker(wanted)?.told = true;
+            side.queues.iter_mut().position(|queue| std::mem::take(&mut queue.told))
+        };
+        assert_eq!(taker(&[], 1), Some(1));
+        assert_eq!(taker(&[1], 1), Some(2));
+        assert_eq!(taker(&[1, 2], 1), Some(0));
+        assert_eq!(taker(&[0, 1, 2], 1), None);
     }
 }
