@@ -100,8 +100,7 @@ fn renegotiation_is_refused() {
 fn tls12_pair() -> (fyke_core::embedded::EmbeddedChannel, fyke_core::embedded::EmbeddedChannel) {
     use fyke_codecs::tls::{TlsClientConfig, rustls};
     // A client of rustls that speaks TLS 1.2 only.
-    let provider = rustls::crypto::ring::default_provider();
-    let config = rustls::ClientConfig::builder_with_provider(provider.into())
+    let config = rustls::ClientConfig::builder_with_provider(crate::support::provider().into())
         .with_protocol_versions(&[&rustls::version::TLS12])
         .unwrap()
         .dangerous()

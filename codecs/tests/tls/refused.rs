@@ -99,8 +99,7 @@ fn no_common_application_protocol() {
 #[test]
 fn no_common_version() {
     use fyke_codecs::tls::{TlsClientConfig, TlsOptions, TlsVersion, rustls};
-    let provider = rustls::crypto::ring::default_provider();
-    let old = rustls::ClientConfig::builder_with_provider(provider.into())
+    let old = rustls::ClientConfig::builder_with_provider(crate::support::provider().into())
         .with_protocol_versions(&[&rustls::version::TLS12])
         .unwrap()
         .with_root_certificates(rustls::RootCertStore::empty())

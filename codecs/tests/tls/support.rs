@@ -3,7 +3,7 @@
 use fyke_buffer::ByteBuf;
 use fyke_codecs::tls::{
     TlsCertificates, TlsClientBuilder, TlsClientConfig, TlsHandler, TlsHandshakeCompleted,
-    TlsServerBuilder, TlsServerConfig,
+    TlsServerBuilder, TlsServerConfig, rustls,
 };
 use fyke_core::embedded::EmbeddedChannel;
 use fyke_core::{ChannelOptions, Outgoing, WriteFuture};
@@ -11,6 +11,14 @@ use fyke_core::{ChannelOptions, Outgoing, WriteFuture};
 use crate::certs::ROOT;
 
 pub(crate) const NAME: &str = "fyke.test";
+
+/// The cryptography that the features choose, for configurations made by rustls itself.
+pub(crate) fn provider() -> rustls::crypto::CryptoProvider {
+    #[cfg(feature = "tls-ring")]
+    return rustls::crypto::ring::default_provider();
+    #[cfg(not(feature = "tls-ring"))]
+    rustls::crypto::aws_lc_rs::default_provider()
+}
 
 pub(crate) fn server_builder() -> TlsServerBuilder {
     TlsServerConfig::builder(&TlsCertificates::new(ROOT.identity(&[NAME])))
