@@ -3,7 +3,7 @@
 //! simulated network in virtual time, and on a TAP device with the kernel at its far end.
 //!
 //! A scenario is a script on a thread of its own. What it returns must be equal on all transports.
-//! Where it cannot hold it says so, and why; that is counted as ignored.
+//! Where it cannot hold it says so, and why; that counts as `n/a`.
 //!
 //! | file | idea |
 //! |---|---|

@@ -1,6 +1,7 @@
 //! The harness: every scenario on every transport, with the same outcome everywhere.
 //!
-//! It counts a scenario on a transport as one test, and tells which of them are left out, and why.
+//! It counts a scenario on a transport as one test. It tells where a scenario does not hold, and why
+//! (`n/a`, which is no test), and which are ignored as this machine lacks what they need.
 //! The last line is like that of the usual harness, and so are the arguments that it takes: words
 //! that are part of names, `--exact`, `--skip WORD`, `--list`, `--test-threads N`.
 

@@ -9,19 +9,19 @@ use crate::rows::Row;
 /// What there is to say at the end.
 pub(super) struct Report<'a> {
     rows: &'a [Row],
-    /// Of each row: passed, failed, ignored.
-    counts: Vec<[usize; 3]>,
+    /// Of each row: passed, failed, ignored, not applicable.
+    counts: Vec<[usize; 4]>,
 }
 
 impl<'a> Report<'a> {
     pub(super) fn new(rows: &'a [Row]) -> Self {
-        Self { rows, counts: vec![[0; 3]; rows.len()] }
+        Self { rows, counts: vec![[0; 4]; rows.len()] }
     }
 
     /// Says what came of a scenario.
     pub(super) fn add(&mut self, name: &str, verdicts: Vec<Verdict>) {
         let (mut passed, mut failed) = (0, Vec::new());
-        let mut ignored: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        let mut ignored: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
         for ((row, count), verdict) in self.rows.iter().zip(&mut self.counts).zip(verdicts) {
             match verdict {
                 Verdict::Passed => {
@@ -33,8 +33,12 @@ impl<'a> Report<'a> {
                     count[1] += 1;
                 }
                 Verdict::Ignored(why) => {
-                    ignored.entry(why).or_default().push(&row.name);
+                    ignored.entry(("ignored", why)).or_default().push(&row.name);
                     count[2] += 1;
+                }
+                Verdict::NotApplicable(why) => {
+                    ignored.entry(("n/a", why)).or_default().push(&row.name);
+                    count[3] += 1;
                 }
             }
         }
@@ -42,8 +46,8 @@ impl<'a> Report<'a> {
             0 => {}
             passed => println!("test {name} ... ok on {passed} transports"),
         }
-        for (why, rows) in ignored {
-            println!("test {name} ... ignored on {}: {why}", rows.join(", "));
+        for ((verdict, why), rows) in ignored {
+            println!("test {name} ... {verdict} on {}: {why}", rows.join(", "));
         }
         for (row, text) in failed {
             println!("test {name} ... FAILED on {row}\n{text}");
@@ -52,14 +56,17 @@ impl<'a> Report<'a> {
 
     /// Says it all; `filtered` scenarios were not asked for.
     pub(super) fn end(self, filtered: usize) -> ExitCode {
-        println!("\n{:<16}{:>8}{:>8}{:>8}", "scenarios on", "passed", "failed", "ignored");
-        let mut sum = [0; 3];
+        println!(
+            "\n{:<16}{:>8}{:>8}{:>8}{:>8}",
+            "scenarios on", "passed", "failed", "ignored", "n/a"
+        );
+        let mut sum = [0; 4];
         for (row, counts) in self.rows.iter().zip(&self.counts) {
-            let [passed, failed, ignored] = counts;
-            println!("{:<16}{passed:>8}{failed:>8}{ignored:>8}", row.name);
+            let [passed, failed, ignored, none] = counts;
+            println!("{:<16}{passed:>8}{failed:>8}{ignored:>8}{none:>8}", row.name);
             sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
         }
-        let [passed, failed, ignored] = sum;
+        let [passed, failed, ignored, _] = sum;
         let verdict = if failed == 0 { "ok" } else { "FAILED" };
         println!(
             "\ntest result: {verdict}. {passed} passed; {failed} failed; {ignored} ignored; \

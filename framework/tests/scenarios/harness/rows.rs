@@ -18,7 +18,10 @@ const OUTCOME: &str = "outcome: ";
 pub(super) enum Verdict {
     Passed,
     Failed(String),
+    /// This machine lacks what it needs.
     Ignored(String),
+    /// It does not hold there.
+    NotApplicable(String),
 }
 
 /// Runs `case` on each of `rows`. `no_devices` says why there can be no TAP device.
@@ -28,7 +31,7 @@ pub(super) fn run(case: &Case, rows: &[Row], no_devices: Option<&str>) -> Vec<Ve
     for row in rows {
         let scenario = (case.make)();
         if let Some(why) = scenario.exception(row.kind) {
-            verdicts.push(Verdict::Ignored(why.to_owned()));
+            verdicts.push(Verdict::NotApplicable(why.to_owned()));
             continue;
         }
         let outcome = match (row.kind, no_devices) {
