@@ -22,7 +22,6 @@ pub const BROWSER: &str = "GET /plaintext HTTP/1.1\r\nHost: localhost\r\n\
 static TEXT: HeaderBlock = HeaderBlock::from_static("Server: fyke\r\nContent-Type: text/plain\r\n");
 
 /// The answer: a head that is known and a short body.
-#[must_use]
 pub fn plaintext() -> Response {
     Response::new(Status::OK).block(&TEXT).body("Hello, World!")
 }

@@ -15,7 +15,7 @@ pub(crate) use crate::waiting::{Helper, hear};
 pub(crate) use crate::world::World;
 
 /// A guard against a test that hangs; nothing is ever waited for so long when all is well.
-pub(crate) const HANG: Duration = Duration::from_secs(30);
+pub(crate) const HANG: Duration = Duration::from_secs(120);
 
 /// The pipeline of bytes with nothing but a [`Tap`].
 pub(crate) fn bytes(

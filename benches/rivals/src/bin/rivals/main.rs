@@ -56,6 +56,8 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> io::Result<()> {
     let places = Places::find()?;
+    // It is this program, which building may replace.
+    let mut generator = Generator::start(1)?;
     if options.build {
         places.build()?;
     }
@@ -63,7 +65,6 @@ fn run(options: &Options) -> io::Result<()> {
     let visits = |suite: &Suite| suite.rows.len() * suite.contestants.len();
     let visits: usize = suites.iter().map(visits).sum();
     let mut progress = Progress::new(visits * options.rounds, options.time);
-    let mut generator = Generator::start(1)?;
     let mut text = String::new();
     for suite in &suites {
         text.push_str(&compete(suite, options, &mut generator, &mut progress));
