@@ -23,8 +23,9 @@ const KINDS: [Kind; 5] = [Kind::Idle, Kind::Head, Kind::Body, Kind::TlsHandshake
 
 /// Each connection has its turn once in this time.
 const ROUND: Duration = Duration::from_secs(1);
-/// A round is cut into so many pieces, so that not all come at once.
-const PIECES: usize = 100;
+/// A round is cut into so many pieces: who attacks from many places does not come in step, and on a
+/// machine of few processors the attackers must not keep the honest client from its own for long.
+const PIECES: usize = 1000;
 /// Of a slow reader: so that the server can be rid of little.
 const RECV_BUFFER_BYTES: usize = 4096;
 
