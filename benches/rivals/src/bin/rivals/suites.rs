@@ -83,7 +83,9 @@ fn http(places: &Places) -> Suite {
         rows: [1, 16].map(|depth| row("http", 0, depth, 64)).to_vec(),
         contestants: vec![
             c(places, "http"),
-            fyke(places, "fyke", "http", &[]),
+            // The others offer no content coding either.
+            fyke(places, "fyke", "http", &["--no-compression"]),
+            fyke(places, "fyke-compressor", "http", &[]),
             rival(places, "hyper", "http-hyper"),
             rival(places, "may_minihttp", "http-may"),
             rival(places, "ntex", "http-ntex"),
