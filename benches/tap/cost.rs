@@ -3,9 +3,9 @@
 //! thread and in virtual time. So the same arguments give the same frames.
 //!
 //! ```text
-//! cargo build --release -p fyke-transport --example tap_cost
+//! cargo build --release -p fyke-benches --example tap-cost
 //! valgrind --tool=callgrind --toggle-collect='*server_turn*' \
-//!     target/release/examples/tap_cost plain|vnet out|in|echo [ROUNDS]
+//!     target/release/examples/tap-cost plain|vnet out|in|echo [ROUNDS]
 //! ```
 //!
 //! Instructions over the frames that it prints are the cost of one; without valgrind it prints
@@ -19,15 +19,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as Wall};
 
 use bytes::Bytes;
-use fyke_buffer::ByteBuf;
-use fyke_clock::{Clock, Instant, VirtualClock};
-use fyke_core::driver::{Driver, Readiness, Token, TransportId, Wakeup};
-use fyke_core::event_loop::{AcceptSink, Adopt, ChannelSpec};
-use fyke_core::transport::{Incoming, TransportSeat};
-use fyke_core::{
+use fyke::ByteBuf;
+use fyke::core::driver::{Driver, Readiness, Token, TransportId, Wakeup};
+use fyke::core::event_loop::{AcceptSink, Adopt, ChannelSpec};
+use fyke::core::transport::{Incoming, TransportSeat};
+use fyke::core::{
     Address, ChannelOptions, Context, EventLoop, InboundHandler, LoopCore, LoopOptions, Never,
     Outgoing, Result,
 };
+use fyke_clock::{Clock, Instant, VirtualClock};
 use fyke_stack::wire::MacAddress;
 use fyke_stack::{Event, Medium, Offload, Seed, Stack, StackConfig, TcpId, TxFrame, TxSink};
 use fyke_transport::userspace::{Device, Frame, StackOptions, Tap, TapQueue, Userspace};
@@ -261,7 +261,7 @@ fn main() -> Outcome<()> {
         Some("out") => Way::Out,
         Some("in") => Way::In,
         Some("echo") => Way::Echo,
-        _ => return Err("see the head of framework/transport/examples/tap_cost.rs".into()),
+        _ => return Err("see the head of benches/tap/cost.rs".into()),
     };
     let rounds: u32 = word(2).map_or(Ok(2000), str::parse)?;
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
