@@ -10,34 +10,12 @@ use std::hint::black_box;
 use std::io::{self, Read, Write};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fyke::embedded::EmbeddedChannel;
-use fyke::prelude::*;
-use fyke::{Decoder, Encoder};
-use fyke_codecs::http1::ServerCodec;
-use fyke_codecs::websocket::{
-    DeflateConfig, Limits, Message, MessageCodec, PreparedMessage, WebSocketServerProtocolConfig,
-    WebSocketServerProtocolHandler, mask,
-};
+use fyke::{ByteBuf, Decoder, Encoder};
+use fyke_benches::work::websocket::{BATCH, KEY, content, echoing, frames};
+use fyke_codecs::websocket::{DeflateConfig, Limits, Message, MessageCodec, PreparedMessage, mask};
 use tungstenite::protocol::{Role, WebSocket};
 
-/// Messages of one read.
-const BATCH: usize = 16;
 const SIZES: [usize; 6] = [16, 125, 1024, 4096, 16_384, 65_536];
-const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-
-fn content(size: usize) -> Vec<u8> {
-    (0..size).map(|at| (at as u32).wrapping_mul(0x9e37_79b9).to_be_bytes()[0]).collect()
-}
-
-/// So many messages as a client sends them.
-fn frames(size: usize, count: usize) -> ByteBuf {
-    let mut codec = MessageCodec::client(Limits::new(), || KEY);
-    let mut wire = ByteBuf::new();
-    for _ in 0..count {
-        codec.encode(Message::binary(content(size)), &mut wire).expect("good");
-    }
-    wire
-}
 
 /// Gives what it has, then blocks; takes everything.
 struct Wire<'a>(&'a [u8], Vec<u8>);
@@ -225,32 +203,10 @@ fn broadcasting(c: &mut Criterion) {
     group.finish();
 }
 
-struct Echo;
-
-impl InboundHandler for Echo {
-    type In = Message;
-    type Out = Never;
-    type Write = Message;
-
-    fn read(&mut self, cx: &mut Context<'_, Self>, message: Message) -> Result<()> {
-        cx.write(message);
-        Ok(())
-    }
-}
-
 fn pipeline(c: &mut Criterion) {
     let mut group = c.benchmark_group("websocket/echo");
     for size in SIZES {
-        let mut channel = EmbeddedChannel::new(|ch| {
-            let config = WebSocketServerProtocolConfig::any_path();
-            let upgrade = WebSocketServerProtocolHandler::inbound(&config, |_| Echo);
-            ch.pipeline().codec("http", ServerCodec::default()).duplex("ws-upgrade", upgrade)
-        });
-        channel.write_inbound(
-            "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        );
-        assert!(channel.read_outbound().starts_with(b"HTTP/1.1 101 "));
+        let mut channel = echoing();
         let wire = frames(size, BATCH);
         group.throughput(Throughput::Bytes((size * BATCH) as u64));
         group.bench_function(BenchmarkId::from_parameter(size), |b| {

@@ -16,6 +16,7 @@ use fyke::ByteBuf;
 use fyke::embedded::EmbeddedChannel;
 use fyke_benches::work::frames::{FRAMES, echoing, input, passing};
 use fyke_benches::work::http::{BATCH, BROWSER, TOOL, serving};
+use fyke_benches::work::websocket;
 
 /// A name, what one item is, and the work of so many batches, which returns the items of a batch.
 type Work = (&'static str, &'static str, fn(batches: usize) -> usize);
@@ -29,6 +30,15 @@ const WORKS: &[Work] = &[
     ("http-browser16", "a request of a browser, 16 in a read", |batches| {
         requests(BROWSER, BATCH, batches)
     }),
+    ("ws-echo", "a WebSocket message of 125 B, alone in its read", |batches| {
+        messages(125, 1, batches)
+    }),
+    ("ws-echo16", "a WebSocket message of 125 B, 16 in a read", |batches| {
+        messages(125, websocket::BATCH, batches)
+    }),
+    ("ws-echo-16k", "a WebSocket message of 16 KiB, alone in its read", |batches| {
+        messages(16 * 1024, 1, batches)
+    }),
 ];
 
 fn frames(channel: &mut EmbeddedChannel, batches: usize) -> usize {
@@ -39,6 +49,11 @@ fn frames(channel: &mut EmbeddedChannel, batches: usize) -> usize {
 
 fn requests(request: &str, each: usize, batches: usize) -> usize {
     drive(&mut serving(), &ByteBuf::from(request.repeat(each).as_str()), batches);
+    each
+}
+
+fn messages(size: usize, each: usize, batches: usize) -> usize {
+    drive(&mut websocket::echoing(), &websocket::frames(size, each), batches);
     each
 }
 
