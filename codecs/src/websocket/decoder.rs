@@ -1,6 +1,6 @@
 //! Bytes in, frames out; a large frame in parts, as it arrives.
 
-use super::frame::{Header, RESERVED, RESERVED_DEFLATE};
+use super::frame::{Header, RESERVED, RESERVED_DEFLATE, Whole};
 use super::mask::mask;
 use super::{Limits, OpCode, Role, WebSocketError};
 use fyke_buffer::ByteBuf;
@@ -113,6 +113,29 @@ impl FrameDecoder {
     /// Drops whatever follows.
     pub(crate) const fn close(&mut self) {
         self.closed = true;
+    }
+
+    /// The payload of a text or binary message that is here in one frame and not compressed, and
+    /// whether it is text, if that is what comes next. Whatever else there is, and be it wrong,
+    /// [`next`](Self::next) finds out.
+    ///
+    /// Nearly all messages are like this, and it leaves nothing behind to be remembered.
+    #[inline(always)]
+    pub(crate) fn next_whole(&mut self, src: &mut ByteBuf) -> Option<(bool, ByteBuf)> {
+        if self.closed || self.in_message || self.current.is_some() {
+            return None;
+        }
+        let Whole { is_text, head, len, key } = Whole::parse(src, self.role)?;
+        if len as u64 > self.limits.message_bytes_max || self.limits.fragments_max == 0 {
+            return None;
+        }
+        let skipped = src.skip(head);
+        debug_assert!(skipped.is_ok(), "the header has been seen");
+        let mut payload = src.split_to(len);
+        if self.role == Role::Server {
+            mask(&mut payload, key);
+        }
+        Some((is_text, payload))
     }
 
     /// The next part, with the error not boxed yet.

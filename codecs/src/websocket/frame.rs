@@ -30,6 +30,52 @@ pub(crate) struct Header {
     pub(crate) key: [u8; 4],
 }
 
+/// The header of a frame that is all there, and all there is of a text or binary message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whole {
+    pub(crate) is_text: bool,
+    /// Length of the header and of the payload behind it.
+    pub(crate) head: usize,
+    pub(crate) len: usize,
+    /// All zeros for a frame without a mask.
+    pub(crate) key: [u8; 4],
+}
+
+impl Whole {
+    /// Reads the header at the start of `bytes` if it is one of these, and if a payload up to 64 KiB
+    /// is behind it. About anything else [`Header::parse`] has to say what it is.
+    #[inline(always)]
+    pub(crate) fn parse(bytes: &[u8], role: Role) -> Option<Self> {
+        const TEXT: u8 = first(true, OpCode::Text);
+        const BINARY: u8 = first(true, OpCode::Binary);
+        let &[first, second, ..] = bytes else { return None };
+        if first != TEXT && first != BINARY {
+            return None;
+        }
+        let masked = matches!(role, Role::Server);
+        let (len, mut head) = match second ^ if masked { 0x80 } else { 0 } {
+            short @ 0..=125 => (usize::from(short), 2),
+            126 => {
+                let len = usize::from(u16::from_be_bytes(*bytes[2..].first_chunk()?));
+                if len < 126 {
+                    return None;
+                }
+                (len, 4)
+            }
+            _ => return None,
+        };
+        let mut key = [0; 4];
+        if masked {
+            key = *bytes[head..].first_chunk()?;
+            head += 4;
+        }
+        if bytes.len() - head < len {
+            return None;
+        }
+        Some(Self { is_text: first == TEXT, head, len, key })
+    }
+}
+
 impl Header {
     /// Reads the header at the start of `bytes` and how long it is; `None` until all of it is there.
     /// The bits of `reserved` may not be set.

@@ -6,6 +6,7 @@ use super::{
     CloseFrame, DeflateConfig, DeflateParams, FrameDecoder, FramePart, Limits, Message, OpCode,
     Part, Role, Text, WebSocketError,
 };
+use crate::payload::Payload;
 use fyke_buffer::ByteBuf;
 use fyke_codec::{CodecError, Decoder};
 
@@ -80,6 +81,20 @@ impl MessageDecoder {
         self.frames.is_closed()
     }
 
+    /// A message that is not whole, or not data, or not right: [`Decoder::decode`] has looked for
+    /// the others.
+    #[inline(never)]
+    fn decode_next(&mut self, src: &mut ByteBuf) -> Result<Option<Message>, CodecError> {
+        self.next(src).map_err(|error| self.failed(error))
+    }
+
+    /// Nothing is looked at behind an error.
+    #[cold]
+    fn failed(&mut self, error: WebSocketError) -> CodecError {
+        self.frames.close();
+        error.into()
+    }
+
     fn next(&mut self, src: &mut ByteBuf) -> Result<Option<Message>, WebSocketError> {
         if self.deflate.as_ref().is_some_and(|deflate| deflate.input.is_some()) {
             let message = self.inflate()?;
@@ -141,6 +156,15 @@ impl MessageDecoder {
         }
         self.end_text()?;
         Ok(Some(Message::Text(Text::checked(whole))))
+    }
+
+    /// Text of which everything has come at once.
+    #[inline]
+    fn whole_text(&mut self, bytes: &[u8]) -> Result<(), WebSocketError> {
+        if !self.text.feed(bytes) {
+            return Err(WebSocketError::utf8("text is not UTF-8"));
+        }
+        self.end_text()
     }
 
     #[inline]
@@ -212,12 +236,21 @@ impl MessageDecoder {
 impl Decoder for MessageDecoder {
     type Item = Message;
 
-    #[inline]
+    #[inline(always)]
     fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<Message>, CodecError> {
-        self.next(src).map_err(|error| {
-            self.frames.close();
-            error.into()
-        })
+        if self.streams {
+            return self.decode_next(src);
+        }
+        let Some((is_text, payload)) = self.frames.next_whole(src) else {
+            return self.decode_next(src);
+        };
+        if !is_text {
+            return Ok(Some(Message::Binary(Payload::Buf(payload))));
+        }
+        match self.whole_text(&payload) {
+            Ok(()) => Ok(Some(Message::Text(Text::checked(payload)))),
+            Err(error) => Err(self.failed(error)),
+        }
     }
 
     fn decode_eof(&mut self, src: &mut ByteBuf) -> Result<Option<Message>, CodecError> {
