@@ -15,50 +15,76 @@ impl<F: FnMut() -> [u8; 4] + Send + 'static> Masks for F {
     }
 }
 
-/// Bytes that are masked at a time: two vectors of the smallest kind.
-const BLOCK: usize = 32;
+/// Bytes that are masked at a time: four vectors of the smallest kind.
+const BLOCK: usize = 64;
 
 /// Masks or unmasks `data` in place, and returns the key for the bytes that follow it.
 ///
-/// The blocks are arrays of fixed length, which is all the compiler needs to use vectors.
+/// There is no loop over what is left behind the blocks: a last block that ends where the data ends
+/// is masked instead. It was read before the bytes that it has in common with the block in front of it
+/// were masked, so each byte is masked once.
 #[inline]
 pub fn mask(data: &mut [u8], key: [u8; 4]) -> [u8; 4] {
-    let len = data.len();
-    let wide: [u8; BLOCK] = core::array::from_fn(|at| key[at % 4]);
-    let (blocks, mut rest) = data.as_chunks_mut::<BLOCK>();
-    for block in blocks {
-        xor(block, &wide);
+    let key = u32::from_le_bytes(key);
+    // The part of a round that the data ends with is over. What begins a whole number of rounds before
+    // that end begins with this key, too.
+    let next = key.rotate_right(8 * (data.len() as u32 % 4));
+    let (twice, next_twice) = (twice(key), twice(next));
+    match data.len() {
+        128.. => blocks(data, twice, next_twice),
+        64.. => both_ends::<64>(data, twice, next_twice),
+        32.. => both_ends::<32>(data, twice, next_twice),
+        16.. => both_ends::<16>(data, twice, next_twice),
+        8.. => both_ends::<8>(data, twice, next_twice),
+        _ => {
+            for (byte, key) in data.iter_mut().zip(twice.to_le_bytes()) {
+                *byte ^= key;
+            }
+        }
     }
-    // What is left is less than a block: each size comes once at most.
-    rest = piece::<16>(rest, &wide);
-    rest = piece::<8>(rest, &wide);
-    rest = piece::<4>(rest, &wide);
-    for (byte, key) in rest.iter_mut().zip(key) {
-        *byte ^= key;
-    }
-    let mut next = key;
-    next.rotate_left(len % 4);
-    next
+    next.to_le_bytes()
+}
+
+const fn twice(key: u32) -> u64 {
+    (key as u64) << 32 | key as u64
 }
 
 #[inline(always)]
-fn xor<const N: usize>(block: &mut [u8; N], wide: &[u8; BLOCK]) {
-    for (byte, key) in block.iter_mut().zip(wide) {
-        *byte ^= key;
+fn blocks(data: &mut [u8], key: u64, next: u64) {
+    let Some(last) = data.last_chunk::<BLOCK>() else { return };
+    let last = xor(last, next);
+    for block in data.as_chunks_mut::<BLOCK>().0 {
+        *block = xor(block, key);
+    }
+    if let Some(place) = data.last_chunk_mut() {
+        *place = last;
     }
 }
 
-/// Masks the first `N` bytes, if there are as many, and returns the others.
+/// The first `N` bytes and the last: there are at least `N`, and no more than twice as many.
 #[inline(always)]
-fn piece<'a, const N: usize>(data: &'a mut [u8], wide: &[u8; BLOCK]) -> &'a mut [u8] {
-    if data.len() < N {
-        return data;
+fn both_ends<const N: usize>(data: &mut [u8], key: u64, next: u64) {
+    let (Some(first), Some(last)) = (data.first_chunk::<N>(), data.last_chunk::<N>()) else {
+        return;
+    };
+    let (first, last) = (xor(first, key), xor(last, next));
+    if let Some(place) = data.first_chunk_mut() {
+        *place = first;
     }
-    let (piece, rest) = data.split_at_mut(N);
-    if let Some(piece) = piece.first_chunk_mut::<N>() {
-        xor(piece, wide);
+    if let Some(place) = data.last_chunk_mut() {
+        *place = last;
     }
-    rest
+}
+
+/// `N` bytes, which are whole words, masked. That the number is known is all the compiler needs to use
+/// vectors.
+#[inline(always)]
+fn xor<const N: usize>(bytes: &[u8; N], key: u64) -> [u8; N] {
+    let mut masked = *bytes;
+    for word in masked.as_chunks_mut().0 {
+        *word = (u64::from_le_bytes(*word) ^ key).to_le_bytes();
+    }
+    masked
 }
 
 #[cfg(test)]
@@ -68,10 +94,10 @@ mod tests {
     #[test]
     fn every_length_and_every_cut_gives_the_same_bytes() {
         let key = [0x11, 0x22, 0x44, 0x88];
-        let plain: Vec<u8> = (0..200).map(|n| n as u8).collect();
+        let plain: Vec<u8> = (0..400).map(|n| n as u8).collect();
         let expected: Vec<u8> = plain.iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k).collect();
         for len in 0..plain.len() {
-            for cut in [0, 1, 2, 3, 5, 31, 32, 33, 64, 67] {
+            for cut in [0, 1, 2, 3, 5, 31, 32, 33, 64, 67, 131, 190] {
                 let mut data = plain[..len].to_vec();
                 let cut = cut.min(len);
                 let (first, second) = data.split_at_mut(cut);
