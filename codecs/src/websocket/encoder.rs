@@ -2,7 +2,7 @@
 
 use super::close::REASON_BYTES_MAX;
 use super::deflate::Compressor;
-use super::frame::{CONTROL_BYTES_MAX, HEADER_BYTES_MAX, Header, RSV1, first};
+use super::frame::{CONTROL_BYTES_MAX, HEADER_BYTES_MAX, Header, RSV1, SHORT_BYTES_MAX, first};
 use super::mask::{Masks, mask};
 use super::{
     CloseFrame, DeflateConfig, DeflateParams, Message, OpCode, Part, PreparedMessage, Role,
@@ -67,6 +67,33 @@ impl FrameEncoder {
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// The first byte and the content of a message whose frame is nothing but these and a length: text or
+    /// binary, not compressed, of a server, and short enough to be copied. `None` for any other message;
+    /// [`message`](Self::message) knows what to do with it.
+    ///
+    /// Nearly all messages are like this. [`Header::write_short`] writes them from where they lie.
+    #[inline(always)]
+    pub(crate) fn short<'m>(
+        &self,
+        message: &'m Message,
+        copy_bytes_max: usize,
+    ) -> Option<(u8, &'m [u8])> {
+        let (opcode, payload) = match message {
+            Message::Text(text) => (OpCode::Text, text.as_bytes()),
+            Message::Binary(payload) => (OpCode::Binary, payload.as_slice()),
+            _ => return None,
+        };
+        if payload.len() > copy_bytes_max.min(SHORT_BYTES_MAX)
+            || self.closed
+            || self.in_message
+            || self.masks.is_some()
+            || self.deflate.as_ref().is_some_and(|it| payload.len() >= it.threshold_bytes)
+        {
+            return None;
+        }
+        Some((first(true, opcode), payload))
     }
 
     /// Writes a message as one frame, a [`Part`] as a fragment.

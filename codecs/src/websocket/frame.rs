@@ -5,12 +5,14 @@
 //! ```
 
 use super::{OpCode, Role, WebSocketError};
-use fyke_buffer::ByteBuf;
+use fyke_buffer::{ByteBuf, CapacityExceeded};
 
 /// The longest payload of a control frame (section 5.5).
 pub(crate) const CONTROL_BYTES_MAX: u64 = 125;
 /// The longest header: a length of eight bytes, and a key.
 pub(crate) const HEADER_BYTES_MAX: usize = 14;
+/// The longest payload whose length has two bytes at most.
+pub(crate) const SHORT_BYTES_MAX: usize = u16::MAX as usize;
 /// The first of the reserved bits.
 pub(crate) const RSV1: u8 = 0x40;
 /// Bits that nobody may set while no extension gives them a meaning.
@@ -110,6 +112,31 @@ impl Header {
         }
         let Some((&key, behind)) = behind.split_first_chunk::<4>() else { return Ok(None) };
         Ok(Some((Self { fin, opcode, compressed, len, key }, bytes.len() - behind.len())))
+    }
+
+    /// Writes a frame without a mask, header and payload, which is no longer than
+    /// [`SHORT_BYTES_MAX`].
+    ///
+    /// # Errors
+    /// When `dst` has no room for it; then nothing is written.
+    #[inline(always)]
+    pub(crate) fn write_short(
+        first: u8,
+        payload: &[u8],
+        dst: &mut ByteBuf,
+    ) -> Result<(), CapacityExceeded> {
+        match payload.len() {
+            len @ 0..=125 => {
+                dst.ensure_writable(2 + len)?;
+                dst.try_write_u16(u16::from_be_bytes([first, len as u8]))?;
+            }
+            len => {
+                dst.ensure_writable(4 + len)?;
+                let [high, low] = (len as u16).to_be_bytes();
+                dst.try_write_u32(u32::from_be_bytes([first, 126, high, low]))?;
+            }
+        }
+        dst.try_write_slice(payload)
     }
 
     /// Writes the header; `key` is written when there is one.

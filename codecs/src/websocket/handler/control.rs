@@ -20,6 +20,7 @@ use fyke_core::{
 use super::config::ControlOptions;
 use crate::payload::Payload;
 use crate::websocket::encoder::Sink;
+use crate::websocket::frame::Header;
 use crate::websocket::{
     CloseCode, CloseFrame, DeflateConfig, DeflateParams, FrameEncoder, Message, WebSocketError,
 };
@@ -115,8 +116,23 @@ impl WebSocketHandler {
         Self { client: Some(early), ..Self::new(encoder, options) }
     }
 
+    /// Encodes a message if it is a short one and this end is open; `false` when nothing was done.
+    #[inline(always)]
+    fn send_short(&self, cx: &mut Cx<'_>, message: &Message) -> bool {
+        if self.state != State::Open {
+            return false;
+        }
+        let short = self.encoder.short(message, self.options.copy_bytes_max);
+        let Some((first, payload)) = short else { return false };
+        cx.encode(
+            #[inline(always)]
+            |dst| Header::write_short(first, payload, dst),
+        )
+        .is_ok()
+    }
+
     /// Encodes a message; a long payload follows its header without a copy.
-    #[inline]
+    #[inline(never)]
     fn send(&mut self, cx: &mut Cx<'_>, message: Message, promise: Promise) -> Result<()> {
         let mut payload = None;
         let (encoder, copy_bytes_max) = (&mut self.encoder, self.options.copy_bytes_max);
@@ -129,6 +145,22 @@ impl WebSocketHandler {
             (Ok(()), Some(payload)) => cx.write_with(payload.into(), promise),
             (Err(error), _) if promise.is_observed() => promise.fail(error.into()),
             (Err(error), _) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Any message, in any state.
+    #[inline(never)]
+    fn write_any(&mut self, cx: &mut Cx<'_>, message: Message, promise: Promise) -> Result<()> {
+        if self.state != State::Open {
+            promise.fail(ErrorKind::Closed.into());
+            return Ok(());
+        }
+        let closes = matches!(message, Message::Close(_));
+        self.send(cx, message, promise)?;
+        // A close that could not be encoded is none.
+        if closes && self.encoder.is_closed() {
+            self.begin_close(cx);
         }
         Ok(())
     }
@@ -233,17 +265,11 @@ impl DuplexHandler for WebSocketHandler {
 
     #[inline]
     fn write(&mut self, cx: &mut Cx<'_>, message: Message, promise: Promise) -> Result<()> {
-        if self.state != State::Open {
-            promise.fail(ErrorKind::Closed.into());
+        if self.send_short(cx, &message) {
+            cx.promise_behind(promise);
             return Ok(());
         }
-        let closes = matches!(message, Message::Close(_));
-        self.send(cx, message, promise)?;
-        // A close that could not be encoded is none.
-        if closes && self.encoder.is_closed() {
-            self.begin_close(cx);
-        }
-        Ok(())
+        self.write_any(cx, message, promise)
     }
 
     fn writability_changed(&mut self, cx: &mut Cx<'_>) -> Result<()> {
