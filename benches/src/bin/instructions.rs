@@ -16,6 +16,7 @@ use fyke::ByteBuf;
 use fyke::embedded::EmbeddedChannel;
 use fyke_benches::work::frames::{FRAMES, echoing, input, passing};
 use fyke_benches::work::http::{BATCH, BROWSER, TOOL, serving};
+use fyke_benches::work::kernel::KernelEcho;
 use fyke_benches::work::websocket;
 
 /// A name, what one item is, and the work of so many batches, which returns the items of a batch.
@@ -39,6 +40,8 @@ const WORKS: &[Work] = &[
     ("ws-echo-16k", "a WebSocket message of 16 KiB, alone in its read", |batches| {
         messages(16 * 1024, 1, batches)
     }),
+    ("echo-kernel", "64 B over a socket, alone in its wait", |batches| sockets(1, batches)),
+    ("echo-kernel64", "64 B over a socket, one of 64 in a wait", |batches| sockets(64, batches)),
 ];
 
 fn frames(channel: &mut EmbeddedChannel, batches: usize) -> usize {
@@ -62,6 +65,15 @@ fn drive(channel: &mut EmbeddedChannel, prepared: &ByteBuf, batches: usize) {
         channel.write_inbound(ByteBuf::from(prepared.as_slice()));
         black_box(channel.read_outbound());
     }
+}
+
+/// What the kernel does is not counted.
+fn sockets(clients: usize, batches: usize) -> usize {
+    let mut echo = KernelEcho::new(clients).expect("sockets of the loopback device");
+    for _ in 0..batches {
+        echo.exchange().expect("every message comes back");
+    }
+    clients
 }
 
 /// Runs one piece of work under callgrind; returns its instructions and the items of a batch.

@@ -2,4 +2,5 @@
 
 pub mod frames;
 pub mod http;
+pub mod kernel;
 pub mod websocket;
