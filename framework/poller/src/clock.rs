@@ -4,6 +4,8 @@ use fyke_clock::{Clock, Instant};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::time::Duration;
 
+const NANOS_PER_SEC: u64 = 1_000_000_000;
+
 /// `CLOCK_MONOTONIC` and `CLOCK_REALTIME_COARSE`: the time of day, which people read, is as exact as
 /// the kernel's tick (1 to 10 ms) and costs half as much.
 ///
@@ -20,9 +22,11 @@ impl SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Instant {
-        let now = since_zero(clock_gettime(ClockId::Monotonic));
-        // 64 bits of nanoseconds last 584 years from boot.
-        Instant::from_nanos(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+        let now = clock_gettime(ClockId::Monotonic);
+        // The kernel counts from boot, so neither part is negative, and 64 bits of nanoseconds last 584
+        // years. (By way of a `Duration` it would be 128 bits and a division.)
+        let seconds = (now.tv_sec.max(0) as u64).saturating_mul(NANOS_PER_SEC);
+        Instant::from_nanos(seconds.saturating_add(now.tv_nsec.max(0) as u64))
     }
 
     fn unix_time(&self) -> Duration {

@@ -244,7 +244,7 @@ impl LoopCore {
     /// What the loop tells about itself.
     #[must_use]
     pub fn stats(&self) -> LoopStats {
-        let mut stats = self.state.stats;
+        let mut stats = self.state.stats.get();
         stats.stalls = self.state.stall.count;
         stats.stalled_by = self.state.stall.stage;
         stats.channels = u64::from(self.state.handle.channels());

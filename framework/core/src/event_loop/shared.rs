@@ -36,6 +36,9 @@ impl Inbox {
 pub(crate) struct LoopShared {
     pub(crate) id: u32,
     inbox: Mutex<Inbox>,
+    /// Whether the inbox holds anything. Written under its lock only; read without, so that a turn
+    /// that nobody gave anything to takes no lock.
+    filled: AtomicBool,
     /// The loop waits, or is about to: whoever clears this wakes it.
     sleeping: AtomicBool,
     /// No work is taken any more.
@@ -75,6 +78,7 @@ impl LoopHandle {
         Self(Arc::new(LoopShared {
             id,
             inbox: Mutex::default(),
+            filled: AtomicBool::new(false),
             sleeping: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             waker,
@@ -189,6 +193,9 @@ impl LoopHandle {
             return Err(LoopEnded);
         }
         put(&mut inbox);
+        // Before `sleeping` is looked at, as the loop says that it sleeps before it looks at this: one
+        // of the two sees the other.
+        self.0.filled.store(true, Ordering::SeqCst);
         drop(inbox);
         if self.0.sleeping.swap(false, Ordering::SeqCst) {
             self.0.waker.wake();
@@ -198,20 +205,26 @@ impl LoopHandle {
 
     /// Whether something waits.
     pub(crate) fn has_work(&self) -> bool {
-        !self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.0.filled.load(Ordering::SeqCst)
     }
 
     /// Swaps what waits into `batch` (which must be empty).
     pub(crate) fn take(&self, batch: &mut Inbox) {
         debug_assert!(batch.is_empty());
-        std::mem::swap(&mut *self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner), batch);
+        if self.has_work() {
+            let mut inbox = self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            self.0.filled.store(false, Ordering::SeqCst);
+            std::mem::swap(&mut *inbox, batch);
+        }
     }
 
     /// Announces that the loop is about to wait; `false` when there is work after all.
     pub(crate) fn prepare_to_sleep(&self) -> bool {
-        self.0.sleeps.fetch_add(1, Ordering::Relaxed);
+        // Nobody else writes this, so it needs no locked instruction.
+        let sleeps = self.0.sleeps.load(Ordering::Relaxed);
+        self.0.sleeps.store(sleeps.wrapping_add(1), Ordering::Relaxed);
         self.0.sleeping.store(true, Ordering::SeqCst);
-        let idle = self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let idle = !self.has_work();
         if !idle {
             self.awake();
         }
@@ -226,6 +239,7 @@ impl LoopHandle {
     pub(crate) fn end(&self) -> Inbox {
         let mut inbox = self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.ended.store(true, Ordering::Release);
+        self.0.filled.store(false, Ordering::SeqCst);
         std::mem::take(&mut *inbox)
     }
 }

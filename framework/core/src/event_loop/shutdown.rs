@@ -80,9 +80,8 @@ impl LoopCore {
     }
 
     pub(super) fn progress_shutdown(&mut self) {
-        let idle = self.state.handle.channels() == 0;
         let Some(shutdown) = &mut self.shutdown else { return };
-        if !idle || shutdown.ended {
+        if self.state.handle.channels() > 0 || shutdown.ended {
             return;
         }
         if !shutdown.expired && self.state.transports_mut().any(|it| it.is_delivering()) {

@@ -14,7 +14,7 @@ use crate::env::Env;
 use crate::event_loop::LoopCore;
 use crate::event_loop::shared::LoopHandle;
 use crate::event_loop::stall::Stall;
-use crate::event_loop::stats::LoopStats;
+use crate::event_loop::stats::Counters;
 use crate::event_loop::timers::Timer;
 use crate::outgoing::Datagram;
 use crate::pipeline::shape::Shapes;
@@ -32,7 +32,7 @@ pub(crate) struct LoopState {
     pub(crate) dead: Vec<ChannelKey>,
     pub(crate) shapes: Shapes,
     pub(crate) stall: Stall,
-    pub(crate) stats: LoopStats,
+    pub(crate) stats: Counters,
     pub(crate) shutting_down: bool,
     /// Channels that were cut at the shutdown's deadline.
     pub(crate) cut: u64,
@@ -54,7 +54,7 @@ impl LoopState {
             ready: VecDeque::new(),
             dead: Vec::new(),
             shapes: Shapes::default(),
-            stats: LoopStats::default(),
+            stats: Counters::default(),
             shutting_down: false,
             cut: 0,
             passed_by: None,
@@ -100,6 +100,10 @@ impl LoopState {
 
     pub(crate) fn add_transport(&mut self, key: &str, transport: Box<dyn Transport>) {
         self.transports.push((key.into(), transport));
+    }
+
+    pub(crate) fn transports(&self) -> impl Iterator<Item = &dyn Transport> {
+        self.transports.iter().map(|(_, transport)| &**transport)
     }
 
     pub(crate) fn transports_mut(&mut self) -> impl Iterator<Item = &mut Box<dyn Transport>> {

@@ -1,5 +1,6 @@
 //! What a loop tells about itself.
 
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use crate::error::CloseReason;
@@ -49,6 +50,49 @@ pub struct LoopStats {
     pub stalled_by: Option<&'static str>,
 }
 
+/// The counters as the loop keeps them: times in nanoseconds, since a [`Duration`] is added and
+/// compared in two parts, and each turn would pay for that.
+#[derive(Default, Debug)]
+pub(crate) struct Counters {
+    counted: LoopStats,
+    busy_nanos: u64,
+    turn_nanos_max: u64,
+}
+
+impl Counters {
+    /// A turn has ended.
+    #[inline]
+    pub(super) fn turn_took(&mut self, nanos: u64) {
+        self.busy_nanos += nanos;
+        self.turn_nanos_max = self.turn_nanos_max.max(nanos);
+        self.counted.turn_times.record(nanos);
+    }
+
+    pub(super) fn get(&self) -> LoopStats {
+        LoopStats {
+            busy: Duration::from_nanos(self.busy_nanos),
+            turn_max: Duration::from_nanos(self.turn_nanos_max),
+            ..self.counted
+        }
+    }
+}
+
+impl Deref for Counters {
+    type Target = LoopStats;
+
+    #[inline]
+    fn deref(&self) -> &LoopStats {
+        &self.counted
+    }
+}
+
+impl DerefMut for Counters {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut LoopStats {
+        &mut self.counted
+    }
+}
+
 /// How many channels have ended for each reason, those included that could not be connected.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct CloseCounts([u64; CloseReason::ALL.len()]);
@@ -96,8 +140,18 @@ impl TurnTimes {
         Duration::from_secs(1),
     ];
 
-    pub(crate) fn record(&mut self, time: Duration) {
-        let class = Self::BOUNDS.iter().position(|bound| time <= *bound);
+    const BOUNDS_NANOS: [u64; Self::BOUNDS.len()] = {
+        let mut nanos = [0; Self::BOUNDS.len()];
+        let mut at = 0;
+        while at < nanos.len() {
+            nanos[at] = Self::BOUNDS[at].as_nanos() as u64;
+            at += 1;
+        }
+        nanos
+    };
+
+    fn record(&mut self, nanos: u64) {
+        let class = Self::BOUNDS_NANOS.iter().position(|bound| nanos <= *bound);
         self.counts[class.unwrap_or(Self::BOUNDS.len())] += 1;
     }
 
@@ -121,7 +175,7 @@ mod tests {
     fn turns_are_classed_by_their_time() {
         let mut times = TurnTimes::default();
         for micros in [0, 10, 11, 100, 1000, 999_999, 1_000_000, 1_000_001] {
-            times.record(Duration::from_micros(micros));
+            times.record(micros * 1000);
         }
         let counts: Vec<u64> = times.classes().map(|(_, turns)| turns).collect();
         assert_eq!(counts, [2, 2, 1, 0, 0, 0, 0, 0, 2, 1]);

@@ -16,18 +16,18 @@ use crate::event_loop::{EventLoop, LoopCore};
 use crate::transport::TransportEvent;
 
 /// Over what time the load is measured.
-const LOAD_WINDOW: Duration = Duration::from_millis(100);
+const LOAD_WINDOW_NANOS: u64 = 100_000_000;
 
 /// The share of time that a loop works.
 #[derive(Debug)]
 pub(super) struct LoadWindow {
     began: Instant,
-    busy: Duration,
+    busy_nanos: u64,
 }
 
 impl LoadWindow {
     pub(super) fn new(now: Instant) -> Self {
-        Self { began: now, busy: Duration::ZERO }
+        Self { began: now, busy_nanos: 0 }
     }
 }
 
@@ -111,9 +111,8 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
     fn earliest_deadline(&self) -> Option<Instant> {
         let state = &self.core.state;
         let mut deadline = state.timers.next_deadline();
-        for id in 0..state.next_transport_id().0 {
-            let next = state.transport(crate::driver::TransportId(id));
-            if let Some(next) = next.and_then(|transport| transport.next_deadline()) {
+        for transport in state.transports() {
+            if let Some(next) = transport.next_deadline() {
                 deadline = Some(deadline.map_or(next, |d| d.min(next)));
             }
         }
@@ -168,8 +167,8 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
     /// Tells transports what is ready, and channels what that means.
     fn transport_events(&mut self) {
         let now = self.core.state.env.now();
+        self.core.state.stats.events += self.readiness.len() as u64;
         for readiness in self.readiness.drain(..) {
-            self.core.state.stats.events += 1;
             let id = readiness.token.transport();
             if let Some(transport) = self.core.state.transport_mut(id) {
                 transport.ready(readiness, &mut self.events);
@@ -211,6 +210,9 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
 
     fn timers(&mut self) {
         let now = self.core.state.env.now();
+        if self.core.state.timers.next_deadline().is_none_or(|deadline| deadline > now) {
+            return;
+        }
         for _ in 0..self.options.timers_per_turn {
             let Some((_, timer)) = self.core.state.timers.poll(now) else { break };
             self.core.state.stats.timers += 1;
@@ -235,6 +237,9 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
     /// What other threads (and this one) have posted, up to the budget.
     fn tasks(&mut self) {
         if self.inbox.is_empty() {
+            if !self.core.state.handle.has_work() {
+                return;
+            }
             self.core.state.handle.take(&mut self.inbox);
             self.measure_queue_age();
         }
@@ -294,15 +299,12 @@ impl<D: Driver, C: Clock> EventLoop<D, C> {
     /// Answers what time it is.
     fn account(&mut self, began: Instant) -> Instant {
         let now = self.clock.now();
-        let busy = now.saturating_duration_since(began);
-        let stats = &mut self.core.state.stats;
-        stats.busy += busy;
-        stats.turn_times.record(busy);
-        stats.turn_max = stats.turn_max.max(busy);
-        self.load.busy += busy;
-        let window = now.saturating_duration_since(self.load.began);
-        if window >= LOAD_WINDOW {
-            let share = self.load.busy.as_nanos() * 1_000_000_000 / window.as_nanos();
+        let busy_nanos = now.as_nanos().saturating_sub(began.as_nanos());
+        self.core.state.stats.turn_took(busy_nanos);
+        self.load.busy_nanos += busy_nanos;
+        let window_nanos = now.as_nanos().saturating_sub(self.load.began.as_nanos());
+        if window_nanos >= LOAD_WINDOW_NANOS {
+            let share = u128::from(self.load.busy_nanos) * 1_000_000_000 / u128::from(window_nanos);
             let load = &self.core.state.handle.0.load;
             load.store(share as u64, std::sync::atomic::Ordering::Relaxed);
             self.load = LoadWindow::new(now);
