@@ -4,6 +4,7 @@
 //! mod.rs        the transport: verbs in, events out
 //! table.rs      endpoints by key (index and generation)
 //! readiness.rs  level and edge triggering, up to here
+//! report.rs     what a readiness is to those who own the endpoint
 //! listener.rs   listen, accept, the descriptor in reserve
 //! stream.rs     connect, adopt, read, write, shutdown
 //! datagram.rs   batches, errors that come back, multicast
@@ -22,6 +23,7 @@ mod file;
 pub(crate) mod listener;
 pub(crate) mod options;
 mod readiness;
+mod report;
 mod splice;
 pub(crate) mod stream;
 pub(crate) mod table;
@@ -309,51 +311,15 @@ impl Transport for Kernel {
     }
 
     fn ready(&mut self, readiness: Readiness, events: &mut Vec<TransportEvent>) {
-        let Self { table, registry, zero_copy, .. } = self;
         // A late event of an endpoint that has been closed is nobody's.
-        let Some(endpoint) = table.find(readiness.token.key()) else { return };
-        if matches!(endpoint.role, Role::Connecting(_))
-            && !stream::finish_connect(endpoint, &readiness, events)
+        let Some(endpoint) = self.table.find(readiness.token.key()) else { return };
+        if matches!(endpoint.role, Role::Stream(None))
+            && endpoint.watch.is_only_readable(&readiness)
         {
-            if readiness.writable || readiness.hangup {
-                // It has failed, and that would be reported until it is closed.
-                let result = endpoint.ask(registry, |_| None);
-                Self::note_failure(endpoint, result, events);
-            }
+            events.push(TransportEvent::Readable(endpoint.owner));
             return;
         }
-        let readiness = match &mut endpoint.role {
-            Role::Datagram(_) => datagram::ready(endpoint, &readiness),
-            Role::Stream(Some(sends)) if !sends.is_done() => {
-                sends.collect(&endpoint.fd, zero_copy);
-                let hangup = readiness.hangup && zerocopy::is_hung_up(&endpoint.fd);
-                Readiness { hangup, ..readiness }
-            }
-            _ => readiness,
-        };
-        let (report, wish) = endpoint.watch.note(&readiness);
-        let result = endpoint.ask(registry, |_| wish);
-        Self::note_failure(endpoint, result, events);
-        let owner = endpoint.owner;
-        if report.writable {
-            events.push(TransportEvent::Writable(owner));
-        }
-        if report.readable {
-            match endpoint.role {
-                // What could not be accepted is reported again after the pause.
-                Role::Listener { .. } if !endpoint.watch.is_reading() => {}
-                Role::Listener { .. } => events.push(TransportEvent::Acceptable(owner)),
-                _ => events.push(TransportEvent::Readable(owner)),
-            }
-        }
-        if report.peer_closed && matches!(endpoint.role, Role::Stream(_)) {
-            events.push(TransportEvent::PeerClosed(owner));
-        }
-        if report.over
-            && let Ok(Some(error)) = SockRef::from(&endpoint.fd).take_error()
-        {
-            events.push(TransportEvent::Failed(owner, error));
-        }
+        self.note_readiness(readiness, events);
     }
 
     fn poll(&mut self, now: Instant, events: &mut Vec<TransportEvent>) {

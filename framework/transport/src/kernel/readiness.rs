@@ -75,6 +75,7 @@ impl Watch {
     }
 
     /// Makes the poller's view what was decided.
+    #[inline]
     pub(super) fn apply(
         &mut self,
         wish: Asked,
@@ -112,6 +113,18 @@ impl Watch {
             self.blocked = false;
         }
         (report, wish)
+    }
+
+    /// Whether `ready` means nothing but that there is something to read, and leaves all as it is: then
+    /// [`note`](Self::note) would say no more than that.
+    #[inline]
+    pub(super) fn is_only_readable(&self, ready: &Readiness) -> bool {
+        // An edge tells of the room there is each time; it means something to who waits for room.
+        let no_room = !ready.writable || (self.edge && !self.blocked);
+        ready.readable
+            && no_room
+            && !(ready.peer_closed || ready.hangup || self.end_read)
+            && (self.reading || self.edge)
     }
 
     /// What is left to ask after `ready` was reported, so that a level is not reported for ever.
@@ -181,6 +194,12 @@ impl Watch {
         }
     }
 
+    /// Whether a write that is taken whole has something to ask.
+    #[inline]
+    pub(super) fn asks_for_room(&self) -> bool {
+        !self.edge && self.asked.is_some_and(Interest::is_write)
+    }
+
     /// A write now would find no room, as far as is known.
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked
@@ -238,6 +257,39 @@ mod tests {
                 assert_eq!(watch.note_room(), before);
             }
         }
+    }
+
+    #[test]
+    fn a_readiness_that_is_only_readable_changes_nothing() {
+        let bits = [false, true];
+        let states = bits.into_iter().flat_map(|a| {
+            bits.into_iter().flat_map(move |b| {
+                bits.into_iter().flat_map(move |c| bits.into_iter().map(move |d| (a, b, c, d)))
+            })
+        });
+        let mut plain = 0;
+        for (a, b, c, d) in states.clone() {
+            let ready =
+                Readiness { readable: a, writable: b, peer_closed: c, hangup: d, ..NOTHING };
+            for (trigger, (reading, ended, end_read, blocked)) in [Trigger::Level, Trigger::Edge]
+                .into_iter()
+                .flat_map(|t| states.clone().map(move |s| (t, s)))
+            {
+                let mut watch = watch(trigger);
+                let asked = if blocked { watch.note_full() } else { watch.asked };
+                watch = Watch { asked, reading, ended, end_read, ..watch };
+                if !watch.is_only_readable(&ready) {
+                    continue;
+                }
+                plain += 1;
+                assert_eq!(
+                    note(&mut watch, ready).0,
+                    Report { readable: true, ..Report::default() }
+                );
+                assert_eq!((watch.asked, watch.ended, watch.blocked), (asked, ended, blocked));
+            }
+        }
+        assert!(plain > 0);
     }
 
     #[test]

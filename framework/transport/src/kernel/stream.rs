@@ -179,6 +179,7 @@ impl Kernel {
 
 impl Endpoint {
     /// So much of what was offered went: asks for the readiness that is needed next.
+    #[inline]
     fn wrote(
         &mut self,
         registry: &PollerRegistry,
@@ -186,6 +187,9 @@ impl Endpoint {
         offered: usize,
     ) -> io::Result<Wrote> {
         let full = sent < offered;
+        if !full && !self.watch.asks_for_room() {
+            return Ok(Wrote::Now(sent));
+        }
         self.ask(registry, |watch| if full { watch.note_full() } else { watch.note_room() })?;
         Ok(Wrote::Now(sent))
     }
