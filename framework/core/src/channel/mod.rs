@@ -213,6 +213,20 @@ impl LocalChannel {
         self.notify(state, self.first_in, Notice::Signal(signal), false);
     }
 
+    /// `read_complete`, from the head to the first stage that has something to say to it: mostly there
+    /// is none, and no notice is made.
+    #[inline]
+    pub(crate) fn fire_read_complete(&mut self, state: &mut LoopState) {
+        let mut at = self.first_in;
+        while let Some(s) = self.pipeline.get(at) {
+            if !s.is_dead() && !s.lets_read_complete_past() {
+                (s.vtable.notice)(self, state, at, Notice::Signal(Signal::ReadComplete));
+                return;
+            }
+            at = s.next_in;
+        }
+    }
+
     /// An error of the transport, from the head through the stages.
     pub(crate) fn fire_error(&mut self, state: &mut LoopState, error: Error) {
         self.notify(state, self.first_in, Notice::Error(error), false);

@@ -41,7 +41,7 @@ impl LocalChannel {
             }
         }
         if any && matches!(self.core.state, State::Open | State::Closing) {
-            self.fire(state, Signal::ReadComplete);
+            self.fire_read_complete(state);
         }
         if ended && self.core.state == State::Open {
             self.fire(state, Signal::ReadClosed);

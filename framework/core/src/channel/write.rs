@@ -35,7 +35,20 @@ impl ChannelCore {
     }
 
     /// A message at the head of a stream channel.
+    #[inline]
     pub(crate) fn write(&mut self, msg: Outgoing, promise: Promise) {
+        // What nothing waits in front of is taken, whatever its size.
+        let alone = !promise.is_observed() && self.accounted == 0 && self.takes_writes();
+        let msg = if alone { self.outbound.push_first(msg) } else { Some(msg) };
+        match msg {
+            None => self.written(),
+            Some(msg) => self.write_behind(msg, promise),
+        }
+    }
+
+    /// Behind others, or with a promise, or not at all.
+    #[inline(never)]
+    fn write_behind(&mut self, msg: Outgoing, promise: Promise) {
         if let Err(error) = self.admit(msg.bytes_in_memory()) {
             promise.fail(error);
             return;
