@@ -1,7 +1,9 @@
 //! The pool of a loop: blocks of a few sizes, kept for the next taker.
 //!
 //! ```text
-//!   taker:   local chain (under a lock that is never waited for) -> shelf, taken whole -> allocator
+//!   taker:   spare -> local chain (under a lock that is never waited for) -> shelf, taken whole
+//!            -> allocator
+//!   giver:   spare, or like a dropper when there is one already
 //!   dropper: shelf (one lock-free push), or the allocator when enough is idle
 //! ```
 
@@ -110,7 +112,27 @@ impl Pool {
     /// # Panics
     /// When `min_capacity` is 4 GiB or more.
     #[must_use]
+    #[inline]
     pub fn take(&self, min_capacity: usize) -> ByteBuf {
+        let wanted = u32::try_from(min_capacity).ok();
+        match wanted.and_then(|wanted| self.home.take_spare(wanted)) {
+            Some(window) => ByteBuf { window },
+            None => self.take_other(min_capacity),
+        }
+    }
+
+    /// Takes back a buffer whose bytes are of no use any more. Dropping it does the same; this is for
+    /// those who take and give back over and over, as a loop does: the next [`take`](Self::take) of its
+    /// size finds it at hand, at a small part of the cost of what waits on a shelf.
+    #[inline]
+    pub fn give(&self, buf: ByteBuf) {
+        if let Some(block) = buf.window.into_block() {
+            self.home.keep_spare(block);
+        }
+    }
+
+    #[inline(never)]
+    fn take_other(&self, min_capacity: usize) -> ByteBuf {
         let block = u32::try_from(min_capacity).ok().and_then(|wanted| self.home.take(wanted));
         match block.and_then(|block| Window::whole(block, u32::MAX)) {
             Some(window) => ByteBuf { window },
@@ -135,13 +157,14 @@ impl Pool {
     pub fn stats(&self) -> PoolStats {
         let home = &*self.home;
         let (idle_blocks, idle_units) = unpack(home.idle.load(Ordering::Relaxed));
-        // Each block in use has a reference to its home, and so has each handle.
+        let (spare_blocks, spare_units) = unpack(home.spare_idle.load(Ordering::Relaxed));
+        // Each block in use has a reference to its home, and so has each spare one and each handle.
         let handles = home.handles.load(Ordering::Relaxed);
         PoolStats {
-            outstanding: Arc::strong_count(&self.home).saturating_sub(handles),
-            idle_blocks,
-            idle_bytes: idle_units * UNIT_BYTES,
-            hits: home.hits.load(Ordering::Relaxed),
+            outstanding: Arc::strong_count(&self.home).saturating_sub(handles + spare_blocks),
+            idle_blocks: idle_blocks + spare_blocks,
+            idle_bytes: (idle_units + spare_units) * UNIT_BYTES,
+            hits: home.hits.load(Ordering::Relaxed) + home.spare_hits.load(Ordering::Relaxed),
             misses: home.misses.load(Ordering::Relaxed),
         }
     }
@@ -183,8 +206,16 @@ impl fmt::Debug for Pool {
 }
 
 /// What the handles of a pool and its blocks share. Blocks in use hold a reference, idle ones
-/// do not (they would keep their own home alive).
+/// do not (they would keep their own home alive). A spare one does: it is as in use, so that giving
+/// and taking it touches nothing but its place. Only who has a handle puts one there, and who drops
+/// the last handle takes it out, so that is no way to keep a home alive either.
 pub(crate) struct Home {
+    /// A block of each size class that was given back and is not on a shelf.
+    spare: TryLock<[Option<Block>; CLASSES]>,
+    /// Number and units of the spare blocks, as in `idle`. Written under the lock of `spare` only, so
+    /// it needs no locked instruction; nor does the next.
+    spare_idle: AtomicUsize,
+    spare_hits: AtomicUsize,
     /// Where blocks come back, a list for each size class.
     shelves: [FreeList; CLASSES],
     /// What takers have fetched from the shelves.
@@ -219,6 +250,9 @@ fn class_of(wanted: u32) -> Option<usize> {
 impl Home {
     fn new(max_idle_bytes: usize) -> Self {
         Self {
+            spare: TryLock::new([const { None }; CLASSES]),
+            spare_idle: AtomicUsize::new(0),
+            spare_hits: AtomicUsize::new(0),
             shelves: [const { FreeList::new() }; CLASSES],
             local: TryLock::new([const { Chain::new() }; CLASSES]),
             idle: AtomicUsize::new(0),
@@ -226,6 +260,40 @@ impl Home {
             handles: AtomicUsize::new(1),
             hits: AtomicUsize::new(0),
             misses: AtomicUsize::new(0),
+        }
+    }
+
+    /// The spare block of the smallest class that holds `wanted` bytes.
+    #[inline]
+    fn take_spare(&self, wanted: u32) -> Option<Window> {
+        let class = class_of(wanted)?;
+        let mut spare = self.spare.try_lock()?;
+        let block = spare[class].take()?;
+        let idle = self.spare_idle.load(Ordering::Relaxed);
+        self.spare_idle.store(idle.wrapping_sub(pack(CLASS_BYTES[class])), Ordering::Relaxed);
+        let hits = self.spare_hits.load(Ordering::Relaxed);
+        self.spare_hits.store(hits.wrapping_add(1), Ordering::Relaxed);
+        drop(spare);
+        Window::whole(block, u32::MAX)
+    }
+
+    /// Keeps a block that only the caller has, unless there is a spare one or enough is idle; drops it
+    /// otherwise.
+    #[inline]
+    fn keep_spare(self: &Arc<Self>, block: Block) {
+        let ours = block.home().is_some_and(|home| Arc::ptr_eq(home, self));
+        if ours
+            && block.is_unique()
+            && let Some(class) = class_of(block.capacity())
+            && let Some(mut spare) = self.spare.try_lock()
+            && spare[class].is_none()
+        {
+            let idle = self.spare_idle.load(Ordering::Relaxed) + pack(CLASS_BYTES[class]);
+            let (_, units) = unpack(self.idle.load(Ordering::Relaxed) + idle);
+            if units <= self.max_idle_units {
+                self.spare_idle.store(idle, Ordering::Relaxed);
+                spare[class] = Some(block);
+            }
         }
     }
 
@@ -266,7 +334,8 @@ impl Home {
         let Some(class) = class else { return };
         let cost = pack(CLASS_BYTES[class]);
         // Counted before it is pushed, so the limit holds at every moment.
-        let (_, units) = unpack(self.idle.fetch_add(cost, Ordering::Relaxed) + cost);
+        let counted = self.idle.fetch_add(cost, Ordering::Relaxed) + cost;
+        let (_, units) = unpack(counted + self.spare_idle.load(Ordering::Relaxed));
         if units > self.max_idle_units || self.handles.load(Ordering::Relaxed) == 0 {
             self.idle.fetch_sub(cost, Ordering::Relaxed);
             return;
@@ -275,6 +344,12 @@ impl Home {
     }
 
     fn trim(&self) {
+        // Out of their places first: where a block goes that is dropped is not decided under the lock.
+        let spare = self.spare.try_lock().map(|mut spare| {
+            self.spare_idle.store(0, Ordering::Relaxed);
+            core::mem::take(&mut *spare)
+        });
+        drop(spare);
         let Some(mut local) = self.local.try_lock() else { return };
         for (class, chain) in local.iter_mut().enumerate() {
             for mut chain in
@@ -286,5 +361,25 @@ impl Home {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIB: usize = 1024;
+
+    #[test]
+    fn a_spare_block_does_not_keep_its_pool_alive() {
+        let pool = Pool::new();
+        let home = Arc::downgrade(&pool.home);
+        let clone = pool.clone();
+        pool.give(pool.take(KIB));
+        drop(pool);
+        clone.give(clone.take(4 * KIB));
+        assert_eq!(clone.stats().idle_blocks, 2);
+        drop(clone);
+        assert_eq!(home.strong_count(), 0);
     }
 }

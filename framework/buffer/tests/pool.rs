@@ -4,6 +4,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
+use bytes::Bytes;
 use fyke_buffer::{ByteBuf, Pool, PoolOptions};
 
 const KIB: usize = 1024;
@@ -52,6 +53,67 @@ fn a_block_comes_back_when_its_last_handle_is_gone() {
     assert!(again.is_empty());
     assert_eq!(again.capacity(), KIB);
     assert_eq!(pool.stats().hits, 1);
+}
+
+#[test]
+fn a_block_that_is_given_back_is_the_next_of_its_class() {
+    let pool = Pool::new();
+    let mut buf = pool.take(100);
+    buf.write_slice(b"old");
+    let address = buf.as_slice().as_ptr();
+    pool.give(buf);
+    let stats = pool.stats();
+    assert_eq!((stats.outstanding, stats.idle_blocks, stats.idle_bytes), (0, 1, KIB));
+    let other = pool.take(4 * KIB);
+    let mut again = pool.take(KIB);
+    assert!(again.is_empty() && again.capacity() == KIB);
+    assert_eq!(again.spare_mut().as_ptr(), address);
+    let stats = pool.stats();
+    assert_eq!((stats.outstanding, stats.idle_blocks, stats.idle_bytes), (2, 0, 0));
+    assert_eq!((stats.hits, stats.misses), (1, 2));
+    // A second one goes where a dropped one goes, and is found there.
+    let second = pool.take(KIB);
+    for buf in [again, second, other] {
+        pool.give(buf);
+    }
+    assert_eq!((pool.stats().outstanding, pool.stats().idle_blocks), (0, 3));
+    let _both = (pool.take(KIB), pool.take(KIB));
+    assert_eq!((pool.stats().hits, pool.stats().misses), (3, 3));
+    pool.trim();
+    assert_eq!((pool.stats().outstanding, pool.stats().idle_bytes), (2, 0));
+}
+
+#[test]
+fn only_a_whole_block_of_the_pool_is_taken_back() {
+    let (pool, other) = (Pool::new(), Pool::new());
+    pool.give(other.take(KIB));
+    assert_eq!((pool.stats().idle_blocks, other.stats().idle_blocks), (0, 1));
+    pool.give(ByteBuf::from("of no pool"));
+    pool.give(ByteBuf::new());
+    pool.give(pool.lend(Bytes::from_static(b"of somebody else")));
+    assert_eq!((pool.stats().idle_blocks, pool.stats().outstanding), (0, 0));
+    let mut buf = pool.take(KIB);
+    buf.write_slice(b"head tail");
+    let head = buf.split_to(5);
+    pool.give(buf);
+    assert_eq!((pool.stats().idle_blocks, pool.stats().outstanding), (0, 1));
+    assert_eq!(head, b"head ");
+    pool.give(head);
+    assert_eq!((pool.stats().idle_blocks, pool.stats().idle_bytes), (1, KIB));
+    assert_eq!(pool.take(KIB).capacity(), KIB);
+}
+
+#[test]
+fn what_is_given_back_counts_towards_the_limit() {
+    let pool = PoolOptions::new().max_idle_bytes(5 * KIB).build();
+    let (large, small, another) = (pool.take(4 * KIB), pool.take(KIB), pool.take(KIB));
+    pool.give(large);
+    pool.give(small);
+    drop(another);
+    assert_eq!((pool.stats().idle_bytes, pool.stats().outstanding), (5 * KIB, 0));
+    let nothing = PoolOptions::new().max_idle_bytes(0).build();
+    nothing.give(nothing.take(KIB));
+    assert_eq!((nothing.stats().idle_bytes, nothing.stats().outstanding), (0, 0));
 }
 
 #[test]

@@ -229,12 +229,13 @@ impl Block {
 
     /// Bytes of data.
     #[inline]
-    pub(super) fn capacity(&self) -> u32 {
+    pub(crate) fn capacity(&self) -> u32 {
         self.header().capacity
     }
 
     /// The pool the block goes back to; for a lent one, where those who leave it go.
-    pub(super) fn home(&self) -> Option<&Arc<Home>> {
+    #[inline]
+    pub(crate) fn home(&self) -> Option<&Arc<Home>> {
         // SAFETY: `home` is written only while the block is exclusively owned: before the first
         // reference exists and after the last is gone.
         unsafe { (*self.header().home.get()).as_ref() }
@@ -243,7 +244,7 @@ impl Block {
     /// True when this is the only reference to data of its own. Then everything other threads did
     /// to the block before they dropped theirs has happened before.
     #[inline]
-    pub(super) fn is_unique(&self) -> bool {
+    pub(crate) fn is_unique(&self) -> bool {
         self.header().refs.load(Ordering::Acquire) == 1 && !self.header().lent
     }
 

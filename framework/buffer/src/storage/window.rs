@@ -60,7 +60,14 @@ impl Window {
         Self { start: NonNull::dangling(), block: None, capacity: 0, max, reader: 0, writer: 0 }
     }
 
+    /// Gives up the bytes, and answers the block that they are of.
+    #[inline]
+    pub(crate) fn into_block(self) -> Option<Block> {
+        self.block
+    }
+
     /// All of a block that was just put into use. `None` when somebody else has a part of it.
+    #[inline]
     pub(crate) fn whole(block: Block, max: u32) -> Option<Self> {
         if !block.is_unique() {
             return None;

@@ -187,10 +187,10 @@ impl Outbound {
 
     /// The transport has taken `n` bytes: drops them and keeps the promises that they held up.
     #[inline]
-    pub(crate) fn advance(&mut self, n: usize) {
+    pub(crate) fn advance(&mut self, n: usize, pool: &Pool) {
         debug_assert!(n as u64 <= self.pending(), "more was written than was offered");
         if self.in_chunks == 0 && self.chunks.is_empty() && n == self.tail.readable() {
-            self.tail = ByteBuf::new();
+            pool.give(std::mem::take(&mut self.tail));
         } else {
             self.advance_in_parts(n);
         }

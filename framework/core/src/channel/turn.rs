@@ -350,7 +350,7 @@ impl LocalChannel {
     /// The transport has taken `n` bytes.
     pub(crate) fn taken(&mut self, state: &mut LoopState, n: usize) {
         state.stats.bytes_out += n as u64;
-        self.core.outbound.advance(n);
+        self.core.outbound.advance(n, &state.pool);
         let empty = self.core.outbound.is_empty();
         self.core.progress.taken(state.env.now(), n as u64, empty);
         self.core.drained_some();

@@ -59,7 +59,7 @@ impl Gather<'_> {
 
 #[cfg(test)]
 mod tests {
-    use fyke_buffer::ByteBuf;
+    use fyke_buffer::{ByteBuf, Pool};
 
     use crate::channel::outbound::{Outbound, Share};
     use crate::outgoing::Outgoing;
@@ -94,7 +94,7 @@ mod tests {
         });
         assert_eq!(seen, [(false, 10), (true, 4000)], "the second was not taken whole");
         assert_eq!(taken, 3010);
-        out.advance(taken);
+        out.advance(taken, &Pool::new());
         assert_eq!(out.pending(), 5000);
         let mut rest = Vec::new();
         out.gather().share(0, |share| {
