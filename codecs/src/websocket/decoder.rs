@@ -119,20 +119,22 @@ impl FrameDecoder {
     /// whether it is text, if that is what comes next. Whatever else there is, and be it wrong,
     /// [`next`](Self::next) finds out.
     ///
-    /// Nearly all messages are like this, and it leaves nothing behind to be remembered.
+    /// Nearly all messages are like this, and it leaves nothing behind to be remembered. `role` is that
+    /// of the decoder: who knows it gets code for it alone.
     #[inline(always)]
-    pub(crate) fn next_whole(&mut self, src: &mut ByteBuf) -> Option<(bool, ByteBuf)> {
-        if self.closed || self.in_message || self.current.is_some() {
+    pub(crate) fn next_whole(&mut self, role: Role, src: &mut ByteBuf) -> Option<(bool, ByteBuf)> {
+        debug_assert_eq!(role, self.role, "a decoder reads the frames of its role");
+        if self.closed | self.in_message | self.current.is_some() {
             return None;
         }
-        let Whole { is_text, head, len, key } = Whole::parse(src, self.role)?;
+        let Whole { is_text, head, len, key } = Whole::parse(src, role)?;
         if len as u64 > self.limits.message_bytes_max || self.limits.fragments_max == 0 {
             return None;
         }
         let skipped = src.skip(head);
         debug_assert!(skipped.is_ok(), "the header has been seen");
         let mut payload = src.split_to(len);
-        if self.role == Role::Server {
+        if role == Role::Server {
             mask(&mut payload, key);
         }
         Some((is_text, payload))

@@ -44,18 +44,18 @@ pub(crate) struct Whole {
 }
 
 impl Whole {
-    /// Reads the header at the start of `bytes` if it is one of these, and if a payload up to 64 KiB
-    /// is behind it. About anything else [`Header::parse`] has to say what it is.
+    /// Reads the header at the start of `bytes` if it is one of these, and if a payload of less than
+    /// 64 KiB is behind it. About anything else [`Header::parse`] has to say what it is.
     #[inline(always)]
     pub(crate) fn parse(bytes: &[u8], role: Role) -> Option<Self> {
         const TEXT: u8 = first(true, OpCode::Text);
         const BINARY: u8 = first(true, OpCode::Binary);
-        let &[first, second, ..] = bytes else { return None };
-        if first != TEXT && first != BINARY {
+        let masked = role == Role::Server;
+        let &[first @ (TEXT | BINARY), second, ..] = bytes else { return None };
+        if masked != (second & 0x80 != 0) {
             return None;
         }
-        let masked = matches!(role, Role::Server);
-        let (len, mut head) = match second ^ if masked { 0x80 } else { 0 } {
+        let (len, mut head) = match second & 0x7f {
             short @ 0..=125 => (usize::from(short), 2),
             126 => {
                 let len = usize::from(u16::from_be_bytes(*bytes[2..].first_chunk()?));
@@ -71,7 +71,7 @@ impl Whole {
             key = *bytes[head..].first_chunk()?;
             head += 4;
         }
-        if bytes.len() - head < len {
+        if bytes.len() < head + len {
             return None;
         }
         Some(Self { is_text: first == TEXT, head, len, key })

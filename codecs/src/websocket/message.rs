@@ -60,6 +60,13 @@ impl Message {
         Self::Binary(bytes.into())
     }
 
+    /// What a decoder has put together; text has been checked as it came.
+    #[inline(always)]
+    pub(crate) fn of_data(is_text: bool, content: ByteBuf) -> Self {
+        let payload = Payload::Buf(content);
+        if is_text { Self::Text(Text(payload)) } else { Self::Binary(payload) }
+    }
+
     /// The same message in a form that is cheap to clone.
     #[must_use]
     pub fn share(self) -> Self {
@@ -80,13 +87,7 @@ impl Message {
 pub struct Text(Payload);
 
 impl Text {
-    /// Text whose bytes have been checked as they came.
-    #[inline]
-    pub(crate) fn checked(payload: ByteBuf) -> Self {
-        Self(Payload::Buf(payload))
-    }
-
-    /// The same, shared with others.
+    /// Text that is known to be right, shared with others.
     pub(crate) fn shared(bytes: Bytes) -> Self {
         Self(Payload::Bytes(bytes))
     }

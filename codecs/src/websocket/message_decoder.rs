@@ -4,9 +4,8 @@ use super::deflate::Inflater;
 use super::utf8::Utf8Check;
 use super::{
     CloseFrame, DeflateConfig, DeflateParams, FrameDecoder, FramePart, Limits, Message, OpCode,
-    Part, Role, Text, WebSocketError,
+    Part, Role, WebSocketError,
 };
-use crate::payload::Payload;
 use fyke_buffer::ByteBuf;
 use fyke_codec::{CodecError, Decoder};
 
@@ -24,6 +23,11 @@ pub struct MessageDecoder {
     assembled: ByteBuf,
     deflate: Option<Box<Deflated>>,
 }
+
+/// An answer with something beside it. Of its own size, it cannot be written to where another answer
+/// is made, which the compiler then keeps in registers until it writes it to where it is wanted. In
+/// memory it would be written by halves, read whole and written again, and the processor would wait.
+struct Apart<T>(T, #[expect(dead_code, reason = "it is there for its size")] u64);
 
 /// What is known of compressed messages.
 #[derive(Debug)]
@@ -84,8 +88,8 @@ impl MessageDecoder {
     /// A message that is not whole, or not data, or not right: [`Decoder::decode`] has looked for
     /// the others.
     #[inline(never)]
-    fn decode_next(&mut self, src: &mut ByteBuf) -> Result<Option<Message>, CodecError> {
-        self.next(src).map_err(|error| self.failed(error))
+    fn decode_next(&mut self, src: &mut ByteBuf) -> Apart<Result<Option<Message>, CodecError>> {
+        Apart(self.next(src).map_err(|error| self.failed(error)), 0)
     }
 
     /// Nothing is looked at behind an error.
@@ -101,6 +105,15 @@ impl MessageDecoder {
             if message.is_some() {
                 return Ok(message);
             }
+        }
+        if self.frames.role() == Role::Client
+            && !self.streams
+            && let Some((is_text, payload)) = self.frames.next_whole(Role::Client, src)
+        {
+            if is_text {
+                self.whole_text(&payload)?;
+            }
+            return Ok(Some(Message::of_data(is_text, payload)));
         }
         // Each turn takes bytes off `src`, so there are only so many.
         while let Some(part) = self.frames.next(src)? {
@@ -151,11 +164,10 @@ impl MessageDecoder {
     /// A message of which everything has come.
     #[inline]
     fn message(&mut self, whole: ByteBuf) -> Result<Option<Message>, WebSocketError> {
-        if !self.is_text {
-            return Ok(Some(Message::Binary(whole.into())));
+        if self.is_text {
+            self.end_text()?;
         }
-        self.end_text()?;
-        Ok(Some(Message::Text(Text::checked(whole))))
+        Ok(Some(Message::of_data(self.is_text, whole)))
     }
 
     /// Text of which everything has come at once.
@@ -238,19 +250,17 @@ impl Decoder for MessageDecoder {
 
     #[inline(always)]
     fn decode(&mut self, src: &mut ByteBuf) -> Result<Option<Message>, CodecError> {
-        if self.streams {
-            return self.decode_next(src);
+        // A client has no such hurry: its turn is in there.
+        if self.frames.role() == Role::Server
+            && !self.streams
+            && let Some((is_text, payload)) = self.frames.next_whole(Role::Server, src)
+        {
+            if is_text && let Err(error) = self.whole_text(&payload) {
+                return Err(self.failed(error));
+            }
+            return Ok(Some(Message::of_data(is_text, payload)));
         }
-        let Some((is_text, payload)) = self.frames.next_whole(src) else {
-            return self.decode_next(src);
-        };
-        if !is_text {
-            return Ok(Some(Message::Binary(Payload::Buf(payload))));
-        }
-        match self.whole_text(&payload) {
-            Ok(()) => Ok(Some(Message::Text(Text::checked(payload)))),
-            Err(error) => Err(self.failed(error)),
-        }
+        self.decode_next(src).0
     }
 
     fn decode_eof(&mut self, src: &mut ByteBuf) -> Result<Option<Message>, CodecError> {
