@@ -254,8 +254,15 @@ impl Block {
     /// so there are at most `capacity + 1` references, even when handles are leaked: the count
     /// cannot overflow.
     #[inline]
-    pub(super) fn share(&self) -> Self {
-        self.header().refs.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn share(&mut self) -> Self {
+        let refs = &self.header().refs;
+        // A sole owner needs no locked instruction: there is no other `Block` by which somebody could
+        // change the count, and `&mut self` says that nobody uses this one.
+        if refs.load(Ordering::Relaxed) == 1 {
+            refs.store(2, Ordering::Relaxed);
+        } else {
+            refs.fetch_add(1, Ordering::Relaxed);
+        }
         Self(self.0)
     }
 

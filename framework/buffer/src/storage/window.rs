@@ -302,7 +302,7 @@ impl Window {
             start: unsafe { self.start.add(self.reader as usize) },
             // Nothing to share when n is 0 (see `Block::share`: a share takes at least one
             // byte); then the front is an empty window without a block.
-            block: self.block.as_ref().filter(|_| n > 0).map(Block::share),
+            block: self.block.as_mut().filter(|_| n > 0).map(Block::share),
             capacity: length,
             max: self.max,
             reader: 0,
