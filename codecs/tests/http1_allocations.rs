@@ -2,7 +2,7 @@
 
 use fyke_buffer::ByteBuf;
 use fyke_codec::{Decoder, Encoder};
-use fyke_codecs::http1::{HeaderBlock, RequestPart, Response, ServerCodec, Status};
+use fyke_codecs::http1::{HeaderBlock, Response, ServerCodec, Status};
 use fyke_codecs::websocket::{Limits, Message, MessageCodec};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -54,7 +54,7 @@ fn requests_and_answers() {
         dst.clear();
         let mut answers = 0;
         while let Some(part) = codec.decode(&mut src).expect("good requests") {
-            let RequestPart::Head(head) = part else { continue };
+            let Some(head) = part.head() else { continue };
             assert!(head.header("host").is_some());
             let answer = Response::new(Status::OK).block(&block).body("Hello, World!");
             codec.encode(answer.into(), &mut dst).expect("good answers");

@@ -87,10 +87,11 @@ fn decode<'a>(
 }
 
 fn join(requests: &mut Vec<Request>, part: RequestPart) {
-    if let RequestPart::Head(head) = part {
+    if let Some(head) = part.head() {
         assert!(requests.last().is_none_or(|last| last.ended), "a head inside a request");
-        check_head(&head);
-        requests.push(Request { head: head.as_bytes().to_vec(), ..Request::default() });
+        check_head(head);
+        let ended = matches!(part, RequestPart::Full(_));
+        requests.push(Request { head: head.as_bytes().to_vec(), ended, ..Request::default() });
         return;
     }
     let last = requests.last_mut().expect("a head comes first");
@@ -160,7 +161,9 @@ fn check_answers(limits: Limits, stream: &[u8], chunk: usize, answer: u8) {
         src.write_slice(piece);
         loop {
             match codec.decode(&mut src) {
-                Ok(Some(RequestPart::End)) => answers += give(&mut codec, answer, &mut dst),
+                Ok(Some(RequestPart::Full(_) | RequestPart::End)) => {
+                    answers += give(&mut codec, answer, &mut dst)
+                }
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(error) => {

@@ -58,20 +58,8 @@ pub(crate) fn is_field_value(bytes: &[u8]) -> bool {
 #[inline]
 pub(crate) fn field_value_len(bytes: &[u8]) -> usize {
     const BLOCK: usize = 32;
-    // Most values are short. Of the long ones whole blocks without any control character are passed
-    // over, as the compiler makes vectors of that.
+    const SHORT: usize = 24;
     let mut len = 0;
-    if let Some(Some(start)) = bytes.first_chunk::<BLOCK>().map(|block| block.first_chunk::<16>())
-        && !has_control(start)
-    {
-        len = 16;
-        while let Some(block) = bytes[len..].first_chunk::<BLOCK>() {
-            if has_control(block) {
-                break;
-            }
-            len += BLOCK;
-        }
-    }
     while let Some(word) = bytes[len..].first_chunk::<8>() {
         match controls(u64::from_le_bytes(*word)) {
             0 => len += 8,
@@ -81,6 +69,16 @@ pub(crate) fn field_value_len(bytes: &[u8]) -> usize {
                     return len;
                 }
                 len += 1;
+            }
+        }
+        // Most values are short. Of the long ones whole blocks without any control character are
+        // passed over, as the compiler makes vectors of that.
+        if len >= SHORT {
+            while let Some(block) = bytes[len..].first_chunk::<BLOCK>() {
+                if has_control(block) {
+                    break;
+                }
+                len += BLOCK;
             }
         }
     }

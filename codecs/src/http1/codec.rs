@@ -116,9 +116,9 @@ impl ServerCodec {
 
     /// Something was decoded, or could not be, while the connection is to end.
     #[cold]
-    fn decoded_ending(&mut self, is_head: bool, is_none: bool, src_is_empty: bool) {
+    fn decoded_ending(&mut self, begins: bool, is_none: bool, src_is_empty: bool) {
         let current = self.ending == Ending::WithCurrent;
-        if (current && is_head) || src_is_empty {
+        if (current && begins) || src_is_empty {
             self.decoder.close();
         } else if is_none && self.decoder.in_head() && !self.pending.is_full() {
             // What is left is not a whole head: that request is the last one.
@@ -357,13 +357,15 @@ impl Decoder for ServerCodec {
         // Looked at where it lies and not taken apart: it is passed on without a copy.
         let decoded = self.decoder.decode(src);
         match &decoded {
-            Ok(Some(RequestPart::Head(head))) => self.pending.push(Facts::of(head)),
+            Ok(Some(RequestPart::Full(head) | RequestPart::Head(head))) => {
+                self.pending.push(Facts::of(head));
+            }
             Ok(_) => {}
             Err(_) => self.fail(in_head, src.starts_with(b"HEAD ")),
         }
         if self.ending != Ending::No {
-            let is_head = matches!(decoded, Ok(Some(RequestPart::Head(_))));
-            self.decoded_ending(is_head, matches!(decoded, Ok(None)), src.is_empty());
+            let begins = matches!(&decoded, Ok(Some(part)) if part.head().is_some());
+            self.decoded_ending(begins, matches!(decoded, Ok(None)), src.is_empty());
         }
         decoded
     }

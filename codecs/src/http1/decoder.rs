@@ -9,7 +9,8 @@
 //! ```
 
 use super::body::{Body, BodyPart};
-use super::head::HeadParser;
+use super::head::{HeadParser, Parsed};
+use super::whole_head::whole_head;
 use super::{BodyLength, HttpError, Limits, RequestHead, RequestPart};
 use fyke_buffer::ByteBuf;
 use fyke_codec::{CodecError, Decoder};
@@ -149,22 +150,14 @@ impl RequestDecoder {
 
     #[inline]
     fn decode_head(&mut self, src: &mut ByteBuf) -> Result<Option<RequestPart>, CodecError> {
-        while self.head.is_fresh() && src.starts_with(b"\r\n") {
-            self.empty_lines += 1;
-            if self.empty_lines > EMPTY_LINES_MAX {
-                return Err(self.fail(HttpError::bad("empty lines in place of a request")));
-            }
-            let skipped = src.skip(2);
-            debug_assert!(skipped.is_ok(), "both bytes have been seen");
-        }
-        // A lone CR may become one more empty line; the parser must not start on it.
-        if src[..] == *b"\r" {
-            return Ok(None);
-        }
-        let parsed = match self.head.advance(src, &self.limits) {
-            Ok(Some(parsed)) => parsed,
-            Ok(None) => return Ok(None),
-            Err(error) => return Err(self.fail(error)),
+        let whole = if self.head.is_fresh() { whole_head(src, &self.limits) } else { None };
+        let parsed = match whole {
+            Some(parsed) => parsed,
+            None => match self.read_lines(src) {
+                Ok(Some(parsed)) => parsed,
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(self.fail(error)),
+            },
         };
         let head = RequestHead::new(src.split_to(parsed.len), &parsed);
         self.empty_lines = 0;
@@ -176,12 +169,34 @@ impl RequestDecoder {
         } else {
             Next::Request
         };
-        self.state = State::Body(match parsed.body {
-            BodyLength::Empty => Body::Whole,
+        let body = match parsed.body {
+            BodyLength::Empty => {
+                self.end();
+                return Ok(Some(RequestPart::Full(head)));
+            }
             BodyLength::Exact(n) => Body::sized(n),
             BodyLength::Chunked => Body::chunked(),
-        });
+        };
+        self.state = State::Body(body);
         Ok(Some(RequestPart::Head(head)))
+    }
+
+    /// Reads a head that is not there whole, or is not as it should be.
+    #[inline(never)]
+    fn read_lines(&mut self, src: &mut ByteBuf) -> Result<Option<Parsed>, HttpError> {
+        while self.head.is_fresh() && src.starts_with(b"\r\n") {
+            self.empty_lines += 1;
+            if self.empty_lines > EMPTY_LINES_MAX {
+                return Err(HttpError::bad("empty lines in place of a request"));
+            }
+            let skipped = src.skip(2);
+            debug_assert!(skipped.is_ok(), "both bytes have been seen");
+        }
+        // A lone CR may become one more empty line; the parser must not start on it.
+        if src[..] == *b"\r" {
+            return Ok(None);
+        }
+        self.head.advance(src, &self.limits)
     }
 
     #[inline]
@@ -189,7 +204,10 @@ impl RequestDecoder {
         let State::Body(body) = &mut self.state else { return Ok(None) };
         let room = self.limits.body_bytes_max - self.received;
         Ok(match body.next(src, room, &self.limits) {
-            Ok(Some(BodyPart::End)) => Some(self.end()),
+            Ok(Some(BodyPart::End)) => {
+                self.end();
+                Some(RequestPart::End)
+            }
             Ok(Some(BodyPart::Data(piece))) => {
                 self.received += piece.readable() as u64;
                 Some(RequestPart::Body(piece))
@@ -206,14 +224,14 @@ impl RequestDecoder {
         error.into()
     }
 
+    /// A request has been read to its end.
     #[inline]
-    fn end(&mut self) -> RequestPart {
+    fn end(&mut self) {
         self.state = match self.next {
             Next::Request => State::Head,
             Next::Hold => State::Hold,
             Next::Closed => State::Closed,
         };
-        RequestPart::End
     }
 }
 

@@ -25,7 +25,7 @@
 //! let mut received = ByteBuf::from("GET /hello?to=you HTTP/1.1\r\nHost: localhost\r\n\r\n");
 //! let mut sent = ByteBuf::new();
 //! while let Some(part) = codec.decode(&mut received)? {
-//!     if let RequestPart::Head(head) = part {
+//!     if let Some(head) = part.head() {
 //!         assert_eq!((head.path(), head.query()), ("/hello", Some("to=you")));
 //!         codec.encode(Response::new(Status::OK).body("hello").into(), &mut sent)?;
 //!     }
@@ -51,6 +51,7 @@ mod decoder;
 mod draining;
 mod encoder;
 mod error;
+mod fields;
 pub mod forms;
 #[cfg(feature = "pipeline")]
 mod gathered;
@@ -72,6 +73,7 @@ mod status;
 mod tail;
 mod target;
 mod trailers;
+mod whole_head;
 
 #[cfg(feature = "pipeline")]
 pub use client::client;

@@ -11,12 +11,15 @@ use core::str;
 use fyke_buffer::ByteBuf;
 use memchr::{memchr, memchr_iter};
 
-/// One part of a request. A request is one `Head`, any number of `Body`, perhaps `Trailers`, one
-/// `End`.
+/// One part of a request.
+///
+/// Either one `Full`, or one `Head`, any number of `Body`, perhaps `Trailers`, and one `End`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RequestPart {
-    /// The request line and the header fields.
+    /// All of a request that has no body: no `End` follows.
+    Full(RequestHead),
+    /// The request line and the header fields; the body follows in parts.
     Head(RequestHead),
     /// A piece of the body as it arrived, never empty; its cuts mean nothing.
     Body(ByteBuf),
@@ -24,6 +27,18 @@ pub enum RequestPart {
     Trailers(Trailers),
     /// The request is complete.
     End,
+}
+
+impl RequestPart {
+    /// The head of the request that begins with this part.
+    #[inline]
+    #[must_use]
+    pub fn head(&self) -> Option<&RequestHead> {
+        match self {
+            Self::Full(head) | Self::Head(head) => Some(head),
+            Self::Body(_) | Self::Trailers(_) | Self::End => None,
+        }
+    }
 }
 
 /// How the end of a request's body is found (RFC 9112 section 6).

@@ -35,12 +35,14 @@ impl Outcome {
 
 /// Puts requests together again from their parts.
 fn join(requests: &mut Vec<Request>, part: RequestPart) {
-    if let RequestPart::Head(head) = part {
+    if let Some(head) = part.head() {
+        assert!(requests.last().is_none_or(|last| last.ended), "a head inside a request");
         requests.push(Request {
             head: String::from_utf8_lossy(head.as_bytes()).into_owned(),
             keep_alive: head.keep_alive(),
             expects_continue: head.expects_continue(),
             wants_upgrade: head.wants_upgrade(),
+            ended: matches!(part, RequestPart::Full(_)),
             ..Request::default()
         });
         return;

@@ -21,10 +21,5 @@ pub(crate) fn write(channel: &mut EmbeddedChannel, part: impl Into<ResponsePart>
 /// The targets of the requests that reached the tail.
 pub(crate) fn targets(channel: &mut EmbeddedChannel) -> Vec<String> {
     let parts = channel.drain_inbound::<RequestPart>().into_iter();
-    parts
-        .filter_map(|part| match part {
-            RequestPart::Head(head) => Some(head.target().to_owned()),
-            _ => None,
-        })
-        .collect()
+    parts.filter_map(|part| part.head().map(|head| head.target().to_owned())).collect()
 }

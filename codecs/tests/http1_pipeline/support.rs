@@ -48,9 +48,10 @@ pub(crate) fn statuses(text: &str) -> Vec<u16> {
     after.map(|rest| rest[..3].parse().expect("a status")).collect()
 }
 
-/// Requests that reached the tail: H, B, E.
+/// Requests that reached the tail: F, or H, B, E.
 pub(crate) fn parts(channel: &mut EmbeddedChannel) -> String {
     let letter = |part| match part {
+        RequestPart::Full(_) => 'F',
         RequestPart::Head(_) => 'H',
         RequestPart::Body(_) => 'B',
         RequestPart::End => 'E',
@@ -72,7 +73,7 @@ impl InboundHandler for Early {
     type Write = ResponsePart;
 
     fn read(&mut self, cx: &mut Context<'_, Self>, part: RequestPart) -> Result<()> {
-        if matches!(part, RequestPart::Head(_)) {
+        if part.head().is_some() {
             cx.write((self.0)().into());
         }
         Ok(())

@@ -122,6 +122,10 @@ impl InboundHandler for Service {
 
     fn read(&mut self, cx: &mut Context<'_, Self>, part: RequestPart) -> Result<()> {
         match part {
+            RequestPart::Full(head) if head.path().starts_with("/later") => {
+                self.waiting.push(head.path().to_owned());
+            }
+            RequestPart::Full(head) => Self::answer(cx, head.path().to_owned()),
             RequestPart::Head(head) => self.path = head.path().to_owned(),
             RequestPart::End if self.path.starts_with("/later") => {
                 self.waiting.push(self.path.clone());

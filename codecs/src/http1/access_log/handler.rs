@@ -92,7 +92,7 @@ impl DuplexHandler for AccessLog {
     type WriteOut = ResponsePart;
 
     fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
-        if let RequestPart::Head(head) = &part {
+        if let Some(head) = part.head() {
             self.begin(cx, head);
         }
         cx.fire_read(part);

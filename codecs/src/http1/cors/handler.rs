@@ -65,7 +65,7 @@ impl DuplexHandler for CorsHandler {
     type WriteOut = ResponsePart;
 
     fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
-        if let RequestPart::Head(head) = &part {
+        if let Some(head) = part.head() {
             self.dropping = CorsConfig::is_preflight(head);
             if self.dropping {
                 let answer = Box::new(self.config.preflight(head));
@@ -76,7 +76,7 @@ impl DuplexHandler for CorsHandler {
         }
         if !self.dropping {
             cx.fire_read(part);
-        } else if matches!(part, RequestPart::End) {
+        } else if matches!(part, RequestPart::Full(_) | RequestPart::End) {
             self.dropping = false;
             self.answer_preflights(cx);
         }

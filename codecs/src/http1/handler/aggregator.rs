@@ -35,7 +35,7 @@ enum State {
     Idle,
     /// What is left of this request is dropped.
     Dropping,
-    /// Its own allocation, as most requests have no body.
+    /// Its own allocation, as few connections are in the middle of a body.
     Collecting(Box<Partial>),
 }
 
@@ -56,12 +56,6 @@ impl HttpObjectAggregator {
     }
 
     fn begin(&mut self, cx: &mut Cx<'_>, mut head: RequestHead) {
-        if !head.has_body() {
-            // Its end says nothing new.
-            self.state = State::Dropping;
-            cx.fire_read(Request { head, body: Payload::new(), trailers: None });
-            return;
-        }
         if head.expects_continue() {
             let declared = match head.body_length() {
                 BodyLength::Exact(bytes) => bytes,
@@ -107,6 +101,10 @@ impl InboundHandler for HttpObjectAggregator {
     #[inline]
     fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
         match part {
+            RequestPart::Full(head) => {
+                self.state = State::Idle;
+                cx.fire_read(Request { head, body: Payload::new(), trailers: None });
+            }
             RequestPart::Head(head) => self.begin(cx, head),
             RequestPart::Body(piece) => self.append(cx, piece),
             RequestPart::Trailers(trailers) => {

@@ -155,6 +155,14 @@ impl HttpResponseEncoder {
         self.watch.armed(key, now, delay);
     }
 
+    /// A request has come whole.
+    #[inline]
+    fn received(&mut self, cx: &mut Cx<'_>) {
+        if must_wait(&self.codec.borrow()) {
+            self.pause(cx);
+        }
+    }
+
     /// Requests wait for an answer: so many that no more are taken in, or the last one of them
     /// offers to go on in another protocol, or is being answered piece by piece.
     #[cold]
@@ -246,6 +254,10 @@ impl DuplexHandler for HttpResponseEncoder {
     #[inline]
     fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
         match part {
+            RequestPart::Full(_) => {
+                self.requests = self.requests.wrapping_add(1);
+                self.received(cx);
+            }
             RequestPart::Head(_) => {
                 self.receiving = true;
                 self.requests = self.requests.wrapping_add(1);
@@ -253,9 +265,7 @@ impl DuplexHandler for HttpResponseEncoder {
             RequestPart::Body(_) | RequestPart::Trailers(_) => {}
             RequestPart::End => {
                 self.receiving = false;
-                if must_wait(&self.codec.borrow()) {
-                    self.pause(cx);
-                }
+                self.received(cx);
             }
         }
         cx.fire_read(part);

@@ -206,13 +206,15 @@ impl DuplexHandler for WebSocketServerProtocolHandler {
 
     fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
         match part {
-            RequestPart::Head(head) if self.config.is_for(head.path()) => {
+            RequestPart::Full(head) | RequestPart::Head(head)
+                if self.config.is_for(head.path()) =>
+            {
                 self.ours = true;
                 let answer = self.judge(head);
                 self.order.hold(answer);
                 return self.answer(cx);
             }
-            RequestPart::Head(_) => {
+            RequestPart::Full(_) | RequestPart::Head(_) => {
                 self.ours = false;
                 self.order.passed();
             }

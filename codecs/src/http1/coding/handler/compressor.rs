@@ -278,7 +278,7 @@ impl DuplexHandler for HttpContentCompressor {
     type WriteOut = ResponsePart;
 
     fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
-        if let RequestPart::Head(head) = &part {
+        if let Some(head) = part.head() {
             self.asked.push_back(Asked::of(head));
         }
         cx.fire_read(part);

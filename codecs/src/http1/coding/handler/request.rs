@@ -38,20 +38,18 @@ impl HttpContentDecompressor {
 
     fn begin(&mut self, cx: &mut Cx<'_>, mut head: RequestHead) {
         self.state = State::Plain;
-        if head.has_body() {
-            match Coded::of(head.header_all("content-encoding")) {
-                Coded::Plain => {}
-                Coded::Unknown => return self.unsupported(cx),
-                Coded::By(coding) => match Inflow::new(coding, self.limits) {
-                    Err(_) => return self.unsupported(cx),
-                    Ok(inflow) => {
-                        self.state = State::Coded(Box::new(inflow));
-                        let lines_len = head.header_lines().len();
-                        let names = ["content-encoding", "content-length"];
-                        head.raw = without(head.as_bytes(), lines_len, &names);
-                    }
-                },
-            }
+        match Coded::of(head.header_all("content-encoding")) {
+            Coded::Plain => {}
+            Coded::Unknown => return self.unsupported(cx),
+            Coded::By(coding) => match Inflow::new(coding, self.limits) {
+                Err(_) => return self.unsupported(cx),
+                Ok(inflow) => {
+                    self.state = State::Coded(Box::new(inflow));
+                    let lines_len = head.header_lines().len();
+                    let names = ["content-encoding", "content-length"];
+                    head.raw = without(head.as_bytes(), lines_len, &names);
+                }
+            },
         }
         cx.fire_read(RequestPart::Head(head));
     }
@@ -88,6 +86,11 @@ impl InboundHandler for HttpContentDecompressor {
         let inflow = match (&mut self.state, part) {
             (_, RequestPart::Head(head)) => {
                 self.begin(cx, head);
+                return Ok(());
+            }
+            (state, part @ RequestPart::Full(_)) => {
+                *state = State::Plain;
+                cx.fire_read(part);
                 return Ok(());
             }
             (State::Plain, part) => {
