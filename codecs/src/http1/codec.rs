@@ -1,7 +1,7 @@
 //! Both directions of a server's connection, and what they have to know of each other.
 
 use super::encoder::{Facts, Gather, ResponseEncoder, unencodable};
-use super::{Limits, RequestDecoder, RequestPart, ResponseHead, ResponsePart, Status};
+use super::{Limits, RequestDecoder, RequestPart, Response, ResponseHead, ResponsePart, Status};
 use crate::payload::Payload;
 use fyke_buffer::ByteBuf;
 use fyke_codec::{CodecError, Decoder, Encoder};
@@ -200,6 +200,37 @@ impl ServerCodec {
     /// When the part does not fit where it stands, or cannot be sent at all.
     #[inline]
     pub fn encode_gather(
+        &mut self,
+        part: ResponsePart,
+        dst: &mut ByteBuf,
+        copy_bytes_max: usize,
+    ) -> Result<Option<Gather>, CodecError> {
+        if let ResponsePart::Full(response) = &part
+            && self.usual(response, dst, copy_bytes_max)
+        {
+            return Ok(None);
+        }
+        self.encode_any(part, dst, copy_bytes_max)
+    }
+
+    /// Encodes what nearly every answer is: one of many on a connection, with a short body. `false` when
+    /// there is anything to decide about it, or something wrong; nothing has happened then.
+    #[inline]
+    fn usual(&mut self, response: &Response, dst: &mut ByteBuf, copy_bytes_max: usize) -> bool {
+        let Some(&mut facts) = self.pending.front() else { return false };
+        if !facts.are_usual()
+            || self.ending != Ending::No
+            || response.body.len() > copy_bytes_max
+            || !self.encoder.usual(response, dst)
+        {
+            return false;
+        }
+        self.pending.pop();
+        true
+    }
+
+    #[inline(never)]
+    fn encode_any(
         &mut self,
         part: ResponsePart,
         dst: &mut ByteBuf,

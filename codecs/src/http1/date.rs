@@ -60,7 +60,7 @@ impl DateText {
 
     /// The field's line with its CRLF.
     #[inline]
-    pub(crate) fn line(&self) -> &[u8] {
+    pub(crate) fn line(&self) -> &[u8; 37] {
         &self.line
     }
 }

@@ -5,8 +5,8 @@
 
 use super::chars::Digits;
 use super::date::DateText;
-use super::tail::Tail;
-use super::{HeaderBlock, RequestHead, ResponseHead, Status, Version};
+use super::room::Room;
+use super::{HeaderBlock, RequestHead, Response, ResponseHead, Status, Version};
 use crate::http1::Method;
 use crate::payload::Payload;
 use fyke_buffer::ByteBuf;
@@ -34,6 +34,12 @@ impl Facts {
                 | bit(head.wants_upgrade(), Self::UPGRADE)
                 | bit(head.expects_continue(), Self::EXPECT),
         )
+    }
+
+    /// Those of nearly every request: the connection stays, and nothing else is asked for.
+    #[inline]
+    pub(crate) const fn are_usual(self) -> bool {
+        self.0 == Self::KEEP_ALIVE
     }
 
     /// Those of a request that could not be read.
@@ -93,6 +99,8 @@ pub(crate) struct ResponseEncoder {
 const CRLF: &[u8] = b"\r\n";
 /// More than status line, date, framing, connection and the empty line ever need.
 const FIXED_BYTES_MAX: usize = 192;
+/// The longest length or coding, the longest connection, and the empty line.
+const TAIL_BYTES_MAX: usize = 80;
 
 impl ResponseEncoder {
     pub(crate) fn set_unix_time(&mut self, seconds: u64) {
@@ -162,6 +170,40 @@ impl ResponseEncoder {
             return Ok(None);
         }
         Ok((framing != Framing::Dropped).then_some(Gather { body, behind: b"" }))
+    }
+
+    /// A whole response of which nothing has to be decided, to a request with
+    /// [usual](Facts::are_usual) facts, in one go. `false`: it is for [`full`](Self::full), and nothing
+    /// has been written.
+    #[inline]
+    pub(crate) fn usual(&mut self, response: &Response, dst: &mut ByteBuf) -> bool {
+        let Response { head, body } = response;
+        let body = body.as_slice();
+        let decided = self.body.is_some() || self.finished || self.last || self.closing;
+        if decided || !head.is_usual(body.len() as u64) {
+            return false;
+        }
+        let Some(status) = head.status().line() else { return false };
+        if reserve(dst, head, body.len()).is_err() {
+            return false;
+        }
+        let mut room = Room::new(dst.spare_mut());
+        room.push(status);
+        if let Some(date) = self.date.as_ref().filter(|_| !head.has_date()) {
+            room.push_array(date.line());
+        }
+        for lines in head.lines() {
+            if !lines.is_empty() {
+                room.push(lines);
+            }
+        }
+        room.push_array(b"Content-Length: ");
+        room.push_decimal(body.len() as u64);
+        room.push_array(b"\r\n\r\n");
+        room.push(body);
+        let len = room.len();
+        dst.advance_writer(len);
+        true
     }
 
     /// The head of a response whose body follows in parts.
@@ -329,20 +371,21 @@ impl ResponseEncoder {
             }
         }
         self.last |= self.closing || head.closes() || !facts.has(Facts::KEEP_ALIVE);
-        let mut tail = Tail::new();
+        let mut tail = [0; TAIL_BYTES_MAX];
+        let mut tail = Room::new(&mut tail);
         if let Some(len) = length {
-            tail.push(b"Content-Length: ");
+            tail.push_array(b"Content-Length: ");
             tail.push_decimal(len);
-            tail.push(b"\r\n");
+            tail.push_array(b"\r\n");
         } else if chunked {
-            tail.push(b"Transfer-Encoding: chunked\r\n");
+            tail.push_array(b"Transfer-Encoding: chunked\r\n");
         }
         if self.last {
-            tail.push(b"Connection: close\r\n");
+            tail.push_array(b"Connection: close\r\n");
         } else if facts.has(Facts::HTTP10) {
-            tail.push(b"Connection: keep-alive\r\n");
+            tail.push_array(b"Connection: keep-alive\r\n");
         }
-        tail.push(b"\r\n");
+        tail.push_array(b"\r\n");
         dst.write_slice(tail.as_slice());
     }
 }

@@ -28,11 +28,7 @@ impl Fields {
         value: &[u8],
         limits: &Limits,
     ) -> Result<(), HttpError> {
-        self.count += 1;
-        if self.count > limits.head_fields_max {
-            return Err(too_many());
-        }
-        self.names.add(name);
+        self.count(name, limits)?;
         // The first letter tells most names from the few that matter here.
         match (name.len(), name.first().map_or(0, |b| b | 0x20)) {
             (4, b'h') if name.eq_ignore_ascii_case(b"host") => self.host(trim(value)),
@@ -55,14 +51,36 @@ impl Fields {
         }
     }
 
+    /// The same for a `Host` whose value has been checked.
+    #[inline]
+    pub(super) fn add_host(&mut self, name: &[u8], limits: &Limits) -> Result<(), HttpError> {
+        self.count(name, limits)?;
+        self.one_host()
+    }
+
+    #[inline]
+    fn count(&mut self, name: &[u8], limits: &Limits) -> Result<(), HttpError> {
+        self.count += 1;
+        if self.count > limits.head_fields_max {
+            return Err(too_many());
+        }
+        self.names.add(name);
+        Ok(())
+    }
+
+    fn host(&mut self, value: &[u8]) -> Result<(), HttpError> {
+        self.one_host()?;
+        check_authority(value)
+    }
+
     /// RFC 9112 section 3.2: exactly one.
     #[inline]
-    fn host(&mut self, value: &[u8]) -> Result<(), HttpError> {
+    fn one_host(&mut self) -> Result<(), HttpError> {
         if self.flags.has(Flags::HOST) {
             return Err(HttpError::bad("more than one Host field"));
         }
         self.flags.set(Flags::HOST);
-        check_authority(value)
+        Ok(())
     }
 
     /// RFC 9110 section 10.1.1: there is one expectation only.

@@ -94,7 +94,21 @@ fn check(name: &[u8], value: &[u8]) -> Result<(), HeaderError> {
 /// framing fields have no place in it.
 #[derive(Clone, Debug, Default)]
 pub struct HeaderBlock {
-    lines: Bytes,
+    lines: Lines,
+}
+
+/// Lines that are there for ever are not counted, not even by a call that does nothing.
+#[derive(Clone, Debug)]
+enum Lines {
+    Static(&'static [u8]),
+    Shared(Bytes),
+}
+
+impl Default for Lines {
+    #[inline]
+    fn default() -> Self {
+        Self::Static(b"")
+    }
 }
 
 impl HeaderBlock {
@@ -113,7 +127,7 @@ impl HeaderBlock {
                 lines.extend_from_slice(piece.as_bytes());
             }
         }
-        Ok(Self { lines: lines.into() })
+        Ok(Self { lines: Lines::Shared(lines.into()) })
     }
 
     /// Uses lines that are written down already, each ended by CRLF. Cloning such a block costs
@@ -132,12 +146,15 @@ impl HeaderBlock {
     #[must_use]
     pub const fn from_static(lines: &'static str) -> Self {
         check_lines(lines.as_bytes());
-        Self { lines: Bytes::from_static(lines.as_bytes()) }
+        Self { lines: Lines::Static(lines.as_bytes()) }
     }
 
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.lines
+        match &self.lines {
+            Lines::Static(lines) => lines,
+            Lines::Shared(lines) => lines,
+        }
     }
 }
 
@@ -204,7 +221,7 @@ impl ResponseHead {
     #[inline]
     pub fn new(status: Status) -> Self {
         Self {
-            block: HeaderBlock { lines: Bytes::new() },
+            block: HeaderBlock::default(),
             lines: ByteBuf::new(),
             content_length: None,
             error: None,
@@ -294,6 +311,17 @@ impl ResponseHead {
     #[inline]
     pub(crate) fn error(&self) -> Option<HeaderError> {
         self.error
+    }
+
+    /// Whether nothing has to be decided about it but its length, which is that of the body.
+    #[inline]
+    pub(crate) fn is_usual(&self, body_bytes: u64) -> bool {
+        let status = self.status;
+        self.error.is_none()
+            && !self.close
+            && self.content_length.is_none_or(|declared| declared == body_bytes)
+            && !status.forbids_body()
+            && status != Status::RESET_CONTENT
     }
 
     #[inline]

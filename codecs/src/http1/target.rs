@@ -104,6 +104,21 @@ pub(crate) fn check_authority(authority: &[u8]) -> Result<(), HttpError> {
     }
 }
 
+/// The length of a plain authority, a name and perhaps a port of up to four digits, when one stands
+/// at the start of `bytes` and a line's end behind it. Anything else is for [`check_authority`].
+#[inline]
+pub(crate) fn plain_authority(bytes: &[u8]) -> Option<usize> {
+    let name_len = prefix_len(bytes, &NAME);
+    let mut len = name_len;
+    if bytes.get(len)? == &b':' {
+        len += 1;
+        while len <= name_len + 4 && bytes.get(len)?.is_ascii_digit() {
+            len += 1;
+        }
+    }
+    (name_len > 0 && bytes.get(len..len + 2)? == b"\r\n").then_some(len)
+}
+
 /// Length of the name at the start; each `%` in it is followed by two hexadecimal digits (RFC 3986
 /// section 2.1).
 fn reg_name_len(authority: &[u8]) -> Result<usize, HttpError> {
@@ -165,6 +180,33 @@ mod tests {
         ] {
             assert!(check_authority(bad.as_bytes()).is_err(), "{bad}");
         }
+    }
+
+    /// What is found plain is an authority, whole; and most of what clients send is plain.
+    #[test]
+    fn plain_authorities() {
+        for (text, plain) in [
+            ("localhost:8080", true),
+            ("a", true),
+            ("a:", true),
+            ("127.0.0.1:9", true),
+            ("a.very-long.name.that.needs.more.than.a.block.example:8443", true),
+            ("a:65535", false),
+            ("a_b", true),
+            ("a%20b", false),
+            ("[::1]:80", false),
+            (":80", false),
+            ("", false),
+            ("a:b", false),
+            ("a b", false),
+        ] {
+            let line = [text, "\r\nAccept: */*\r\n\r\n"].concat();
+            let expected = plain.then_some(text.len());
+            assert_eq!(plain_authority(line.as_bytes()), expected, "{text}");
+            assert!(!plain || check_authority(text.as_bytes()).is_ok(), "{text}");
+        }
+        assert_eq!(plain_authority(b"localhost:80"), None);
+        assert_eq!(plain_authority(b"localhost:80\r"), None);
     }
 
     #[test]

@@ -102,7 +102,9 @@ impl InboundHandler for HttpObjectAggregator {
     fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
         match part {
             RequestPart::Full(head) => {
-                self.state = State::Idle;
+                if !matches!(self.state, State::Idle) {
+                    self.state = State::Idle;
+                }
                 cx.fire_read(Request { head, body: Payload::new(), trailers: None });
             }
             RequestPart::Head(head) => self.begin(cx, head),

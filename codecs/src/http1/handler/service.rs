@@ -63,7 +63,16 @@ where
     }
 }
 
+#[inline]
 fn send(cx: &mut ServiceContext<'_>, reply: Reply, is_head: bool) {
+    match reply {
+        Reply::Full(response) => cx.write(response.into()),
+        other => send_parts(cx, other, is_head),
+    }
+}
+
+#[inline(never)]
+fn send_parts(cx: &mut ServiceContext<'_>, reply: Reply, is_head: bool) {
     match reply {
         Reply::Full(response) => cx.write(response.into()),
         Reply::File(head, region) => {
