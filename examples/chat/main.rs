@@ -3,7 +3,7 @@
 //! `cargo run --release --example chat`, then open the address it prints.
 //!
 //! ```text
-//!   http -- http-responses -- ws-upgrade -- aggregator -- page      until a page asks for /ws
+//!   http -- ws-upgrade -- aggregator -- page      until a page asks for /ws
 //!   ws-decoder -- ws -- session                                     from then on
 //! ```
 //!

@@ -90,12 +90,13 @@ pub use fyke_core::event_loop::{
     AcceptGate, ChannelInit, ChannelSpec, Cidr, IpRules, ShutdownReport,
 };
 pub use fyke_core::{
-    Address, Channel, ChannelId, ChannelOptions, CloseCounts, CloseReason, CodecError, Context,
-    Ctx, Datagram, DuplexContext, DuplexHandler, Edit, Env, Error, ErrorKind, Event, EventFilter,
-    Fault, FileRegion, InboundHandler, IntoStages, Keepalive, LinkError, LoopCore, LoopHandle,
-    LoopStats, Never, Offloaded, OutboundContext, OutboundHandler, Outgoing, Permit,
-    PipelineBuilder, Promise, Result, SendError, SendFailure, Sender, SocketOptions, Stage, Stages,
-    TurnTimes, WriteFuture, WriteProgress, embedded, handlers,
+    Address, Channel, ChannelId, ChannelOptions, CloseCounts, CloseReason, CodecContext,
+    CodecError, CodecHandler, Context, Ctx, Datagram, Decoding, DuplexContext, DuplexHandler, Edit,
+    Env, Error, ErrorKind, Event, EventFilter, Fault, FileRegion, InboundHandler, IntoStages,
+    Keepalive, LinkError, LoopCore, LoopHandle, LoopStats, Never, Offloaded, OutboundContext,
+    OutboundHandler, Outgoing, Permit, PipelineBuilder, Promise, Result, SendError, SendFailure,
+    Sender, SocketOptions, Stage, Stages, TurnTimes, WriteFuture, WriteProgress, embedded,
+    handlers,
 };
 pub use fyke_poller::{Backend, Signal, Signals, SystemClock, pin_to_cpu, raise_descriptor_limit};
 /// Channels over fyke's own stack. Here two stacks of one process talk over a cable; a TAP device in

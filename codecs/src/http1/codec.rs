@@ -1,7 +1,7 @@
 //! Both directions of a server's connection, and what they have to know of each other.
 
 use super::encoder::{Facts, Gather, ResponseEncoder, unencodable};
-use super::{Limits, RequestDecoder, RequestPart, Response, ResponseHead, ResponsePart, Status};
+use super::{Limits, RequestDecoder, RequestPart, ResponseHead, ResponsePart, Status};
 use crate::payload::Payload;
 use fyke_buffer::ByteBuf;
 use fyke_codec::{CodecError, Decoder, Encoder};
@@ -205,18 +205,22 @@ impl ServerCodec {
         dst: &mut ByteBuf,
         copy_bytes_max: usize,
     ) -> Result<Option<Gather>, CodecError> {
-        if let ResponsePart::Full(response) = &part
-            && self.usual(response, dst, copy_bytes_max)
-        {
+        if self.encode_usual(&part, dst, copy_bytes_max) {
             return Ok(None);
         }
         self.encode_any(part, dst, copy_bytes_max)
     }
 
-    /// Encodes what nearly every answer is: one of many on a connection, with a short body. `false` when
-    /// there is anything to decide about it, or something wrong; nothing has happened then.
+    /// Encodes what nearly every answer is: one of many on a connection, whole, with a short body.
+    /// `false` when there is anything to decide about it, or something wrong; nothing has happened then.
     #[inline]
-    fn usual(&mut self, response: &Response, dst: &mut ByteBuf, copy_bytes_max: usize) -> bool {
+    pub(crate) fn encode_usual(
+        &mut self,
+        part: &ResponsePart,
+        dst: &mut ByteBuf,
+        copy_bytes_max: usize,
+    ) -> bool {
+        let ResponsePart::Full(response) = part else { return false };
         let Some(&mut facts) = self.pending.front() else { return false };
         if !facts.are_usual()
             || self.ending != Ending::No

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fyke_codecs::http1::{
-    HttpObjectAggregator, HttpServerHandler, Limits, REQUEST_STAGE, RESPONSE_STAGE, Reply,
-    Response, ResponseHead, ResponsePart, Status, server,
+    HTTP_STAGE, HttpObjectAggregator, HttpServerHandler, Limits, Reply, Response, ResponseHead,
+    ResponsePart, Status, server,
 };
 use fyke_codecs::websocket::{
     Message, WebSocketServerProtocolConfig, WebSocketServerProtocolHandler,
@@ -329,7 +329,7 @@ fn an_upgrade_keeps_what_came_behind_it() {
     assert_eq!(sent(&mut channel), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n");
     channel.run(|cx| {
         let edited = cx.edit(|edit| {
-            edit.remove(REQUEST_STAGE).remove(RESPONSE_STAGE);
+            edit.remove(HTTP_STAGE);
         });
         assert!(edited.is_ok());
     });

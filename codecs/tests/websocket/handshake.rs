@@ -13,7 +13,7 @@ fn request(text: &str) -> (ServerCodec, RequestHead) {
     let mut codec = ServerCodec::default();
     let mut src = ByteBuf::from(text);
     match codec.decode(&mut src) {
-        Ok(Some(RequestPart::Full(head))) => (codec, head),
+        Ok(Some(RequestPart::Full(head) | RequestPart::Head(head))) => (codec, head),
         other => panic!("{text:?}: {other:?}"),
     }
 }

@@ -188,6 +188,8 @@ macro_rules! outbound_methods {
     };
 }
 
+pub(crate) use {inbound_methods, outbound_methods};
+
 /// Handles what comes in.
 ///
 /// ```

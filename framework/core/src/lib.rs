@@ -40,5 +40,7 @@ pub use handler::{
 };
 pub use options::{ChannelOptions, Keepalive, SocketOptions, ZeroCopy};
 pub use outgoing::{Datagram, FileRegion, Outgoing, RegionSource};
-pub use pipeline::{Ctx, Edit, IntoStages, PipelineBuilder, Stage, Stages};
+pub use pipeline::{
+    CodecContext, CodecHandler, Ctx, Decoding, Edit, IntoStages, PipelineBuilder, Stage, Stages,
+};
 pub use promise::{Promise, WriteFuture};

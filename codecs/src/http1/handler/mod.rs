@@ -1,19 +1,19 @@
 //! HTTP/1.1 as stages of a pipeline, the server's side.
 //!
 //! ```text
-//!   http -- http-responses -- [ws-upgrade] -- [aggregator] -- the service
+//!   http -- [ws-upgrade] -- [aggregator] -- the service
 //! ```
 //!
 //! | what | where |
 //! |---|---|
-//! | [`server`]: the first two stages, which speak [`RequestPart`](super::RequestPart) and [`ResponsePart`](super::ResponsePart) | `server` |
+//! | [`server`]: the first stage, which speaks [`RequestPart`](super::RequestPart) and [`ResponsePart`](super::ResponsePart) | `server`, `codec` |
 //! | [`ServerOptions`], [`Timeouts`]: how much a client may send, and how long it may take | `options`, `watch` |
 //! | [`HttpObjectAggregator`]: whole [`Request`]s of a bounded size | `aggregator` |
 //! | [`HttpServerHandler`]: a function from requests to replies, the last stage | `service` |
 //! | [`StaticFiles`]: the files below a directory | `files` |
 
 mod aggregator;
-mod decoder;
+mod codec;
 #[cfg(unix)]
 mod files;
 mod options;
@@ -22,9 +22,9 @@ mod service;
 mod watch;
 
 pub use aggregator::{HttpObjectAggregator, Request};
-pub use decoder::HttpRequestDecoder;
+pub use codec::HttpServerCodec;
 #[cfg(unix)]
 pub use files::StaticFiles;
 pub use options::{ServerOptions, Timeouts};
-pub use server::{HttpResponseEncoder, REQUEST_STAGE, RESPONSE_STAGE, server, server_stages};
+pub use server::{HTTP_STAGE, server};
 pub use service::{HttpServerHandler, Reply, ServiceContext};

@@ -1,7 +1,7 @@
 //! WebSocket as stages of a pipeline.
 //!
 //! ```text
-//!   before:  http -- http-responses -- ws-upgrade -- the HTTP service
+//!   before:  http -- ws-upgrade -- the HTTP service
 //!   after:   ws-decoder -- ws -- ws-app
 //! ```
 //!

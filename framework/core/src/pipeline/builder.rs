@@ -12,6 +12,7 @@ use crate::handler::{DuplexHandler, InboundHandler, OutboundHandler};
 use crate::outgoing::{Datagram, Outgoing};
 use crate::pipeline::cell::Cell;
 use crate::pipeline::codec::{CodecStage, DecoderStage, EncoderStage};
+use crate::pipeline::codec_handler::{CodecHandler, CodecHandlerStage};
 use crate::pipeline::link::Vtable;
 use crate::pipeline::slot::Pipeline;
 use crate::pipeline::stage::{Duplex, Inbound, Outbound, Runs};
@@ -67,6 +68,12 @@ impl Stage {
     #[must_use]
     pub fn codec<M: 'static, C: Decoder + Encoder<M>>(codec: C) -> Self {
         Self::of(CodecStage::<C, M>::new(codec))
+    }
+
+    /// A codec that is a handler, too.
+    #[must_use]
+    pub fn codec_handler<H: CodecHandler>(handler: H) -> Self {
+        Self::of(CodecHandlerStage::new(handler))
     }
 }
 
@@ -171,6 +178,15 @@ impl PipelineBuilder<ByteBuf, Outgoing> {
         codec: C,
     ) -> PipelineBuilder<C::Item, M> {
         self.with(name, Stage::codec::<M, C>(codec))
+    }
+
+    /// Adds a codec that is a handler, too.
+    pub fn codec_handler<H: CodecHandler>(
+        self,
+        name: &'static str,
+        handler: H,
+    ) -> PipelineBuilder<H::Out, H::WriteIn> {
+        self.with(name, Stage::codec_handler(handler))
     }
 }
 

@@ -7,118 +7,25 @@ use std::marker::PhantomData;
 use fyke_buffer::ByteBuf;
 use fyke_codec::{Decoder, Encoder};
 
+use crate::channel::core::ChannelCore;
+use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::event::{Notice, Signal};
+use crate::event_loop::state::LoopState;
 use crate::handler::Never;
 use crate::outgoing::Outgoing;
 use crate::pipeline::cell::Op;
 use crate::pipeline::context::Ctx;
+use crate::pipeline::intake::Intake;
 use crate::pipeline::stage::{Rest, Runs, pass};
 use crate::promise::Promise;
 
-/// The bytes that a decoder has not used yet, and where it stands.
-struct Intake<D> {
-    decoder: D,
-    rest: ByteBuf,
-    /// The decoder may have more to give, without further bytes too: it has not said otherwise
-    /// since the last bytes came.
-    more: bool,
-    /// The peer has sent its last byte, which the decoder is told before the stages behind it.
-    ending: bool,
-    /// The decoder has failed and is not called again.
-    failed: bool,
-}
-
-/// An incomplete message is moved out of the loop's block when it leaves more than this unused.
-const KEEP_SPARE_BYTES_MAX: usize = 512;
-/// And out of bytes that somebody has lent when it is less than this: nobody knows what it keeps alive.
-const KEEP_LENT_BYTES_MIN: usize = 32 * 1024;
-
 impl<D: Decoder> Intake<D> {
-    fn new(decoder: D) -> Self {
-        Self { decoder, rest: ByteBuf::new(), more: false, ending: false, failed: false }
-    }
-
-    #[inline(always)]
-    fn take_in(&mut self, bytes: ByteBuf) {
-        if self.failed {
-            return;
-        }
-        self.more = true;
-        if self.rest.is_empty() {
-            self.rest = bytes;
-        } else {
-            self.rest.write_slice(bytes.as_slice());
-        }
-    }
-
-    #[inline(always)]
-    fn pull(&mut self) -> Result<Option<D::Item>> {
-        if self.ending || self.failed {
-            return self.pull_last();
-        }
-        if !self.more && self.rest.is_empty() {
-            return Ok(None);
-        }
-        match self.decoder.decode(&mut self.rest) {
-            Ok(Some(item)) => Ok(Some(item)),
-            Ok(None) => {
-                self.more = false;
-                Ok(None)
-            }
-            Err(error) => Err(self.fail(error.into())),
-        }
-    }
-
-    /// Nothing will follow what is there.
-    #[cold]
-    fn pull_last(&mut self) -> Result<Option<D::Item>> {
-        if self.failed {
-            return Ok(None);
-        }
-        match self.decoder.decode_eof(&mut self.rest) {
-            Ok(Some(item)) => Ok(Some(item)),
-            Ok(None) => {
-                self.rest = ByteBuf::new();
-                Ok(None)
-            }
-            // The end is told behind the error, if the channel survives that.
-            Err(error) => Err(self.fail(error.into())),
-        }
-    }
-
-    #[cold]
-    fn fail(&mut self, error: Error) -> Error {
-        self.failed = true;
-        self.rest = ByteBuf::new();
-        error
-    }
-
-    fn settle(&mut self) {
-        let spare = self.rest.capacity() - self.rest.readable();
-        if self.rest.is_empty() {
-            self.rest = ByteBuf::new();
-        } else if spare > KEEP_SPARE_BYTES_MAX && self.rest.readable() < self.rest.capacity() / 2
-            || self.rest.is_lent() && self.rest.readable() < KEEP_LENT_BYTES_MIN
-        {
-            self.rest = ByteBuf::from(self.rest.as_slice());
-        }
-    }
-
-    fn has_rest(&self) -> bool {
-        self.ending || ((self.more || !self.rest.is_empty()) && !self.failed)
-    }
-
-    fn take_rest(&mut self) -> Option<Rest> {
-        let (bytes, ended) = (std::mem::take(&mut self.rest), std::mem::take(&mut self.ending));
-        (ended || !bytes.is_empty()).then_some(Rest { bytes, ended })
-    }
-
     /// Handles the end of the stream; anything else is the caller's.
     fn notice<W: 'static>(&mut self, cx: &mut Ctx<'_, D::Item, W>, notice: Notice) -> Result<()> {
         match notice {
             Notice::Signal(Signal::ReadClosed) => {
-                self.ending = true;
+                self.end();
                 Ok(())
             }
             Notice::Signal(Signal::ReadComplete) => {
@@ -163,12 +70,12 @@ impl<D: Decoder> Runs for DecoderStage<D> {
     }
 
     #[inline(always)]
-    fn pull(&mut self) -> Result<Option<D::Item>> {
-        self.0.pull()
+    fn pull(&mut self, _: &mut ChannelCore, _: &mut LoopState) -> Result<Option<D::Item>> {
+        self.0.decode()
     }
 
     fn take_ended(&mut self) -> bool {
-        std::mem::take(&mut self.0.ending)
+        self.0.take_ended()
     }
 
     fn settle(&mut self) {
@@ -219,8 +126,11 @@ impl<E: Encoder<M>, M: 'static> Runs for EncoderStage<E, M> {
     }
 
     #[inline(always)]
-    fn encode(&mut self, msg: M, dst: &mut ByteBuf) -> Result<()> {
-        Ok(self.encoder.encode(msg, dst)?)
+    fn encode(&mut self, _: &Env, msg: &mut Option<M>, dst: &mut ByteBuf) -> Result<bool> {
+        if let Some(msg) = msg.take() {
+            self.encoder.encode(msg, dst)?;
+        }
+        Ok(true)
     }
 
     fn notice(&mut self, cx: &mut Ctx<'_, Never, Outgoing>, notice: Notice) -> Result<()> {
@@ -329,8 +239,11 @@ impl<C: Decoder + Encoder<M>, M: 'static> Runs for CodecStage<C, M> {
     }
 
     #[inline(always)]
-    fn encode(&mut self, msg: M, dst: &mut ByteBuf) -> Result<()> {
-        Ok(self.intake.decoder.encode(msg, dst)?)
+    fn encode(&mut self, _: &Env, msg: &mut Option<M>, dst: &mut ByteBuf) -> Result<bool> {
+        if let Some(msg) = msg.take() {
+            self.intake.decoder.encode(msg, dst)?;
+        }
+        Ok(true)
     }
 
     fn notice(&mut self, cx: &mut Ctx<'_, C::Item, Outgoing>, notice: Notice) -> Result<()> {
@@ -338,12 +251,12 @@ impl<C: Decoder + Encoder<M>, M: 'static> Runs for CodecStage<C, M> {
     }
 
     #[inline(always)]
-    fn pull(&mut self) -> Result<Option<C::Item>> {
-        self.intake.pull()
+    fn pull(&mut self, _: &mut ChannelCore, _: &mut LoopState) -> Result<Option<C::Item>> {
+        self.intake.decode()
     }
 
     fn take_ended(&mut self) -> bool {
-        std::mem::take(&mut self.intake.ending)
+        self.intake.take_ended()
     }
 
     fn settle(&mut self) {

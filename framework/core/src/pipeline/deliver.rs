@@ -90,7 +90,8 @@ fn write_the_long_way<H: Runs>(
 }
 
 /// Lets a stage next to the transport append its bytes to what is to be sent, without a context.
-/// `false` when it is not next to it, or the long way has to say why nothing can be written.
+/// `false` when it is not next to it, when there is more to do than that, or when the long way has to
+/// say why nothing can be written.
 #[inline(always)]
 fn encode_directly<H: Runs>(
     ch: &mut LocalChannel,
@@ -104,16 +105,18 @@ fn encode_directly<H: Runs>(
         return false;
     }
     ch.core.running = slot;
-    let Some(msg) = msg.take() else { return true };
     let tail = ch.core.outbound.open_tail(&lp.pool);
     let before = tail.readable();
-    let result = cell.stage.encode(msg, tail);
+    let result = cell.stage.encode(&lp.env, msg, tail);
     ch.core.encoded(before, result.is_err());
     lp.stall.check(&s.name);
-    if let Err(error) = result {
-        failed::<H>(ch, lp, slot, error);
+    match result {
+        Ok(taken) => taken,
+        Err(error) => {
+            failed::<H>(ch, lp, slot, error);
+            true
+        }
     }
-    true
 }
 
 /// A stage that has fired nothing has failed.

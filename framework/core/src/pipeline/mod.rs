@@ -12,6 +12,8 @@
 //! | `link`    | a hop is a typed function pointer |
 //! | `stage`   | handlers in one internal form |
 //! | `codec`   | the same form for decoders and encoders, whose messages are pulled |
+//! | `codec_handler` | and for handlers that are both |
+//! | `intake`  | the bytes that wait in a stage that decodes |
 //! | `cell`    | a stage in its slot, with what it has fired and what waits for it |
 //! | `deliver` | how a message comes to a stage, or into its inbox |
 //! | `run`     | how a stage runs: call, return, let leave |
@@ -25,11 +27,13 @@
 pub(crate) mod builder;
 pub(crate) mod cell;
 pub(crate) mod codec;
+pub(crate) mod codec_handler;
 pub mod context;
 mod deliver;
 pub(crate) mod edit;
 mod handshake;
 mod inbox;
+mod intake;
 pub(crate) mod link;
 mod progress;
 mod pull;
@@ -40,5 +44,6 @@ pub(crate) mod slot;
 pub(crate) mod stage;
 
 pub use builder::{IntoStages, PipelineBuilder, Stage, Stages};
+pub use codec_handler::{CodecContext, CodecHandler, Decoding};
 pub use context::Ctx;
 pub use edit::Edit;

@@ -1,10 +1,9 @@
 //! How messages are pulled out of a decoder: one at a time, and only while the channel is not paused.
 
 use crate::channel::LocalChannel;
-use crate::event::{Notice, Signal};
 use crate::event_loop::state::LoopState;
-use crate::pipeline::cell::{Op, cell_of};
-use crate::pipeline::run::{Left, leave};
+use crate::pipeline::cell::cell_of;
+use crate::pipeline::run::{Left, call, leave};
 use crate::pipeline::slot::{PULLING, REST};
 use crate::pipeline::stage::Runs;
 
@@ -36,7 +35,7 @@ pub(super) fn pull_all<H: Runs>(
             break true;
         }
         ch.core.running = slot;
-        let mut pulled = cell.stage.pull();
+        let mut pulled = cell.stage.pull(&mut ch.core, lp);
         lp.stall.check(&s.name);
         match &mut pulled {
             Ok(msg) if msg.is_some() => {
@@ -56,8 +55,15 @@ pub(super) fn pull_all<H: Runs>(
                 let ended = cell.stage.take_ended();
                 cell.stage.settle();
                 s.flags &= !REST;
-                let last = ended.then_some(Op::Notice(Notice::Signal(Signal::ReadClosed), false));
-                break !ended || leave::<H>(ch, lp, slot, id, last);
+                if !ended {
+                    break true;
+                }
+                let mut last = call::<H>(ch, lp, slot, false, |stage, cx| stage.ended(cx));
+                if last.result.is_err() {
+                    *left = last;
+                    break true;
+                }
+                break leave::<H>(ch, lp, slot, id, last.fired.take());
             }
             Err(_) => {
                 left.result = pulled.map(drop);

@@ -225,7 +225,7 @@ fn run_item<H: Runs>(
     })
 }
 
-fn call<H: Runs>(
+pub(super) fn call<H: Runs>(
     ch: &mut LocalChannel,
     lp: &mut LoopState,
     slot: u16,

@@ -4,8 +4,11 @@ use std::any::TypeId;
 
 use fyke_buffer::ByteBuf;
 
+use crate::channel::core::ChannelCore;
+use crate::env::Env;
 use crate::error::Result;
 use crate::event::{EventFilter, Notice, Signal};
+use crate::event_loop::state::LoopState;
 use crate::handler::{DuplexHandler, InboundHandler, Never, OutboundHandler};
 use crate::pipeline::context::Ctx;
 use crate::promise::Promise;
@@ -45,20 +48,33 @@ pub(crate) trait Runs: 'static {
     -> Result<()>;
 
     /// The next message; `None` when there is none without more bytes.
-    fn pull(&mut self) -> Result<Option<Self::Out>> {
+    fn pull(&mut self, core: &mut ChannelCore, lp: &mut LoopState) -> Result<Option<Self::Out>> {
+        let _ = (core, lp);
         Ok(None)
     }
 
-    /// After `pull` had nothing: whether the peer's last byte has been decoded, which the stages
-    /// behind are to be told now.
+    /// After `pull` had nothing: whether the peer's last byte has been decoded, which is to be told
+    /// now by [`ended`](Self::ended).
     fn take_ended(&mut self) -> bool {
         false
     }
 
-    /// Appends `msg` as bytes; called only of a stage that [`ENCODES`](Self::ENCODES).
-    fn encode(&mut self, msg: Self::WriteIn, dst: &mut ByteBuf) -> Result<()> {
-        let _ = (msg, dst);
+    /// The peer's last byte has been decoded.
+    fn ended(&mut self, cx: &mut Ctx<'_, Self::Out, Self::WriteOut>) -> Result<()> {
+        cx.fire_read_closed();
         Ok(())
+    }
+
+    /// Takes `msg` and appends it as bytes; called only of a stage that [`ENCODES`](Self::ENCODES).
+    /// `false`: it has been left where it was, as there is more to do about it.
+    fn encode(
+        &mut self,
+        env: &Env,
+        msg: &mut Option<Self::WriteIn>,
+        dst: &mut ByteBuf,
+    ) -> Result<bool> {
+        let _ = (env, msg, dst);
+        Ok(false)
     }
 
     /// No pull will come before more bytes: hold as little as possible.

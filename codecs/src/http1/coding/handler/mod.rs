@@ -1,7 +1,7 @@
 //! Content codings as stages of a pipeline.
 //!
 //! ```text
-//!   server:  http -- http-responses -- compressor -- decompressor -- [aggregator] -- the service
+//!   server:  http -- compressor -- decompressor -- [aggregator] -- the service
 //!   client:  http -- http-requests -- decompressor -- [http-responses] -- the caller
 //! ```
 
