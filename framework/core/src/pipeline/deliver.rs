@@ -4,11 +4,11 @@
 
 use crate::channel::LocalChannel;
 use crate::error::Error;
-use crate::event::Notice;
+use crate::event::{Notice, Signal};
 use crate::event_loop::state::LoopState;
 use crate::pipeline::cell::{Fired, Item, cell_of};
 use crate::pipeline::inbox::{enqueue, enqueue_first};
-use crate::pipeline::run::{Left, resume, run, settle};
+use crate::pipeline::run::{Left, Why, resume, run, settle};
 use crate::pipeline::slot::PASSES_READ_COMPLETE;
 use crate::pipeline::stage::Runs;
 use crate::promise::Promise;
@@ -31,7 +31,7 @@ pub(super) fn deliver_read<H: Runs>(
         }
         return;
     }
-    run::<H>(ch, lp, slot, false, |stage, cx| match msg.take() {
+    run::<H>(ch, lp, slot, Why::Read, |stage, cx| match msg.take() {
         Some(msg) => stage.read(cx, msg),
         None => Ok(()),
     });
@@ -70,7 +70,7 @@ fn write<H: Runs>(
     promise: Promise,
 ) {
     ch.core.depth += u16::from(H::READS);
-    run::<H>(ch, lp, slot, true, |stage, cx| match msg.take() {
+    run::<H>(ch, lp, slot, Why::Write, |stage, cx| match msg.take() {
         Some(msg) => stage.write(cx, msg, promise),
         None => Ok(()),
     });
@@ -152,8 +152,11 @@ pub(super) fn deliver_notice<H: Runs>(
         }
         notice => {
             let (id, mut passes) = (s.id, false);
+            // The end of what comes in is decoded, too.
+            let ends = matches!(notice, Notice::Signal(Signal::ReadClosed));
+            let why = if ends { Why::Read } else { Why::Notice };
             ch.core.depth += u16::from(bounces);
-            run::<H>(ch, lp, slot, false, |stage, cx| {
+            run::<H>(ch, lp, slot, why, |stage, cx| {
                 cx.state.passed_by = None;
                 let result = stage.notice(cx, notice);
                 passes = cx.state.passed_by == Some(H::handler());

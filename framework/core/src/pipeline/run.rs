@@ -36,19 +36,30 @@ impl<O, W> Drop for Unwinding<'_, O, W> {
     }
 }
 
-/// Calls a method of the stage and lets what it fired leave; then pulls, unless this was a message
-/// passing the other way.
+/// What is run of a stage.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Something came in, after which there may be messages to pull.
+    Read,
+    /// A message passes the other way.
+    Write,
+    Notice,
+}
+
+/// Calls a method of the stage and lets what it fired leave; then pulls, if this may have brought
+/// something.
 #[inline(always)]
 pub(super) fn run<H: Runs>(
     ch: &mut LocalChannel,
     lp: &mut LoopState,
     slot: u16,
-    passing: bool,
+    why: Why,
     call: impl FnOnce(&mut H, &mut Ctx<'_, H::Out, H::WriteOut>) -> Result<()>,
 ) {
     let s = &mut ch.pipeline.slots[slot as usize];
     let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { return };
     ch.core.running = slot;
+    let passing = why == Why::Write;
     let place = Place { slot, stage: s.id, direct: cell.is_next_to_head(), passing };
     // Whoever a message goes on to takes it out of here, so nothing is left to drop in the end.
     let mut fired = ManuallyDrop::new(Fired::nothing());
@@ -56,7 +67,7 @@ pub(super) fn run<H: Runs>(
     let result = call(&mut cell.stage, &mut cx.0);
     std::mem::forget(cx);
     lp.stall.check(&s.name);
-    let pull = H::PULLS && !passing;
+    let pull = H::PULLS && why == Why::Read;
     if pull || result.is_err() || cell.spill.as_ref().is_some_and(|spill| !spill.is_empty()) {
         settle::<H>(ch, lp, slot, Left { fired: ManuallyDrop::into_inner(fired), result });
         return;
