@@ -1,9 +1,7 @@
 //! A small HTTP server, without a socket, and what its clients send.
 
 use fyke::embedded::EmbeddedChannel;
-use fyke_codecs::http1::{
-    HeaderBlock, HttpObjectAggregator, HttpServerHandler, Limits, Request, Response, Status, server,
-};
+use fyke_codecs::http1::{HeaderBlock, HttpService, Limits, Request, Response, Status, server};
 
 /// Requests of one read.
 pub const BATCH: usize = 16;
@@ -26,18 +24,16 @@ pub fn plaintext() -> Response {
     Response::new(Status::OK).block(&TEXT).body("Hello, World!")
 }
 
-/// Decoder, encoder, aggregator and service of a server, on the real loop over a wire of memory.
+/// Codec and service of a server, on the real loop over a wire of memory.
 #[must_use]
 pub fn serving() -> EmbeddedChannel {
     EmbeddedChannel::new(|ch| {
-        server(ch.pipeline(), Limits::new())
-            .inbound("aggregator", HttpObjectAggregator::new(1 << 20))
-            .inbound(
-                "app",
-                HttpServerHandler::new(|_, request: Request| match request.head.path_bytes() {
-                    b"/plaintext" => plaintext(),
-                    _ => Response::new(Status::NOT_FOUND),
-                }),
-            )
+        server(ch.pipeline(), Limits::new()).inbound(
+            "app",
+            HttpService::new(1 << 20, |_, request: Request| match request.head.path_bytes() {
+                b"/plaintext" => plaintext(),
+                _ => Response::new(Status::NOT_FOUND),
+            }),
+        )
     })
 }

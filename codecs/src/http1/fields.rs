@@ -28,7 +28,7 @@ impl Fields {
         value: &[u8],
         limits: &Limits,
     ) -> Result<(), HttpError> {
-        self.count(name, limits)?;
+        self.count(Names::of(name), limits)?;
         // The first letter tells most names from the few that matter here.
         match (name.len(), name.first().map_or(0, |b| b | 0x20)) {
             (4, b'h') if name.eq_ignore_ascii_case(b"host") => self.host(trim(value)),
@@ -53,18 +53,28 @@ impl Fields {
 
     /// The same for a `Host` whose value has been checked.
     #[inline]
-    pub(super) fn add_host(&mut self, name: &[u8], limits: &Limits) -> Result<(), HttpError> {
-        self.count(name, limits)?;
+    pub(super) fn add_host(&mut self, limits: &Limits) -> Result<(), HttpError> {
+        const HOST: Names = Names::of(b"host");
+        self.count(HOST, limits)?;
         self.one_host()
     }
 
+    /// The same for a `Connection` that says `keep-alive`.
     #[inline]
-    fn count(&mut self, name: &[u8], limits: &Limits) -> Result<(), HttpError> {
+    pub(super) fn add_keep_alive(&mut self, limits: &Limits) -> Result<(), HttpError> {
+        const CONNECTION: Names = Names::of(b"connection");
+        self.flags.set(Flags::KEEP_ALIVE);
+        self.count(CONNECTION, limits)
+    }
+
+    /// Takes note that there is a field of such a name.
+    #[inline]
+    pub(super) fn count(&mut self, name: Names, limits: &Limits) -> Result<(), HttpError> {
         self.count += 1;
         if self.count > limits.head_fields_max {
             return Err(too_many());
         }
-        self.names.add(name);
+        self.names.add_all(name);
         Ok(())
     }
 

@@ -34,7 +34,7 @@ impl RequestLineSplit {
     #[inline]
     pub(crate) fn of_clean(bytes: &[u8]) -> Option<Self> {
         const END: &[u8] = b" HTTP/1.1\r\n";
-        let method_len = if bytes.starts_with(b"GET ") { 3 } else { token_len(bytes) };
+        let method_len = token_len(bytes);
         let [b' ', rest @ ..] = &bytes[method_len..] else { return None };
         let target_end = method_len + 1 + target_len(rest);
         let clean = method_len > 0 && target_end > method_len + 1;

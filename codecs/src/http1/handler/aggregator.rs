@@ -3,7 +3,7 @@
 use std::fmt;
 
 use fyke_buffer::ByteBuf;
-use fyke_core::{Context, InboundHandler, Result};
+use fyke_core::{Context, Ctx, InboundHandler, Result};
 
 use crate::http1::{
     BodyLength, HttpError, RequestHead, RequestPart, ResponseHead, ResponsePart, Status, Trailers,
@@ -45,7 +45,7 @@ struct Partial {
     trailers: Option<Box<Trailers>>,
 }
 
-type Cx<'a> = Context<'a, HttpObjectAggregator>;
+type Cx<'a, O> = Ctx<'a, O, ResponsePart>;
 
 impl HttpObjectAggregator {
     /// Requests of up to `content_bytes_max` bytes of content pass. The codec's
@@ -55,7 +55,42 @@ impl HttpObjectAggregator {
         Self { content_bytes_max, state: State::Idle }
     }
 
-    fn begin(&mut self, cx: &mut Cx<'_>, mut head: RequestHead) {
+    /// Takes a part; answers the request that it completes.
+    pub(super) fn take<O: 'static>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        part: RequestPart,
+    ) -> Option<Request> {
+        match part {
+            RequestPart::Full(head) => return Some(self.whole(head)),
+            RequestPart::Head(head) => self.begin(cx, head),
+            RequestPart::Body(piece) => self.append(cx, piece),
+            RequestPart::Trailers(trailers) => {
+                if let State::Collecting(partial) = &mut self.state {
+                    partial.trailers = Some(Box::new(trailers));
+                }
+            }
+            RequestPart::End => {
+                if let State::Collecting(partial) = std::mem::replace(&mut self.state, State::Idle)
+                {
+                    let Partial { head, body, trailers } = *partial;
+                    return Some(Request { head, body: body.into(), trailers });
+                }
+            }
+        }
+        None
+    }
+
+    /// A request that has nothing but a head.
+    #[inline]
+    pub(super) fn whole(&mut self, head: RequestHead) -> Request {
+        if !matches!(self.state, State::Idle) {
+            self.state = State::Idle;
+        }
+        Request { head, body: Payload::new(), trailers: None }
+    }
+
+    fn begin<O: 'static>(&mut self, cx: &mut Cx<'_, O>, mut head: RequestHead) {
         if head.expects_continue() {
             let declared = match head.body_length() {
                 BodyLength::Exact(bytes) => bytes,
@@ -72,7 +107,7 @@ impl HttpObjectAggregator {
             State::Collecting(Box::new(Partial { head, body: ByteBuf::new(), trailers: None }));
     }
 
-    fn append(&mut self, cx: &mut Cx<'_>, piece: ByteBuf) {
+    fn append<O: 'static>(&mut self, cx: &mut Cx<'_, O>, piece: ByteBuf) {
         let State::Collecting(partial) = &mut self.state else { return };
         let len = partial.body.readable() as u64 + piece.readable() as u64;
         if len > self.content_bytes_max {
@@ -86,7 +121,7 @@ impl HttpObjectAggregator {
     }
 
     #[cold]
-    fn refuse(&mut self, cx: &mut Cx<'_>) {
+    fn refuse<O: 'static>(&mut self, cx: &mut Cx<'_, O>) {
         self.state = State::Dropping;
         let error = HttpError::new(Status::CONTENT_TOO_LARGE, "body over the limit");
         cx.write(error.response().into());
@@ -99,26 +134,15 @@ impl InboundHandler for HttpObjectAggregator {
     type Write = ResponsePart;
 
     #[inline]
-    fn read(&mut self, cx: &mut Cx<'_>, part: RequestPart) -> Result<()> {
+    fn read(&mut self, cx: &mut Context<'_, Self>, part: RequestPart) -> Result<()> {
         match part {
             RequestPart::Full(head) => {
-                if !matches!(self.state, State::Idle) {
-                    self.state = State::Idle;
-                }
-                cx.fire_read(Request { head, body: Payload::new(), trailers: None });
+                let request = self.whole(head);
+                cx.fire_read(request);
             }
-            RequestPart::Head(head) => self.begin(cx, head),
-            RequestPart::Body(piece) => self.append(cx, piece),
-            RequestPart::Trailers(trailers) => {
-                if let State::Collecting(partial) = &mut self.state {
-                    partial.trailers = Some(Box::new(trailers));
-                }
-            }
-            RequestPart::End => {
-                if let State::Collecting(partial) = std::mem::replace(&mut self.state, State::Idle)
-                {
-                    let Partial { head, body, trailers } = *partial;
-                    cx.fire_read(Request { head, body: body.into(), trailers });
+            other => {
+                if let Some(request) = self.take(cx, other) {
+                    cx.fire_read(request);
                 }
             }
         }

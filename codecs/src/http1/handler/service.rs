@@ -42,6 +42,9 @@ impl From<Response> for Reply {
 
 /// Answers each request with what a function makes of it.
 ///
+/// Behind an [`HttpObjectAggregator`](super::HttpObjectAggregator), which makes the requests;
+/// [`HttpService`](super::HttpService) is both in one stage.
+///
 /// The function is called with one request at a time; answers leave in the order of the requests.
 /// A panic in offloaded work is a 500 for that request, a panic of the function itself closes its
 /// connection.
@@ -60,6 +63,23 @@ where
     #[must_use]
     pub fn new(service: F) -> Self {
         Self { service, is_head: false }
+    }
+
+    /// Answers a request, or has that done on another thread.
+    #[inline]
+    pub(super) fn serve(&mut self, cx: &mut ServiceContext<'_>, request: Request) {
+        self.is_head = request.head.method() == Method::Head;
+        let reply = (self.service)(cx, request).into();
+        send(cx, reply, self.is_head);
+    }
+
+    /// The work on another thread is done.
+    pub(super) fn worked(&mut self, cx: &mut ServiceContext<'_>, result: Offloaded) {
+        let reply = result.take::<Reply>().unwrap_or_else(|error| {
+            tracing::error!(%error, "offloaded work for a request failed");
+            internal_error().into()
+        });
+        send(cx, reply, self.is_head);
     }
 }
 
@@ -103,18 +123,12 @@ where
 
     #[inline]
     fn read(&mut self, cx: &mut Context<'_, Self>, request: Request) -> Result<()> {
-        self.is_head = request.head.method() == Method::Head;
-        let reply = (self.service)(cx, request).into();
-        send(cx, reply, self.is_head);
+        self.serve(cx, request);
         Ok(())
     }
 
     fn offloaded(&mut self, cx: &mut Context<'_, Self>, result: Offloaded) -> Result<()> {
-        let reply = result.take::<Reply>().unwrap_or_else(|error| {
-            tracing::error!(%error, "offloaded work for a request failed");
-            internal_error().into()
-        });
-        send(cx, reply, self.is_head);
+        self.worked(cx, result);
         Ok(())
     }
 }
