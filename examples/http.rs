@@ -15,14 +15,13 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 use fyke::{ChannelOptions, FileSource, Stage};
 use fyke_codecs::http1::access_log::{AccessFormat, AccessLog};
-use fyke_codecs::http1::coding::{CompressionConfig, HttpContentCompressor};
+use fyke_codecs::http1::coding::CompressionConfig;
 use fyke_codecs::http1::cookies::cookies;
 use fyke_codecs::http1::cors::{CorsConfig, CorsHandler};
 use fyke_codecs::http1::sse::SseKeepAlive;
 use fyke_codecs::http1::{
-    EntityTag, HeaderBlock, HeaderError, HttpObjectAggregator, HttpServerHandler, Limits, Method,
-    Precondition, Reply, Request, RequestHead, Response, ServiceContext, StaticFiles, Status,
-    Validators, server,
+    EntityTag, HeaderBlock, HeaderError, HttpService, Limits, Method, Precondition, Reply, Request,
+    RequestHead, Response, ServiceContext, StaticFiles, Status, Validators, server,
 };
 use fyke_codecs::pcap::{PcapSink, PcapWriteHandler};
 use fyke_codecs::proxy_protocol::ProxyProtocolHandler;
@@ -76,6 +75,8 @@ struct Flags {
     no_compression: bool,
 }
 
+/// The name of the stage that answers.
+const APP_STAGE: &str = "app";
 /// The largest body of a request.
 const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// The page at `/`: its entity tag and when it was written, 2026-01-01.
@@ -177,7 +178,7 @@ impl App {
 fn watch_events(cx: &mut ServiceContext<'_>) {
     let added = cx.edit(|edit| {
         let stage = Stage::duplex(SseKeepAlive::new(EVENTS_PAUSE_MAX));
-        edit.add_before("aggregator", "events", stage);
+        edit.add_before(APP_STAGE, "events", stage);
     });
     if let Err(error) = added {
         tracing::debug!(%error, "there is one already");
@@ -300,10 +301,6 @@ fn serve(flags: &Flags) -> Result<(), String> {
             pipeline = pipeline.duplex("pcap", PcapWriteHandler::server(sink));
         }
         let mut http = server(pipeline, limits);
-        if compression {
-            let compressor = HttpContentCompressor::new(CompressionConfig::new());
-            http = http.duplex("compressor", compressor);
-        }
         if access_log {
             let log = AccessLog::with_sink(AccessFormat::Combined, |line| {
                 // A closed standard output is no reason not to serve.
@@ -314,7 +311,11 @@ fn serve(flags: &Flags) -> Result<(), String> {
         if let Some(cors) = &cors {
             http = http.duplex("cors", cors.clone());
         }
-        http.inbound("aggregator", HttpObjectAggregator::new(BODY_BYTES_MAX))
-            .inbound("app", HttpServerHandler::new(move |cx, request| app.answer(cx, request)))
+        let mut service =
+            HttpService::new(BODY_BYTES_MAX, move |cx, request| app.answer(cx, request));
+        if compression {
+            service = service.compressed(CompressionConfig::new());
+        }
+        http.inbound(APP_STAGE, service)
     })
 }

@@ -13,8 +13,8 @@ use fyke_codecs::http1::coding::{
     CompressionConfig, ContentDecoder, DecompressionLimits, HttpContentCompressor,
 };
 use fyke_codecs::http1::{
-    HeaderBlock, HttpObjectAggregator, HttpServerHandler, Limits, Reply, Request, Response,
-    ResponseHead, ResponsePart, Status, server,
+    HeaderBlock, HttpObjectAggregator, HttpServerHandler, HttpService, Limits, Reply, Request,
+    Response, ResponseHead, ResponsePart, Status, server,
 };
 use fyke_core::embedded::EmbeddedChannel;
 use fyke_core::{ChannelOptions, FileRegion, RegionSource};
@@ -32,6 +32,14 @@ pub(crate) fn serve(service: fn(Request) -> Reply) -> EmbeddedChannel {
             .duplex("compressor", HttpContentCompressor::new(config()))
             .inbound("aggregator", HttpObjectAggregator::new(1000))
             .inbound("app", HttpServerHandler::new(move |_, request| service(request)))
+    })
+}
+
+/// The same as a service that compresses by itself.
+fn serve_alone(service: fn(Request) -> Reply) -> EmbeddedChannel {
+    EmbeddedChannel::new(move |ch| {
+        let service = HttpService::new(1000, move |_, request| service(request));
+        server(ch.pipeline(), Limits::new()).inbound("app", service.compressed(config()))
     })
 }
 
@@ -83,7 +91,39 @@ fn page(_: Request) -> Reply {
 
 #[test]
 fn a_page_is_compressed_for_those_who_ask() {
-    let mut channel = serve(page);
+    compresses_for_those_who_ask(serve(page));
+    compresses_for_those_who_ask(serve_alone(page));
+}
+
+/// There is a stage for it from the first answer on that may be compressed for somebody.
+#[test]
+fn a_service_compresses_when_it_has_to() {
+    const NAMES: [&str; 3] = ["http", "compressor", "app"];
+    let tiny = |_: Request| Response::new(Status::OK).block(&TEXT).body("tiny").into();
+    let mut channel = serve_alone(tiny);
+    let (head, body) = ask(&mut channel, &get(""));
+    assert!(!head.contains("Vary") && body == b"tiny");
+    assert_eq!(channel.stages(), ["http", "app"]);
+    // Two in one read, of which the first brings the stage for both.
+    let asks = get("Accept-Encoding: identity;q=0, gzip\r\n");
+    channel.write_inbound(asks.repeat(2));
+    let answers = channel.read_outbound();
+    let heads = answers.windows(8).filter(|text| text == b"HTTP/1.1").count();
+    let coded = answers.windows(22).filter(|text| text == b"Content-Encoding: gzip").count();
+    assert_eq!((heads, coded), (2, 2));
+    assert_eq!(channel.stages(), NAMES);
+
+    let mut channel = serve_alone(page);
+    let (head, body) = ask(&mut channel, &get(""));
+    assert!(head.contains("Vary: Accept-Encoding\r\n") && body == text(5000), "{head}");
+    assert_eq!(channel.stages(), NAMES);
+
+    let changed = |_: Request| Response::new(Status::NOT_MODIFIED).header("ETag", "\"a\"").into();
+    let (head, _) = ask(&mut serve_alone(changed), &get(""));
+    assert!(head.contains("Vary: Accept-Encoding\r\n"), "{head}");
+}
+
+fn compresses_for_those_who_ask(mut channel: EmbeddedChannel) {
     let (head, body) = ask(&mut channel, &get("Accept-Encoding: br, gzip;q=0.8\r\n"));
     for line in [
         "Content-Encoding: gzip\r\n",

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use fyke_core::{Context, InboundHandler, Never, Offloaded, Result};
+use fyke_core::{Context, InboundHandler, Never, Offloaded, Result, Stage};
 
 use super::aggregator::{HttpObjectAggregator, Request};
+use super::server::HTTP_STAGE;
 use super::service::{HttpServerHandler, Reply, ServiceContext};
+use crate::http1::coding::{Asked, CompressionConfig, HttpContentCompressor, passes_unasked};
 use crate::http1::{RequestPart, ResponsePart};
 
 /// An [`HttpObjectAggregator`] and an [`HttpServerHandler`] in one stage: for a pipeline that has
@@ -26,10 +28,18 @@ use crate::http1::{RequestPart, ResponsePart};
 /// channel.write_inbound("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
 /// assert!(channel.read_outbound().ends_with(b"\r\n\r\nhi"));
 /// ```
+///
+/// With [`compressed`](Self::compressed) it compresses, too, and a connection on which nobody asks for
+/// that pays nothing for it.
 pub struct HttpService<F> {
     aggregator: HttpObjectAggregator,
     handler: HttpServerHandler<F>,
+    /// How to compress, until there is a stage for it.
+    compression: Option<Box<CompressionConfig>>,
 }
+
+/// The name of the stage that is added when there is something to compress.
+const COMPRESSOR_STAGE: &str = "compressor";
 
 impl<F, R> HttpService<F>
 where
@@ -43,6 +53,44 @@ where
         Self {
             aggregator: HttpObjectAggregator::new(content_bytes_max),
             handler: HttpServerHandler::new(service),
+            compression: None,
+        }
+    }
+
+    /// Compresses the answers as an [`HttpContentCompressor`] behind the
+    /// [`HttpServerCodec`](super::HttpServerCodec) does. It is put there, under the name `compressor`,
+    /// when a connection has the first request that asks for a coding, or the first answer that others
+    /// might get in one.
+    #[must_use]
+    pub fn compressed(mut self, config: CompressionConfig) -> Self {
+        self.compression = Some(Box::new(config));
+        self
+    }
+
+    #[inline]
+    fn serve(&mut self, cx: &mut ServiceContext<'_>, request: Request) {
+        let Some(config) = &self.compression else { return self.handler.serve(cx, request) };
+        let asks = request.head.header("accept-encoding").is_some();
+        let asked = Asked::of(&request.head);
+        let reply = self.handler.reply(cx, request);
+        let passes = !asks
+            && matches!(&reply, Reply::Full(response)
+                if passes_unasked(config, &response.head, response.body.len() as u64));
+        if !passes {
+            self.begin_to_compress(cx, asked);
+        }
+        self.handler.send(cx, reply);
+    }
+
+    #[cold]
+    fn begin_to_compress(&mut self, cx: &mut ServiceContext<'_>, asked: Asked) {
+        let Some(config) = self.compression.take() else { return };
+        let compressor = HttpContentCompressor::answering(*config, asked);
+        let added = cx.edit(|edit| {
+            edit.add_after(HTTP_STAGE, COMPRESSOR_STAGE, Stage::duplex(compressor));
+        });
+        if let Err(error) = added {
+            tracing::error!(%error, "answers are sent as they are");
         }
     }
 }
@@ -61,11 +109,11 @@ where
         match part {
             RequestPart::Full(head) => {
                 let request = self.aggregator.whole(head);
-                self.handler.serve(cx, request);
+                self.serve(cx, request);
             }
             other => {
                 if let Some(request) = self.aggregator.take(cx, other) {
-                    self.handler.serve(cx, request);
+                    self.serve(cx, request);
                 }
             }
         }

@@ -68,8 +68,19 @@ where
     /// Answers a request, or has that done on another thread.
     #[inline]
     pub(super) fn serve(&mut self, cx: &mut ServiceContext<'_>, request: Request) {
+        let reply = self.reply(cx, request);
+        self.send(cx, reply);
+    }
+
+    /// What the function makes of a request.
+    #[inline]
+    pub(super) fn reply(&mut self, cx: &mut ServiceContext<'_>, request: Request) -> Reply {
         self.is_head = request.head.method() == Method::Head;
-        let reply = (self.service)(cx, request).into();
+        (self.service)(cx, request).into()
+    }
+
+    #[inline]
+    pub(super) fn send(&self, cx: &mut ServiceContext<'_>, reply: Reply) {
         send(cx, reply, self.is_head);
     }
 

@@ -77,6 +77,14 @@ impl HttpContentCompressor {
         }
     }
 
+    /// The same for a pipeline in which a stage behind has been given a request already, and is about
+    /// to answer it.
+    pub(crate) fn answering(config: CompressionConfig, asked: Asked) -> Self {
+        let mut handler = Self::new(config);
+        handler.asked.push_back(asked);
+        handler
+    }
+
     /// What a final response's head means; its request is answered with it.
     fn decide(&mut self, head: &ResponseHead, length: Option<u64>) -> (Decision, bool) {
         let Some(asked) = self.asked.pop_front() else { return (Decision::Pass, false) };

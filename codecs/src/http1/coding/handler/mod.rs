@@ -18,3 +18,4 @@ pub use compressor::HttpContentCompressor;
 pub use config::CompressionConfig;
 pub use request::HttpContentDecompressor;
 pub use response::HttpResponseDecompressor;
+pub(crate) use rules::{Asked, passes_unasked};

@@ -9,18 +9,25 @@ use super::config::CompressionConfig;
 
 /// What has to be known of a request when its response comes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub(super) accept: AcceptEncoding,
     is_head: bool,
 }
 
 impl Asked {
-    pub(super) fn of(head: &RequestHead) -> Self {
+    pub(crate) fn of(head: &RequestHead) -> Self {
         Self {
             accept: AcceptEncoding::parse(head.header_all("accept-encoding")),
             is_head: head.method() == Method::Head,
         }
     }
+}
+
+/// Whether a whole response, with so many bytes of content, passes as it is when its request asks for
+/// no coding: the first thing that [`decide`] looks at.
+pub(crate) fn passes_unasked(config: &CompressionConfig, head: &ResponseHead, bytes: u64) -> bool {
+    head.declared_length().unwrap_or(bytes) < config.content_bytes_min
+        && head.status() != Status::NOT_MODIFIED
 }
 
 /// What is to be done with a response.
