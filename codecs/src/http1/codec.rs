@@ -1,54 +1,12 @@
 //! Both directions of a server's connection, and what they have to know of each other.
 
-use super::encoder::{Facts, Gather, ResponseEncoder, unencodable};
+use super::encoder::{Gather, ResponseEncoder, unencodable};
+use super::facts::Facts;
+use super::pending::Pending;
 use super::{Limits, RequestDecoder, RequestPart, ResponseHead, ResponsePart, Status};
 use crate::payload::Payload;
 use fyke_buffer::ByteBuf;
 use fyke_codec::{CodecError, Decoder, Encoder};
-
-/// Requests a client may send ahead of their answers; what follows them waits in the buffer.
-const PIPELINED_MAX: usize = 32;
-
-/// The requests not answered yet, oldest first: a ring of one byte each.
-#[derive(Debug, Default)]
-struct Pending {
-    facts: [Facts; PIPELINED_MAX],
-    first: u8,
-    len: u8,
-}
-
-impl Pending {
-    #[inline]
-    const fn is_full(&self) -> bool {
-        self.len as usize == PIPELINED_MAX
-    }
-
-    #[inline]
-    fn push(&mut self, facts: Facts) {
-        debug_assert!(!self.is_full(), "nothing is decoded while the queue is full");
-        let at = (usize::from(self.first) + usize::from(self.len)) % PIPELINED_MAX;
-        self.facts[at] = facts;
-        self.len += 1;
-    }
-
-    #[inline]
-    fn front(&mut self) -> Option<&mut Facts> {
-        (self.len > 0).then(|| &mut self.facts[usize::from(self.first)])
-    }
-
-    fn back(&mut self) -> Option<&mut Facts> {
-        let last = usize::from(self.len.checked_sub(1)?);
-        Some(&mut self.facts[(usize::from(self.first) + last) % PIPELINED_MAX])
-    }
-
-    #[inline]
-    fn pop(&mut self) {
-        if self.len > 0 {
-            self.first = (self.first + 1) % PIPELINED_MAX as u8;
-            self.len -= 1;
-        }
-    }
-}
 
 /// Decodes requests and encodes the responses to them, in the same order.
 ///
@@ -111,7 +69,7 @@ impl ServerCodec {
     #[inline]
     #[must_use]
     pub(crate) fn ends_after_more(&self) -> bool {
-        self.ending != Ending::No && self.pending.len == 0 && !self.encoder.finished
+        self.ending != Ending::No && self.pending.is_empty() && !self.encoder.finished
     }
 
     /// Something was decoded, or could not be, while the connection is to end.
@@ -131,7 +89,7 @@ impl ServerCodec {
     }
 
     fn end_if_answered(&mut self) {
-        if self.pending.len == 0 && self.decoder.is_closing() && !self.is_upgraded() {
+        if self.pending.is_empty() && self.decoder.is_closing() && !self.is_upgraded() {
             self.encoder.finished = true;
         }
     }
@@ -157,14 +115,14 @@ impl ServerCodec {
     #[inline]
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.pending.len == 0 && self.decoder.is_between()
+        self.pending.is_empty() && self.decoder.is_between()
     }
 
     /// Requests whose answers are not complete.
     #[inline]
     #[must_use]
     pub fn pending(&self) -> usize {
-        usize::from(self.pending.len)
+        self.pending.len()
     }
 
     /// Whether nothing more is decoded until an answer is complete, whatever arrives.
@@ -313,7 +271,7 @@ impl ServerCodec {
         }
         let facts = *facts;
         if head.status() == Status::SWITCHING_PROTOCOLS {
-            if !facts.has(Facts::UPGRADE) || self.pending.len != 1 {
+            if !facts.has(Facts::UPGRADE) || self.pending.len() != 1 {
                 return Err(unencodable("101 for a request that offers no upgrade"));
             }
             if self.decoder.in_body() {
@@ -333,13 +291,13 @@ impl ServerCodec {
         let Some(&mut facts) = self.pending.front() else {
             return Err(unencodable("a response without a request"));
         };
-        if self.ending != Ending::No && self.pending.len == 1 && self.decoder.is_closing() {
+        if self.ending != Ending::No && self.pending.len() == 1 && self.decoder.is_closing() {
             self.encoder.closing = true;
         }
         // RFC 9110 section 10.1.1: a client that waited for a 100 it never got may or may not send
         // the body now. Nobody could tell that body from a request.
         let unsettled = facts.has(Facts::EXPECT)
-            && self.pending.len == 1
+            && self.pending.len() == 1
             && self.decoder.in_body()
             && self.decoder.received_bytes() == 0;
         if unsettled && !self.encoder.in_body() {
@@ -353,7 +311,7 @@ impl ServerCodec {
     fn decided(&mut self) {
         if self.encoder.is_last() {
             self.decoder.close();
-        } else if self.pending.len == 1 {
+        } else if self.pending.len() == 1 {
             self.decoder.resume();
         }
     }

@@ -51,6 +51,7 @@ mod decoder;
 mod draining;
 mod encoder;
 mod error;
+mod facts;
 mod fields;
 pub mod forms;
 #[cfg(feature = "pipeline")]
@@ -58,11 +59,13 @@ mod gathered;
 #[cfg(feature = "pipeline")]
 mod handler;
 mod head;
+mod header_block;
 #[cfg(feature = "http-types")]
 mod http_types;
 mod limits;
 mod marks;
 mod method;
+mod pending;
 mod range;
 mod request;
 mod request_line;
@@ -88,12 +91,13 @@ pub use encoder::Gather;
 pub use error::HttpError;
 #[cfg(feature = "pipeline")]
 pub use handler::*;
+pub use header_block::HeaderBlock;
 #[cfg(feature = "http-types")]
 pub use http_types::ConversionError;
 pub use limits::Limits;
 pub use method::{Method, Version};
 pub use range::{ByteRange, Ranges};
 pub use request::{BodyLength, Header, Headers, RequestHead, RequestPart};
-pub use response::{HeaderBlock, HeaderError, Response, ResponseHead, ResponsePart};
+pub use response::{HeaderError, Response, ResponseHead, ResponsePart};
 pub use status::Status;
 pub use trailers::Trailers;
