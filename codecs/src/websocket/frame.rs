@@ -126,17 +126,12 @@ impl Header {
         dst: &mut ByteBuf,
     ) -> Result<(), CapacityExceeded> {
         match payload.len() {
-            len @ 0..=125 => {
-                dst.ensure_writable(2 + len)?;
-                dst.try_write_u16(u16::from_be_bytes([first, len as u8]))?;
-            }
+            len @ 0..=125 => put([first, len as u8], payload, dst),
             len => {
-                dst.ensure_writable(4 + len)?;
                 let [high, low] = (len as u16).to_be_bytes();
-                dst.try_write_u32(u32::from_be_bytes([first, 126, high, low]))?;
+                put([first, 126, high, low], payload, dst)
             }
         }
-        dst.try_write_slice(payload)
     }
 
     /// Writes the header; `key` is written when there is one.
@@ -165,6 +160,24 @@ impl Header {
         }
         dst.write_slice(&text[..end]);
     }
+}
+
+/// Appends both, which is looked for room but once.
+#[inline(always)]
+fn put<const N: usize>(
+    header: [u8; N],
+    payload: &[u8],
+    dst: &mut ByteBuf,
+) -> Result<(), CapacityExceeded> {
+    let frame_bytes = N + payload.len();
+    dst.ensure_writable(frame_bytes)?;
+    let room = dst.spare_mut().get_mut(..frame_bytes).and_then(<[u8]>::split_first_chunk_mut);
+    if let Some((start, rest)) = room {
+        *start = header;
+        rest.copy_from_slice(payload);
+        dst.advance_writer(frame_bytes);
+    }
+    Ok(())
 }
 
 /// The first byte of a frame.

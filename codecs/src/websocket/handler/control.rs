@@ -124,11 +124,7 @@ impl WebSocketHandler {
         }
         let short = self.encoder.short(message, self.options.copy_bytes_max);
         let Some((first, payload)) = short else { return false };
-        cx.encode(
-            #[inline(always)]
-            |dst| Header::write_short(first, payload, dst),
-        )
-        .is_ok()
+        cx.encode(|dst| Header::write_short(first, payload, dst)).is_ok()
     }
 
     /// Encodes a message; a long payload follows its header without a copy.
