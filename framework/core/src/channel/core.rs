@@ -61,45 +61,32 @@ pub(crate) enum PeerEnd {
     Told,
 }
 
+/// Its fields stand in the order in which they lie in memory: a channel's lines have left the cache when
+/// its next turn comes, so what every turn looks at lies together, and what is tested most lies first,
+/// where an instruction needs one byte to name it.
+#[repr(C)]
 pub(crate) struct ChannelCore {
-    pub(crate) key: ChannelKey,
-    pub(crate) transport: TransportId,
-    pub(crate) handle: Option<Handle>,
-    pub(crate) head: Head,
+    // Looked at in every turn.
     pub(crate) state: State,
-    pub(crate) options: Arc<ChannelOptions>,
-    /// The pipeline's, as it will be when `plans` have been applied.
-    pub(crate) shape: Option<Rc<Shape>>,
-    pub(crate) plans: Plans,
-    pub(crate) shared: Option<Arc<ChannelShared>>,
-    pub(crate) attributes: LocalAttributes,
-    /// What lives as long as the connection. Few have one: a thin pointer to the fat one.
-    pub(crate) guard: Option<Box<Box<dyn Any + Send>>>,
-    pub(crate) peer: Option<Address>,
-    pub(crate) span: ChannelSpan,
-    pub(crate) reason: Option<CloseReason>,
-    pub(crate) close_timer: Option<TimerKey>,
-    /// What waited to be sent when that timer began: less now means that the peer still reads.
-    pub(crate) close_pending: u64,
-    /// Timers of its handlers, some of which may have expired.
-    pub(crate) timers: Vec<TimerKey>,
-    /// Who waits for the connect.
-    pub(crate) on_connect: Option<Box<OnConnect>>,
-
-    pub(crate) outbound: Outbound,
-    pub(crate) progress: Progress,
-    pub(crate) datagrams: Datagrams,
-    pub(super) datagram_bytes: u64,
-    /// Bytes that handlers hold.
-    pub(super) accounted: u64,
-    /// That of the options, but never above their limit: so a channel below it is below that, too.
-    pub(super) high_water_mark: u64,
-    pub(crate) unwritable: bool,
+    pub(crate) head: Head,
+    pub(crate) transport: TransportId,
+    pub(crate) peer_end: PeerEnd,
+    /// The transport may have something to read: a bit that stays until it was found empty.
+    pub(crate) read_ready: bool,
+    /// What the transport was last told of our wish to read.
+    pub(crate) reading: bool,
+    pub(crate) input_ended: bool,
+    /// It stands in the loop's ready list.
+    pub(crate) queued: bool,
     /// The water marks were crossed and handlers have not been told.
     pub(crate) edge: bool,
     /// A handler asked whether it may write on in the same breath, was told no, and waits to be
     /// told otherwise.
     pub(crate) told_to_wait: Cell<bool>,
+    /// Stages hold bytes that were not decoded.
+    pub(crate) has_rests: bool,
+    /// Stages hold messages that were put off.
+    pub(crate) backlog: bool,
     /// The transport is full and will report when it is not.
     pub(crate) write_blocked: bool,
     /// The transport works on a write and will report when it is done.
@@ -108,49 +95,66 @@ pub(crate) struct ChannelCore {
     pub(crate) flush_requested: bool,
     /// Our end is to be sent behind what is written.
     pub(crate) shutdown_requested: bool,
-    pub(crate) output_ended: bool,
     pub(crate) abort_requested: bool,
-    /// Handlers have been asked to close.
-    pub(crate) close_asked: bool,
-    was_active: bool,
-
+    pub(crate) unwritable: bool,
     auto_read: bool,
     /// A stage has to hear from the peer before what is written can leave.
     pub(crate) reads_while_unwritable: bool,
+    /// Some stage pulls messages out of bytes.
+    pub(crate) pulls: bool,
+    pub(crate) small_reads: u8,
+    pub(crate) depth: u16,
+    /// The slot whose code runs.
+    pub(crate) running: u16,
+    pub(crate) read_size: u32,
     demand: u32,
     /// Pieces of offloaded work that stages wait for.
     pub(super) offloads: u32,
     /// Pauses of reading that are not over.
     pub(super) pauses: u32,
-    /// The transport may have something to read: a bit that stays until it was found empty.
-    pub(crate) read_ready: bool,
-    pub(crate) input_ended: bool,
-    pub(crate) peer_end: PeerEnd,
-    /// What the transport was last told of our wish to read.
-    pub(crate) reading: bool,
-    /// It stands in the loop's ready list.
-    pub(crate) queued: bool,
-    pub(crate) read_size: u32,
-    pub(crate) small_reads: u8,
-    pub(crate) lingered: usize,
     /// Who takes what is read as regions.
     pub(crate) splicer: Splicer,
-
-    /// Stages hold bytes that were not decoded.
-    pub(crate) has_rests: bool,
-    /// Stages hold messages that were put off.
-    pub(crate) backlog: bool,
-    /// Some stage pulls messages out of bytes.
-    pub(crate) pulls: bool,
-    pub(crate) depth: u16,
-    /// The slot whose code runs.
-    pub(crate) running: u16,
+    pub(crate) options: Arc<ChannelOptions>,
+    pub(crate) handle: Option<Handle>,
+    pub(crate) key: ChannelKey,
+    pub(crate) shared: Option<Arc<ChannelShared>>,
+    pub(crate) span: ChannelSpan,
+    pub(crate) datagrams: Datagrams,
+    pub(super) datagram_bytes: u64,
+    /// Bytes that handlers hold.
+    pub(super) accounted: u64,
+    /// That of the options, but never above their limit: so a channel below it is below that, too.
+    pub(super) high_water_mark: u64,
+    pub(crate) outbound: Outbound,
+    pub(crate) progress: Progress,
+    pub(crate) plans: Plans,
     /// Mailbox entries that have been handled.
     pub(crate) drained: u64,
-    /// Messages that reached the tail and were dropped there.
-    pub(crate) unhandled: u32,
+
+    // And not.
+    /// The pipeline's, as it will be when `plans` have been applied.
+    pub(crate) shape: Option<Rc<Shape>>,
+    pub(crate) attributes: LocalAttributes,
+    /// What lives as long as the connection. Few have one: a thin pointer to the fat one.
+    pub(crate) guard: Option<Box<Box<dyn Any + Send>>>,
+    pub(crate) peer: Option<Address>,
+    pub(crate) close_timer: Option<TimerKey>,
+    /// What waited to be sent when that timer began: less now means that the peer still reads.
+    pub(crate) close_pending: u64,
+    /// Timers of its handlers, some of which may have expired.
+    pub(crate) timers: Vec<TimerKey>,
+    /// Who waits for the connect.
+    pub(crate) on_connect: Option<Box<OnConnect>>,
+    pub(crate) lingered: usize,
     /// With a test channel: where messages and errors that reach the tail go.
     pub(crate) captured: Option<Rc<RefCell<Captured>>>,
+    /// Messages that reached the tail and were dropped there.
+    pub(crate) unhandled: u32,
+    pub(crate) reason: Option<CloseReason>,
+    pub(crate) output_ended: bool,
+    /// Handlers have been asked to close.
+    pub(crate) close_asked: bool,
+    was_active: bool,
 }
 
 impl ChannelCore {
@@ -287,6 +291,7 @@ impl ChannelCore {
         self.pauses += 1;
     }
 
+    #[inline]
     pub(crate) fn wants_reading(&self) -> bool {
         match self.state {
             State::Open => !self.input_ended && self.may_pull() && !self.has_rests,

@@ -8,6 +8,7 @@
 //! | `read` | reading with a budget, in sizes that follow what arrives |
 //! | `splice` | reading without looking |
 //! | `write` | what is taken to be sent: limits, water marks |
+//! | `flush` | sending what was taken |
 //! | `close` | how a channel ends |
 //! | `outbound`, `datagrams` | what waits to be sent, and promises |
 //! | `progress` | whether what was written still moves |
@@ -19,6 +20,7 @@ pub(crate) mod attributes;
 mod close;
 pub(crate) mod core;
 pub(crate) mod datagrams;
+mod flush;
 pub(crate) mod group;
 pub(crate) mod handle;
 pub(crate) mod mailbox;
@@ -71,7 +73,8 @@ impl ChannelKey {
     }
 }
 
-/// A channel on its loop.
+/// A channel on its loop. Its fields lie in this order, see [`ChannelCore`].
+#[repr(C)]
 pub(crate) struct LocalChannel {
     pub(crate) core: ChannelCore,
     pub(crate) pipeline: Pipeline,

@@ -185,14 +185,17 @@ impl Outbound {
         Gather(self)
     }
 
-    /// The transport has taken `n` bytes: drops them and keeps the promises that they held up.
+    /// The transport has taken `n` bytes: drops them and keeps the promises that they held up. Answers
+    /// whether nothing more waits.
     #[inline]
-    pub(crate) fn advance(&mut self, n: usize, pool: &Pool) {
+    pub(crate) fn advance(&mut self, n: usize, pool: &Pool) -> bool {
         debug_assert!(n as u64 <= self.pending(), "more was written than was offered");
         if self.in_chunks == 0 && self.chunks.is_empty() && n == self.tail.readable() {
             pool.give(std::mem::take(&mut self.tail));
+            true
         } else {
             self.advance_in_parts(n);
+            self.is_empty()
         }
     }
 

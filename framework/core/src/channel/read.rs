@@ -1,5 +1,7 @@
 //! Reading: as long as there is something, nobody has paused, and the turn's budget lasts.
 
+use std::io;
+
 use crate::channel::LocalChannel;
 use crate::channel::core::{PeerEnd, State};
 use crate::error::Error;
@@ -17,6 +19,13 @@ pub(super) enum Got {
 }
 
 impl LocalChannel {
+    /// There is something to read.
+    #[inline]
+    pub(super) fn readable(&mut self, state: &mut LoopState) {
+        self.core.read_ready = true;
+        self.read_some(state);
+    }
+
     /// Reads for one turn; what is left then has its turn again. The end of the stream is told
     /// last.
     pub(crate) fn read_some(&mut self, state: &mut LoopState) {
@@ -49,6 +58,7 @@ impl LocalChannel {
     }
 
     /// One read of the transport.
+    #[inline(always)]
     fn read_once(&mut self, state: &mut LoopState) -> Got {
         let Some(handle) = self.core.handle else { return Got::Nothing };
         if self.core.head == Head::Datagram {
@@ -63,29 +73,35 @@ impl LocalChannel {
         let Some((transport, pool)) = state.transport_and_pool(self.core.transport) else {
             return Got::Nothing;
         };
-        match transport.read(handle, want, pool) {
-            Ok(Read::Data { bytes, more }) => {
-                let n = bytes.readable();
-                self.core.read_ready = more;
-                self.adapt(n, want);
-                state.stats.bytes_in += n as u64;
-                self.core.progress.received(state.env.now(), n as u64);
-                if self.core.state == State::Lingering {
-                    self.drop_lingering(state, n);
-                    return Got::Bytes(n);
-                }
-                if !self.core.pulls {
-                    self.core.demand_met();
-                    state.stats.messages += 1;
-                }
-                self.head_read(state, bytes);
-                Got::Bytes(n)
-            }
-            Ok(Read::WouldBlock) => {
+        let read = transport.read(handle, want, pool);
+        let Ok(Read::Data { bytes, more }) = read else { return self.read_nothing(state, read) };
+        let n = bytes.readable();
+        self.core.read_ready = more;
+        self.adapt(n, want);
+        state.stats.bytes_in += n as u64;
+        self.core.progress.received(state.env.now(), n as u64);
+        if self.core.state == State::Lingering {
+            self.drop_lingering(state, n);
+            return Got::Bytes(n);
+        }
+        if !self.core.pulls {
+            self.core.demand_met();
+            state.stats.messages += 1;
+        }
+        self.head_read(state, bytes);
+        Got::Bytes(n)
+    }
+
+    /// A read that gave no bytes.
+    #[cold]
+    #[inline(never)]
+    fn read_nothing(&mut self, state: &mut LoopState, read: io::Result<Read>) -> Got {
+        match read {
+            Ok(Read::End) => Got::End,
+            Ok(Read::WouldBlock | Read::Data { .. }) => {
                 self.core.read_ready = false;
                 Got::Nothing
             }
-            Ok(Read::End) => Got::End,
             Err(error) => {
                 self.core.read_ready = false;
                 self.broken(state, error.into());
@@ -94,6 +110,7 @@ impl LocalChannel {
         }
     }
 
+    #[inline(never)]
     fn receive_once(&mut self, state: &mut LoopState, handle: Handle) -> Got {
         let mut batch = std::mem::take(&mut state.datagrams);
         let received = match state.transport_and_pool(self.core.transport) {
@@ -159,14 +176,11 @@ impl LocalChannel {
     /// What the transport reports of this channel.
     pub(crate) fn on_event(&mut self, state: &mut LoopState, event: TransportEvent) {
         match event {
-            TransportEvent::Readable(_) => {
-                self.core.read_ready = true;
-                self.read_some(state);
-            }
+            TransportEvent::Readable(_) => self.readable(state),
             TransportEvent::Writable(_) => self.core.write_blocked = false,
             TransportEvent::Written(_, n) => {
                 self.core.in_flight = false;
-                self.taken(state, n);
+                let _ = self.taken(state, n);
             }
             TransportEvent::PeerClosed(_) => {
                 if self.core.peer_end == PeerEnd::None {

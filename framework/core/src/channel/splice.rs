@@ -40,6 +40,7 @@ impl LocalChannel {
     }
 
     /// Reads a region and gives it to its stage; `None` when the bytes have to be read as others are.
+    #[inline(never)]
     pub(super) fn splice_once(&mut self, state: &mut LoopState, handle: Handle) -> Option<Got> {
         let want = self.core.options.read_bytes_per_turn;
         let transport = state.transport_mut(self.core.transport)?;

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::channel::LocalChannel;
-use crate::channel::core::{State, panic_text};
+use crate::channel::core::{PeerEnd, State, panic_text};
 use crate::channel::mailbox::Entry;
 use crate::error::CloseReason;
 use crate::event::{Notice, Offloaded, Signal};
@@ -11,9 +11,9 @@ use crate::event_loop::state::LoopState;
 use crate::handler::Never;
 use crate::pipeline::cell::{Fired, Op, Place};
 use crate::pipeline::context::Ctx;
-use crate::pipeline::link::{END, Head};
+use crate::pipeline::link::END;
 use crate::pipeline::slot::{INBOX, REST};
-use crate::transport::{TransportEvent, Wrote};
+use crate::transport::TransportEvent;
 
 /// Something to do with a channel on its own loop.
 type LocalTask = Box<dyn FnOnce(&mut LocalChannel, &mut LoopState)>;
@@ -46,8 +46,6 @@ pub(crate) enum Work {
 
 /// How often a turn looks for consequences of consequences before others have their turn.
 const ROUNDS_MAX: usize = 8;
-/// Datagrams that are offered to the transport at once.
-const SEND_BATCH: usize = 32;
 
 impl LocalChannel {
     /// One turn, in the channel's span. A panic of a handler ends this channel and nothing else.
@@ -76,7 +74,14 @@ impl LocalChannel {
         }
         // An abort means now: what happened meanwhile is told to nobody.
         if !self.core.abort_requested {
-            self.work(state, work);
+            // Nearly every turn is this one: looked for first, it needs no table of jumps, and has
+            // nothing to drop.
+            if let Work::Event(TransportEvent::Readable(_)) = work {
+                std::mem::forget(work);
+                self.readable(state);
+            } else {
+                self.work(state, work);
+            }
         }
         self.settle(state);
     }
@@ -87,6 +92,7 @@ impl LocalChannel {
         }
     }
 
+    #[inline(never)]
     fn work(&mut self, state: &mut LoopState, work: Work) {
         match work {
             Work::Event(event) => self.on_event(state, event),
@@ -156,14 +162,14 @@ impl LocalChannel {
     #[inline]
     fn settle(&mut self, state: &mut LoopState) {
         for _ in 0..ROUNDS_MAX {
-            if !self.core.plans.is_empty() {
-                self.apply_all_edits(state);
-            }
-            if self.core.backlog {
-                self.drain_backlog(state);
+            if self.core.backlog || !self.core.plans.is_empty() {
+                self.catch_up(state);
             }
             if self.has_output() && self.may_flush() {
                 self.flush(state);
+            }
+            if self.is_settled() {
+                return self.end_of_turn(state);
             }
             if self.core.edge || self.core.told_to_wait.get() {
                 state.stats.unwritable += u64::from(self.core.edge && self.core.unwritable);
@@ -211,6 +217,31 @@ impl LocalChannel {
         }
     }
 
+    /// Whether nothing follows any more: all that the long way looks for, in one test.
+    #[inline]
+    fn is_settled(&self) -> bool {
+        let core = &self.core;
+        let something = core.edge
+            | core.told_to_wait.get()
+            | core.has_rests
+            | core.backlog
+            | core.read_ready
+            | (core.peer_end == PeerEnd::Reported);
+        !something && core.plans.is_empty()
+    }
+
+    /// Edits, and what was put off.
+    #[cold]
+    #[inline(never)]
+    fn catch_up(&mut self, state: &mut LoopState) {
+        if !self.core.plans.is_empty() {
+            self.apply_all_edits(state);
+        }
+        if self.core.backlog {
+            self.drain_backlog(state);
+        }
+    }
+
     /// Lets stages go on with what was put off.
     pub(crate) fn drain_backlog(&mut self, state: &mut LoopState) {
         self.core.backlog = false;
@@ -223,6 +254,7 @@ impl LocalChannel {
     }
 
     /// Lets decoders go on with the bytes they hold, the last one first.
+    #[inline(never)]
     fn pump(&mut self, state: &mut LoopState) {
         self.core.has_rests = false;
         let mut at = self.pipeline.last;
@@ -289,96 +321,6 @@ impl LocalChannel {
             Op::Edit(ticket) => _ = self.edit_is_due(state, ticket, None),
             // There is no handler at the tail that could wait.
             Op::Wait => {}
-        }
-    }
-
-    // ---- sending ----
-
-    #[inline]
-    fn has_output(&self) -> bool {
-        !self.core.outbound.is_empty() || !self.core.datagrams.is_empty()
-    }
-
-    fn may_flush(&self) -> bool {
-        self.core.options.auto_flush || self.core.flush_requested || !self.core.is_open()
-    }
-
-    fn can_send(&self) -> bool {
-        !self.core.write_blocked
-            && !self.core.in_flight
-            && !self.core.abort_requested
-            && matches!(self.core.state, State::Open | State::Closing)
-    }
-
-    /// Offers what waits to the transport until it is full.
-    pub(crate) fn flush(&mut self, state: &mut LoopState) {
-        self.core.flush_requested = true;
-        if self.core.head == Head::Datagram {
-            return self.flush_datagrams(state);
-        }
-        while self.can_send() {
-            if self.core.outbound.is_empty() {
-                self.core.flush_requested = false;
-                return;
-            }
-            let Some(handle) = self.core.handle else { return };
-            if self.core.outbound.pending() == 0 {
-                self.core.outbound.keep_leading_promises();
-                continue;
-            }
-            let pending = self.core.outbound.pending();
-            let Some(transport) = state.transport_mut(self.core.transport) else { return };
-            let mut gather = self.core.outbound.gather();
-            let offered = gather.offered().min(pending);
-            match transport.write(handle, &mut gather) {
-                Ok(Wrote::Now(n)) => {
-                    self.core.write_blocked = (n as u64) < offered;
-                    self.taken(state, n);
-                }
-                Ok(Wrote::InFlight) => self.core.in_flight = true,
-                Err(error) => {
-                    self.broken(state, error.into());
-                    return;
-                }
-            }
-        }
-        if self.has_output() && matches!(self.core.state, State::Open | State::Closing) {
-            self.core.progress.blocked(state.env.now());
-        }
-    }
-
-    /// The transport has taken `n` bytes.
-    pub(crate) fn taken(&mut self, state: &mut LoopState, n: usize) {
-        state.stats.bytes_out += n as u64;
-        self.core.outbound.advance(n, &state.pool);
-        let empty = self.core.outbound.is_empty();
-        self.core.progress.taken(state.env.now(), n as u64, empty);
-        self.core.drained_some();
-    }
-
-    fn flush_datagrams(&mut self, state: &mut LoopState) {
-        while self.can_send() && !self.core.datagrams.is_empty() {
-            let Some(handle) = self.core.handle else { return };
-            let Some(transport) = state.transport_mut(self.core.transport) else { return };
-            let batch = self.core.datagrams.batch(SEND_BATCH);
-            let n = batch.len();
-            let result = transport.send(handle, batch);
-            match result {
-                Ok(sent) => {
-                    self.core.write_blocked = sent < n;
-                    let bytes = self.core.sent(sent);
-                    state.stats.bytes_out += bytes;
-                    let empty = self.core.datagrams.is_empty();
-                    self.core.progress.taken(state.env.now(), bytes, empty);
-                }
-                Err(error) => self.core.send_failed(error),
-            }
-            self.core.drained_some();
-        }
-        if self.core.datagrams.is_empty() {
-            self.core.flush_requested = false;
-        } else if matches!(self.core.state, State::Open | State::Closing) {
-            self.core.progress.blocked(state.env.now());
         }
     }
 }
