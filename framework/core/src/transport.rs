@@ -70,6 +70,7 @@ impl fmt::Debug for Incoming {
 
 /// What a read gave.
 #[derive(Debug)]
+#[repr(u64)] // Behind a narrower tag the buffer is copied by odd halves, and loads wait for stores.
 pub enum Read {
     /// Bytes.
     Data {

@@ -96,21 +96,19 @@ impl Kernel {
         let mut bytes = pool.take(want.max(1));
         let room = bytes.spare_mut();
         let room_bytes = room.len();
-        match sys::recv(&endpoint.fd, room) {
-            Ok(0) => {
-                endpoint.watch.note_end_read();
-                Ok(Read::End)
+        // One way to one answer: where several meet, the buffer is copied there by odd halves.
+        let n = match sys::recv(&endpoint.fd, room) {
+            Ok(n) if n > 0 => n,
+            other => {
+                pool.give(bytes);
+                return endpoint.read_nothing(other);
             }
-            Ok(n) => {
-                bytes.advance_writer(n);
-                // A short read has emptied the socket, and what comes later is reported. But the
-                // peer's end may have been reported already, and has not been read yet.
-                let more = n == room_bytes || endpoint.watch.has_ended();
-                Ok(Read::Data { bytes, more })
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::WouldBlock),
-            Err(error) => Err(error),
-        }
+        };
+        bytes.advance_writer(n);
+        // A short read has emptied the socket, and what comes later is reported. But the peer's end may
+        // have been reported already, and has not been read yet.
+        let more = n == room_bytes || endpoint.watch.has_ended();
+        Ok(Read::Data { bytes, more })
     }
 
     pub(crate) fn write_stream(
@@ -178,8 +176,22 @@ impl Kernel {
 }
 
 impl Endpoint {
+    /// A read that gave no bytes.
+    #[cold]
+    #[inline(never)]
+    fn read_nothing(&mut self, result: io::Result<usize>) -> io::Result<Read> {
+        match result {
+            Ok(_) => {
+                self.watch.note_end_read();
+                Ok(Read::End)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::WouldBlock),
+            Err(error) => Err(error),
+        }
+    }
+
     /// So much of what was offered went: asks for the readiness that is needed next.
-    #[inline]
+    #[inline(always)]
     fn wrote(
         &mut self,
         registry: &PollerRegistry,
@@ -190,8 +202,14 @@ impl Endpoint {
         if !full && !self.watch.asks_for_room() {
             return Ok(Wrote::Now(sent));
         }
-        self.ask(registry, |watch| if full { watch.note_full() } else { watch.note_room() })?;
+        self.ask_after_write(registry, full)?;
         Ok(Wrote::Now(sent))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn ask_after_write(&mut self, registry: &PollerRegistry, full: bool) -> io::Result<()> {
+        self.ask(registry, |watch| if full { watch.note_full() } else { watch.note_room() })
     }
 }
 
