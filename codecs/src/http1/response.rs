@@ -125,7 +125,7 @@ pub struct ResponseHead {
 
 impl ResponseHead {
     /// A head without fields.
-    #[inline]
+    #[inline(always)]
     pub fn new(status: Status) -> Self {
         Self {
             block: HeaderBlock::default(),
@@ -139,7 +139,7 @@ impl ResponseHead {
     }
 
     /// Uses prepared lines; they come before those of [`header`](Self::header).
-    #[inline]
+    #[inline(always)]
     pub fn block(mut self, block: &HeaderBlock) -> Self {
         self.block = block.clone();
         self
@@ -277,13 +277,13 @@ pub struct Response {
 
 impl Response {
     /// A response without content.
-    #[inline]
+    #[inline(always)]
     pub fn new(status: Status) -> Self {
         Self { head: ResponseHead::new(status), body: Payload::new() }
     }
 
     /// See [`ResponseHead::block`].
-    #[inline]
+    #[inline(always)]
     pub fn block(mut self, block: &HeaderBlock) -> Self {
         self.head = self.head.block(block);
         self
@@ -302,7 +302,7 @@ impl Response {
     }
 
     /// Sets the content.
-    #[inline]
+    #[inline(always)]
     pub fn body(mut self, body: impl Into<Payload>) -> Self {
         self.body = body.into();
         self

@@ -70,10 +70,9 @@ where
     #[inline]
     fn serve(&mut self, cx: &mut ServiceContext<'_>, request: Request) {
         let Some(config) = &self.compression else { return self.handler.serve(cx, request) };
-        let asks = request.head.header("accept-encoding").is_some();
         let asked = Asked::of(&request.head);
         let reply = self.handler.reply(cx, request);
-        let passes = !asks
+        let passes = !asked.wants_any()
             && matches!(&reply, Reply::Full(response)
                 if passes_unasked(config, &response.head, response.body.len() as u64));
         if !passes {

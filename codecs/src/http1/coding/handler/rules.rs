@@ -7,6 +7,8 @@ use crate::http1::{Headers, Method, RequestHead, ResponseHead, Status};
 
 use super::config::CompressionConfig;
 
+const FIELD: &str = "accept-encoding";
+
 /// What has to be known of a request when its response comes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
@@ -16,10 +18,19 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn of(head: &RequestHead) -> Self {
-        Self {
-            accept: AcceptEncoding::parse(head.header_all("accept-encoding")),
-            is_head: head.method() == Method::Head,
+        let is_head = head.method() == Method::Head;
+        // Nobody asks for a coding without the field, whose absence is seen at once.
+        if head.header(FIELD).is_none() {
+            return Self { accept: AcceptEncoding::default(), is_head };
         }
+        Self { accept: AcceptEncoding::parse(head.header_all(FIELD)), is_head }
+    }
+}
+
+impl Asked {
+    /// Whether some coding would be welcome, or none would not.
+    pub(crate) fn wants_any(self) -> bool {
+        self.accept != AcceptEncoding::default()
     }
 }
 
