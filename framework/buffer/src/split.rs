@@ -25,7 +25,7 @@ impl ByteBuf {
     /// let hello = buf.split_to(5);
     /// assert_eq!((&hello[..], &buf[..]), (&b"hello"[..], &b" world"[..]));
     /// ```
-    #[inline]
+    #[inline(always)]
     #[must_use = "the bytes split off are lost otherwise; `skip` is cheaper"]
     #[track_caller]
     pub fn split_to(&mut self, n: usize) -> Self {

@@ -290,7 +290,7 @@ impl Window {
 impl Window {
     /// Splits the first `n` readable bytes off. Both windows go on without the bytes that were
     /// read before; the front has no spare room, the rest keeps all of it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn split_front(&mut self, n: usize) -> Result<Self, OutOfBounds> {
         if n > self.readable_len() {
             return Err(short(n, self.readable_len()));
