@@ -15,8 +15,9 @@ use std::process::{Command, ExitCode, Stdio};
 use fyke::ByteBuf;
 use fyke::embedded::EmbeddedChannel;
 use fyke_benches::work::frames::{FRAMES, echoing, input, passing};
+use fyke_benches::work::http;
 use fyke_benches::work::http::{BATCH, BROWSER, TOOL, serving};
-use fyke_benches::work::kernel::KernelEcho;
+use fyke_benches::work::kernel::KernelLoop;
 use fyke_benches::work::websocket;
 
 /// A name, what one item is, and the work of so many batches, which returns the items of a batch.
@@ -40,8 +41,15 @@ const WORKS: &[Work] = &[
     ("ws-echo-16k", "a WebSocket message of 16 KiB, alone in its read", |batches| {
         messages(16 * 1024, 1, batches)
     }),
-    ("echo-kernel", "64 B over a socket, alone in its wait", |batches| sockets(1, batches)),
-    ("echo-kernel64", "64 B over a socket, one of 64 in a wait", |batches| sockets(64, batches)),
+    ("echo-kernel", "64 B over a socket, alone in its wait", |batches| {
+        sockets(1, batches, KernelLoop::echo)
+    }),
+    ("echo-kernel64", "64 B over a socket, one of 64 in a wait", |batches| {
+        sockets(64, batches, KernelLoop::echo)
+    }),
+    ("http-kernel64", "a request of a tool over a socket, one of 64 in a wait", |batches| {
+        sockets(64, batches, |clients| KernelLoop::new(clients, TOOL.as_bytes(), http::pipeline))
+    }),
 ];
 
 fn frames(channel: &mut EmbeddedChannel, batches: usize) -> usize {
@@ -68,10 +76,14 @@ fn drive(channel: &mut EmbeddedChannel, prepared: &ByteBuf, batches: usize) {
 }
 
 /// What the kernel does is not counted.
-fn sockets(clients: usize, batches: usize) -> usize {
-    let mut echo = KernelEcho::new(clients).expect("sockets of the loopback device");
+fn sockets(
+    clients: usize,
+    batches: usize,
+    serve: impl FnOnce(usize) -> std::io::Result<KernelLoop>,
+) -> usize {
+    let mut kernel = serve(clients).expect("sockets of the loopback device");
     for _ in 0..batches {
-        echo.exchange().expect("every message comes back");
+        kernel.exchange().expect("every message is answered");
     }
     clients
 }

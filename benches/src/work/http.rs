@@ -1,6 +1,7 @@
 //! A small HTTP server, without a socket, and what its clients send.
 
 use fyke::embedded::EmbeddedChannel;
+use fyke::{ChannelInit, IntoStages, Result, Stages};
 use fyke_codecs::http1::{HeaderBlock, HttpService, Limits, Request, Response, Status, server};
 
 /// Requests of one read.
@@ -24,16 +25,21 @@ pub fn plaintext() -> Response {
     Response::new(Status::OK).block(&TEXT).body("Hello, World!")
 }
 
-/// Codec and service of a server, on the real loop over a wire of memory.
+/// Codec and service of a server.
+///
+/// # Errors
+/// None: the stages fit.
+pub fn pipeline(ch: &mut ChannelInit<'_>) -> Result<Stages> {
+    let service =
+        HttpService::new(1 << 20, |_, request: Request| match request.head.path_bytes() {
+            b"/plaintext" => plaintext(),
+            _ => Response::new(Status::NOT_FOUND),
+        });
+    server(ch.pipeline(), Limits::new()).inbound("app", service).into_stages()
+}
+
+/// Such a server on the real loop over a wire of memory.
 #[must_use]
 pub fn serving() -> EmbeddedChannel {
-    EmbeddedChannel::new(|ch| {
-        server(ch.pipeline(), Limits::new()).inbound(
-            "app",
-            HttpService::new(1 << 20, |_, request: Request| match request.head.path_bytes() {
-                b"/plaintext" => plaintext(),
-                _ => Response::new(Status::NOT_FOUND),
-            }),
-        )
-    })
+    EmbeddedChannel::new(pipeline)
 }

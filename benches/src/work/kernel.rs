@@ -1,4 +1,4 @@
-//! An echo over kernel sockets: server and clients take turns on one thread.
+//! Servers over kernel sockets: server and clients take turns on one thread.
 //!
 //! So it is known what is ready at each wait, and an instruction count has no other thread in it. What
 //! the clients do is in the count, too: a send and a receive for each message. The clock is a virtual
@@ -14,7 +14,7 @@ use fyke::core::transport::Incoming;
 use fyke::core::{EventLoop, LoopOptions};
 use fyke::prelude::*;
 use fyke::transport::PollerDriver;
-use fyke::{Address, ChannelSpec, LoopCore};
+use fyke::{Address, ChannelInit, ChannelSpec, IntoStages, LoopCore, Stages};
 
 /// The bytes of a message.
 const MESSAGE: [u8; 64] = [b'x'; 64];
@@ -45,24 +45,41 @@ impl AcceptSink for ToItself {
     }
 }
 
-/// A loop that echoes, and clients that are connected to it.
+/// A loop that serves, and clients that are connected to it.
 #[derive(Debug)]
-pub struct KernelEcho {
+pub struct KernelLoop {
     event_loop: EventLoop<PollerDriver, VirtualClock>,
     clients: Vec<TcpStream>,
+    message: Vec<u8>,
+    /// Where answers are read into.
+    room: Vec<u8>,
+    /// How long answers are, once there was one.
+    answer_bytes: Option<usize>,
 }
 
-impl KernelEcho {
-    /// Connects so many clients.
+impl KernelLoop {
+    /// Echoes to so many clients.
     ///
     /// # Errors
     /// What the system says.
-    pub fn new(clients: usize) -> io::Result<Self> {
+    pub fn echo(clients: usize) -> io::Result<Self> {
+        Self::new(clients, &MESSAGE, |ch| ch.pipeline().inbound("echo", Echo).into_stages())
+    }
+
+    /// Serves so many clients, each of which sends `message` and waits for the answer.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(
+        clients: usize,
+        message: &[u8],
+        init: impl Fn(&mut ChannelInit<'_>) -> Result<Stages> + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let driver = PollerDriver::new(Backend::EpollLevel)?;
         let mut event_loop = EventLoop::new(driver, VirtualClock::new(), LoopOptions::new(0, 1));
         let transport = event_loop.transport(&Kernel::tcp)?;
         let options = ChannelOptions::new();
-        let spec = ChannelSpec::new(options.clone(), |ch| ch.pipeline().inbound("echo", Echo));
+        let spec = ChannelSpec::new(options.clone(), init);
         let sink = ToItself { transport, spec };
         let any = Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
         let (_, bound) = event_loop.core().listen(transport, &any, &options, sink)?;
@@ -76,22 +93,24 @@ impl KernelEcho {
         while event_loop.stats().channels < clients as u64 {
             event_loop.turn(None)?;
         }
-        Ok(Self { event_loop, clients: connected })
+        let message = message.to_vec();
+        let room = vec![0; 4096];
+        Ok(Self { event_loop, clients: connected, message, room, answer_bytes: None })
     }
 
-    /// A message of each client, all there before the loop's one turn, and the answers.
+    /// A message of each client, all there before the loop's one turn, and the answers, which must be
+    /// as long as the first one was.
     ///
     /// # Errors
     /// What the system says, or that an answer was another one.
     pub fn exchange(&mut self) -> io::Result<()> {
         for client in &mut self.clients {
-            client.write_all(&MESSAGE)?;
+            client.write_all(&self.message)?;
         }
         self.event_loop.turn(None)?;
         for client in &mut self.clients {
-            let mut answer = [0; MESSAGE.len()];
-            client.read_exact(&mut answer)?;
-            if answer != MESSAGE {
+            let n = client.read(&mut self.room)?;
+            if n == 0 || *self.answer_bytes.get_or_insert(n) != n {
                 return Err(io::ErrorKind::InvalidData.into());
             }
         }
