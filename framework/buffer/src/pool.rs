@@ -3,7 +3,7 @@
 //! ```text
 //!   taker:   spare -> local chain (under a lock that is never waited for) -> shelf, taken whole
 //!            -> allocator
-//!   giver:   spare, or like a dropper when there is one already
+//!   giver:   spare, or like a dropper when there are two already
 //!   dropper: shelf (one lock-free push), or the allocator when enough is idle
 //! ```
 
@@ -210,8 +210,9 @@ impl fmt::Debug for Pool {
 /// and taking it touches nothing but its place. Only who has a handle puts one there, and who drops
 /// the last handle takes it out, so that is no way to keep a home alive either.
 pub(crate) struct Home {
-    /// A block of each size class that was given back and is not on a shelf.
-    spare: TryLock<[Option<Block>; CLASSES]>,
+    /// Blocks of each size class that were given back and are not on a shelf: two, since what answers is
+    /// written while what asks is still there.
+    spare: TryLock<[[Option<Block>; 2]; CLASSES]>,
     /// Number and units of the spare blocks, as in `idle`. Written under the lock of `spare` only, so
     /// it needs no locked instruction; nor does the next.
     spare_idle: AtomicUsize,
@@ -250,7 +251,7 @@ fn class_of(wanted: u32) -> Option<usize> {
 impl Home {
     fn new(max_idle_bytes: usize) -> Self {
         Self {
-            spare: TryLock::new([const { None }; CLASSES]),
+            spare: TryLock::new([const { [const { None }; 2] }; CLASSES]),
             spare_idle: AtomicUsize::new(0),
             spare_hits: AtomicUsize::new(0),
             shelves: [const { FreeList::new() }; CLASSES],
@@ -268,7 +269,8 @@ impl Home {
     fn take_spare(&self, wanted: u32) -> Option<Window> {
         let class = class_of(wanted)?;
         let mut spare = self.spare.try_lock()?;
-        let block = spare[class].take()?;
+        let [first, second] = &mut spare[class];
+        let block = first.take().or_else(|| second.take())?;
         let idle = self.spare_idle.load(Ordering::Relaxed);
         self.spare_idle.store(idle.wrapping_sub(pack(CLASS_BYTES[class])), Ordering::Relaxed);
         let hits = self.spare_hits.load(Ordering::Relaxed);
@@ -277,7 +279,7 @@ impl Home {
         Window::whole(block, u32::MAX)
     }
 
-    /// Keeps a block that only the caller has, unless there is a spare one or enough is idle; drops it
+    /// Keeps a block that only the caller has, unless there are spare ones or enough is idle; drops it
     /// otherwise.
     #[inline]
     fn keep_spare(self: &Arc<Self>, block: Block) {
@@ -286,13 +288,13 @@ impl Home {
             && block.is_unique()
             && let Some(class) = class_of(block.capacity())
             && let Some(mut spare) = self.spare.try_lock()
-            && spare[class].is_none()
+            && let Some(place) = spare[class].iter_mut().find(|place| place.is_none())
         {
             let idle = self.spare_idle.load(Ordering::Relaxed) + pack(CLASS_BYTES[class]);
             let (_, units) = unpack(self.idle.load(Ordering::Relaxed) + idle);
             if units <= self.max_idle_units {
                 self.spare_idle.store(idle, Ordering::Relaxed);
-                spare[class] = Some(block);
+                *place = Some(block);
             }
         }
     }

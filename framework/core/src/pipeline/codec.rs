@@ -4,7 +4,7 @@
 use std::any::TypeId;
 use std::marker::PhantomData;
 
-use fyke_buffer::ByteBuf;
+use fyke_buffer::{ByteBuf, Pool};
 use fyke_codec::{Decoder, Encoder};
 
 use crate::channel::core::ChannelCore;
@@ -78,8 +78,8 @@ impl<D: Decoder> Runs for DecoderStage<D> {
         self.0.take_ended()
     }
 
-    fn settle(&mut self) {
-        self.0.settle();
+    fn settle(&mut self, pool: &Pool) {
+        self.0.settle(pool);
     }
 
     fn has_rest(&self) -> bool {
@@ -259,8 +259,8 @@ impl<C: Decoder + Encoder<M>, M: 'static> Runs for CodecStage<C, M> {
         self.intake.take_ended()
     }
 
-    fn settle(&mut self) {
-        self.intake.settle();
+    fn settle(&mut self, pool: &Pool) {
+        self.intake.settle(pool);
     }
 
     fn has_rest(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::fmt;
 
-use fyke_buffer::ByteBuf;
+use fyke_buffer::{ByteBuf, Pool};
 
 use crate::channel::core::ChannelCore;
 use crate::env::Env;
@@ -235,8 +235,8 @@ impl<H: CodecHandler> Runs for CodecHandlerStage<H> {
         self.0.decoder.read_closed(cx)
     }
 
-    fn settle(&mut self) {
-        self.0.settle();
+    fn settle(&mut self, pool: &Pool) {
+        self.0.settle(pool);
     }
 
     fn has_rest(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The bytes that wait in a stage that decodes, and where it stands with them.
 
-use fyke_buffer::ByteBuf;
+use fyke_buffer::{ByteBuf, Pool};
 
 use crate::error::{Error, Result};
 use crate::pipeline::stage::Rest;
@@ -98,10 +98,10 @@ impl<D> Intake<D> {
         std::mem::take(&mut self.ending)
     }
 
-    pub(super) fn settle(&mut self) {
+    pub(super) fn settle(&mut self, pool: &Pool) {
         let spare = self.rest.capacity() - self.rest.readable();
         if self.rest.is_empty() {
-            self.rest = ByteBuf::new();
+            pool.give(std::mem::take(&mut self.rest));
         } else if spare > KEEP_SPARE_BYTES_MAX && self.rest.readable() < self.rest.capacity() / 2
             || self.rest.is_lent() && self.rest.readable() < KEEP_LENT_BYTES_MIN
         {

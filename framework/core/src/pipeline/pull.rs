@@ -27,7 +27,7 @@ pub(super) fn pull_all<H: Runs>(
         let s = &mut ch.pipeline.slots[slot as usize];
         let Some(cell) = s.stage.as_deref_mut().and_then(cell_of::<H>) else { break false };
         if !ch.core.may_pull() {
-            cell.stage.settle();
+            cell.stage.settle(&lp.pool);
             if cell.stage.has_rest() {
                 s.flags |= REST;
                 ch.core.has_rests = true;
@@ -53,7 +53,7 @@ pub(super) fn pull_all<H: Runs>(
             }
             Ok(_) => {
                 let ended = cell.stage.take_ended();
-                cell.stage.settle();
+                cell.stage.settle(&lp.pool);
                 s.flags &= !REST;
                 if !ended {
                     break true;

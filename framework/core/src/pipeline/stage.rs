@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 
-use fyke_buffer::ByteBuf;
+use fyke_buffer::{ByteBuf, Pool};
 
 use crate::channel::core::ChannelCore;
 use crate::env::Env;
@@ -78,7 +78,9 @@ pub(crate) trait Runs: 'static {
     }
 
     /// No pull will come before more bytes: hold as little as possible.
-    fn settle(&mut self) {}
+    fn settle(&mut self, pool: &Pool) {
+        let _ = pool;
+    }
 
     fn has_rest(&self) -> bool {
         false
