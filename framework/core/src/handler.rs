@@ -8,6 +8,9 @@
 //! from any method goes to the handler's own `error` first, and then towards the tail; an error
 //! that nobody handles closes the channel and is logged.
 
+use fyke_buffer::ByteBuf;
+
+use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventFilter, Offloaded};
 use crate::pipeline::context::Ctx;
@@ -349,6 +352,29 @@ pub trait DuplexHandler: Sized + 'static {
         msg: Self::WriteIn,
         promise: Promise,
     ) -> Result<()>;
+
+    /// Whether [`passes`](Self::passes) is asked.
+    const PASSES: bool = false;
+
+    /// Whether [`read`](Self::read) would do nothing with a message but fire it as it is. It then goes on
+    /// to the next handler from where it lies, which costs a fraction of a hop. `read` has to cope with
+    /// such messages all the same: those that have waited come to it. Asked only where `In` and `Out` are
+    /// one type.
+    fn passes(&self, msg: &Self::In) -> bool {
+        let _ = msg;
+        false
+    }
+
+    /// Whether [`encode`](Self::encode) is asked.
+    const ENCODES: bool = false;
+
+    /// Appends a message to what is to be sent, when that is all there is to do for it. `false`: nothing
+    /// has happened, and it is for [`write`](Self::write), which has to cope with all messages. Called
+    /// only of a handler next to the transport, when nobody waits for the message's promise.
+    fn encode(&mut self, env: &Env, msg: &Self::WriteIn, dst: &mut ByteBuf) -> bool {
+        let _ = (env, msg, dst);
+        false
+    }
 
     inbound_methods!(DuplexContext);
     outbound_methods!(DuplexContext);

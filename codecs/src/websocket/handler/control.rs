@@ -11,10 +11,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use fyke_buffer::ByteBuf;
 use fyke_clock::TimerKey;
 use fyke_core::{
-    CloseReason, CodecError, DuplexContext, DuplexHandler, Error, ErrorKind, Outgoing, Promise,
-    Result,
+    CloseReason, CodecError, DuplexContext, DuplexHandler, Env, Error, ErrorKind, Outgoing,
+    Promise, Result,
 };
 
 use super::config::ControlOptions;
@@ -116,15 +117,13 @@ impl WebSocketHandler {
         Self { client: Some(early), ..Self::new(encoder, options) }
     }
 
-    /// Encodes a message if it is a short one and this end is open; `false` when nothing was done.
+    /// The first byte and the content of a short message, while this end is open.
     #[inline(always)]
-    fn send_short(&self, cx: &mut Cx<'_>, message: &Message) -> bool {
-        if self.state != State::Open {
-            return false;
+    fn short<'m>(&self, message: &'m Message) -> Option<(u8, &'m [u8])> {
+        match self.state {
+            State::Open => self.encoder.short(message, self.options.copy_bytes_max),
+            _ => None,
         }
-        let short = self.encoder.short(message, self.options.copy_bytes_max);
-        let Some((first, payload)) = short else { return false };
-        cx.encode(|dst| Header::write_short(first, payload, dst)).is_ok()
     }
 
     /// Encodes a message; a long payload follows its header without a copy.
@@ -145,7 +144,6 @@ impl WebSocketHandler {
         Ok(())
     }
 
-    /// Any message, in any state.
     #[inline(never)]
     fn write_any(&mut self, cx: &mut Cx<'_>, message: Message, promise: Promise) -> Result<()> {
         if self.state != State::Open {
@@ -247,6 +245,20 @@ impl DuplexHandler for WebSocketHandler {
     type WriteIn = Message;
     type WriteOut = Outgoing;
 
+    const PASSES: bool = true;
+    const ENCODES: bool = true;
+
+    #[inline(always)]
+    fn passes(&self, message: &Message) -> bool {
+        !matches!(message, Message::Ping(_) | Message::Pong(_) | Message::Close(_))
+    }
+
+    #[inline(always)]
+    fn encode(&mut self, _: &Env, message: &Message, dst: &mut ByteBuf) -> bool {
+        let Some((first, payload)) = self.short(message) else { return false };
+        Header::write_short(first, payload, dst).is_ok()
+    }
+
     #[inline]
     fn read(&mut self, cx: &mut Cx<'_>, message: Message) -> Result<()> {
         match message {
@@ -261,7 +273,10 @@ impl DuplexHandler for WebSocketHandler {
 
     #[inline]
     fn write(&mut self, cx: &mut Cx<'_>, message: Message, promise: Promise) -> Result<()> {
-        if self.send_short(cx, &message) {
+        // Behind TLS, or with a promise: `encode` was not asked.
+        if let Some((first, payload)) = self.short(&message)
+            && cx.encode(|dst| Header::write_short(first, payload, dst)).is_ok()
+        {
             cx.promise_behind(promise);
             return Ok(());
         }

@@ -2,12 +2,15 @@
 //!
 //! These are what links point to; what a method fires is the business of [`run`](super::run).
 
+use std::any::Any;
+
 use crate::channel::LocalChannel;
 use crate::error::Error;
 use crate::event::{Notice, Signal};
 use crate::event_loop::state::LoopState;
 use crate::pipeline::cell::{Fired, Item, cell_of};
 use crate::pipeline::inbox::{enqueue, enqueue_first};
+use crate::pipeline::link::ReadLink;
 use crate::pipeline::run::{Left, Why, resume, run, settle};
 use crate::pipeline::slot::PASSES_READ_COMPLETE;
 use crate::pipeline::stage::Runs;
@@ -31,10 +34,32 @@ pub(super) fn deliver_read<H: Runs>(
         }
         return;
     }
+    if H::PASSES
+        && let Some(next) = way_past::<H>(ch, slot, msg)
+        && let Some(msg) = (msg as &mut dyn Any).downcast_mut()
+    {
+        match next {
+            Some(link) => (link.deliver)(ch, lp, link.slot, msg),
+            None => ch.tail_read(msg.take()),
+        }
+        return;
+    }
     run::<H>(ch, lp, slot, Why::Read, |stage, cx| match msg.take() {
         Some(msg) => stage.read(cx, msg),
         None => Ok(()),
     });
+}
+
+/// Where a message goes that the stage would pass on as it is.
+#[inline(always)]
+fn way_past<H: Runs>(
+    ch: &mut LocalChannel,
+    slot: u16,
+    msg: &Option<H::In>,
+) -> Option<Option<ReadLink<H::Out>>> {
+    let s = &mut ch.pipeline.slots[slot as usize];
+    let cell = s.stage.as_deref_mut().and_then(cell_of::<H>)?;
+    cell.stage.passes(msg.as_ref()?).then_some(cell.next_read)
 }
 
 pub(super) fn deliver_write<H: Runs>(

@@ -34,6 +34,8 @@ pub(crate) trait Runs: 'static {
     const PULLS: bool = false;
     /// A write is nothing but bytes appended, so a stage next to the transport needs no context.
     const ENCODES: bool = false;
+    /// Some messages go past it ([`passes`](Self::passes)).
+    const PASSES: bool = false;
 
     fn read(&mut self, cx: &mut Ctx<'_, Self::Out, Self::WriteOut>, msg: Self::In) -> Result<()>;
 
@@ -75,6 +77,13 @@ pub(crate) trait Runs: 'static {
     ) -> Result<bool> {
         let _ = (env, msg, dst);
         Ok(false)
+    }
+
+    /// Whether `read` would fire this message as it is; called only of a stage that
+    /// [`PASSES`](Self::PASSES).
+    fn passes(&self, msg: &Self::In) -> bool {
+        let _ = msg;
+        false
     }
 
     /// No pull will come before more bytes: hold as little as possible.
@@ -231,6 +240,31 @@ impl<H: DuplexHandler> Runs for Duplex<H> {
     type WriteOut = H::WriteOut;
     const READS: bool = true;
     const WRITES: bool = true;
+    const ENCODES: bool = H::ENCODES;
+    const PASSES: bool = H::PASSES;
+
+    #[inline(always)]
+    fn passes(&self, msg: &H::In) -> bool {
+        self.0.passes(msg)
+    }
+
+    #[inline(always)]
+    fn encode(
+        &mut self,
+        env: &Env,
+        msg: &mut Option<H::WriteIn>,
+        dst: &mut ByteBuf,
+    ) -> Result<bool> {
+        // No closure: it would be called.
+        let done = match msg {
+            Some(msg) => self.0.encode(env, msg, dst),
+            None => true,
+        };
+        if done {
+            *msg = None;
+        }
+        Ok(done)
+    }
 
     #[inline(always)]
     fn read(&mut self, cx: &mut Ctx<'_, H::Out, H::WriteOut>, msg: H::In) -> Result<()> {

@@ -7,4 +7,5 @@ mod support;
 mod end;
 mod flow;
 mod order;
+mod past;
 mod same_core;
