@@ -184,7 +184,11 @@ impl<H: CodecHandler> Runs for CodecHandlerStage<H> {
         msg: &mut Option<H::WriteIn>,
         dst: &mut ByteBuf,
     ) -> Result<bool> {
-        let done = msg.as_ref().is_none_or(|msg| self.0.decoder.encode(env, msg, dst));
+        // No closure: it would be called.
+        let done = match msg {
+            Some(msg) => self.0.decoder.encode(env, msg, dst),
+            None => true,
+        };
         if done {
             *msg = None;
         }
