@@ -25,7 +25,7 @@ type Cx<'a> = CodecContext<'a, HttpServerCodec>;
 ///   has got all answers;
 /// * reading is paused while too many answers are due, while an answer sent in parts has no end yet,
 ///   and while it is open whether an upgrade takes place;
-/// * who takes too long is answered 408 or left, by the [`Timeouts`] of the options.
+/// * who takes too long is answered 408 or left, by the [`Timeouts`](super::Timeouts) of the options.
 ///
 /// ```
 /// use fyke_codecs::http1::{
