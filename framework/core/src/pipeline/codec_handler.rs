@@ -24,7 +24,7 @@ pub type CodecContext<'a, H> = Ctx<'a, <H as CodecHandler>::Out, Outgoing>;
 /// A codec that is a handler, too: for protocols whose two directions have to know of each other, of
 /// the time, or of the channel (HTTP pairs its answers with its requests, and closes behind the last).
 ///
-/// Its messages are pulled like those of a [`Decoder`](crate::Decoder): one at a time, and only while
+/// Its messages are pulled like those of a [`Decoder`](fyke_codec::Decoder): one at a time, and only while
 /// nothing has paused the channel, in the middle of a buffer, too.
 ///
 /// ```
