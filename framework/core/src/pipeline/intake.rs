@@ -1,8 +1,9 @@
 //! The bytes that wait in a stage that decodes, and where it stands with them.
 
 use fyke_buffer::{ByteBuf, Pool};
+use fyke_codec::Decoder;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::pipeline::stage::Rest;
 
 /// The bytes that a decoder has not used yet, and where it stands.
@@ -119,13 +120,32 @@ impl<D> Intake<D> {
     }
 }
 
-impl<D: fyke_codec::Decoder> Intake<D> {
-    /// The next message of a decoder.
+impl<D: Decoder> Intake<D> {
+    /// The next message of a decoder. Written out instead of by [`pull`](Self::pull), as the error is of
+    /// another type here: to change it in a whole result costs a copy of the message.
     #[inline(always)]
     pub(super) fn decode(&mut self) -> Result<Option<D::Item>> {
-        self.pull(|decoder, src, last| {
-            let decoded = if last { decoder.decode_eof(src) } else { decoder.decode(src) };
-            decoded.map_err(Error::from)
-        })
+        if self.ending || self.failed {
+            return self.decode_last();
+        }
+        if !self.more && self.rest.is_empty() {
+            return Ok(None);
+        }
+        match self.decoder.decode(&mut self.rest) {
+            Ok(Some(item)) => Ok(Some(item)),
+            Ok(None) => {
+                self.more = false;
+                Ok(None)
+            }
+            Err(error) => {
+                self.fail();
+                Err(error.into())
+            }
+        }
+    }
+
+    #[cold]
+    fn decode_last(&mut self) -> Result<Option<D::Item>> {
+        self.pull_last(|decoder, src, _| Ok(decoder.decode_eof(src)?))
     }
 }
