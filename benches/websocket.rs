@@ -8,6 +8,7 @@
 
 use std::hint::black_box;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fyke::{ByteBuf, Decoder, Encoder};
@@ -223,5 +224,12 @@ fn pipeline(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, masking, decoding, encoding, compressing, broadcasting, pipeline);
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
+    targets = masking, decoding, encoding, compressing, broadcasting, pipeline
+}
 criterion_main!(benches);
