@@ -257,8 +257,10 @@ impl Block {
     pub(super) fn share(&mut self) -> Self {
         let refs = &self.header().refs;
         // A sole owner needs no locked instruction: there is no other `Block` by which somebody could
-        // change the count, and `&mut self` says that nobody uses this one.
-        if refs.load(Ordering::Relaxed) == 1 {
+        // change the count, and `&mut self` says that nobody uses this one. The plain store ends the
+        // release sequence of whoever shared the block before, so what they did to their bytes is
+        // acquired here: a later look at the count would not find it any more.
+        if refs.load(Ordering::Acquire) == 1 {
             refs.store(2, Ordering::Relaxed);
         } else {
             refs.fetch_add(1, Ordering::Relaxed);
