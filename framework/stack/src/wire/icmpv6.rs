@@ -1,11 +1,13 @@
 //! ICMP for IPv6 (RFC 4443). Neighbour discovery and group management are messages of it.
 
 use super::checksum::{self, ChecksumIntent, PseudoHeader};
-use super::emit::{Emit, fixed};
+use super::emit::Emit;
+use super::icmp::{self, Fields, two_words};
 use super::{Error, IpProtocol};
+use core::ops::Deref;
 
 /// Bytes before the payload: errors and echoes have as many.
-pub const HEADER_LEN: usize = 8;
+pub const HEADER_LEN: usize = icmp::HEADER_LEN;
 /// Where the checksum is, for a device that completes it.
 pub const CHECKSUM_OFFSET: usize = 2;
 
@@ -135,11 +137,6 @@ impl Message {
     }
 }
 
-/// Two words as the four bytes behind the checksum.
-const fn two_words(first: u16, second: u16) -> [u8; 4] {
-    ((first as u32) << 16 | second as u32).to_be_bytes()
-}
-
 /// Fills in the checksum of any emitted ICMPv6 message.
 ///
 /// `message` is what was emitted, no more and no less; `payload` is what will stand behind it.
@@ -161,19 +158,21 @@ impl Emit for Message {
 
     /// The checksum field is zero; see [`fill_checksum`].
     fn emit(&self, out: &mut [u8]) {
-        let (kind, code, rest) = self.parts();
-        let (head, _) = fixed::<HEADER_LEN>(out);
-        head[..4].copy_from_slice(&[kind, code, 0, 0]);
-        head[4..].copy_from_slice(&rest);
+        icmp::emit(self.parts(), out);
     }
 }
 
 /// A message whose length has been checked.
 #[derive(Debug, Clone, Copy)]
-pub struct Packet<'a> {
-    bytes: &'a [u8],
-    fixed: &'a [u8; HEADER_LEN],
-    payload: &'a [u8],
+pub struct Packet<'a>(Fields<'a>);
+
+/// Its type, code, checksum and payload.
+impl<'a> Deref for Packet<'a> {
+    type Target = Fields<'a>;
+
+    fn deref(&self) -> &Fields<'a> {
+        &self.0
+    }
 }
 
 impl<'a> Packet<'a> {
@@ -182,14 +181,13 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// When there are fewer than eight bytes; no message of ours has fewer.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        let (fixed, payload) = bytes.split_first_chunk::<HEADER_LEN>().ok_or(Error::Truncated)?;
-        Ok(Self { bytes, fixed, payload })
+        Fields::parse(bytes).map(Self)
     }
 
     /// What it says.
     #[must_use]
-    pub const fn message(&self) -> Message {
-        let [kind, code, _, _, a, b, c, d] = *self.fixed;
+    pub fn message(&self) -> Message {
+        let (kind, code, [a, b, c, d]) = (self.kind(), self.code(), self.rest());
         let (first, second) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
         let number = u32::from_be_bytes([a, b, c, d]);
         match (kind, code) {
@@ -204,46 +202,9 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The message's type.
-    #[must_use]
-    pub const fn kind(&self) -> u8 {
-        self.fixed[0]
-    }
-
-    /// The message's code.
-    #[must_use]
-    pub const fn code(&self) -> u8 {
-        self.fixed[1]
-    }
-
-    /// The four bytes behind the checksum: an echo's identifier and number.
-    #[must_use]
-    pub const fn rest(&self) -> [u8; 4] {
-        let [.., a, b, c, d] = *self.fixed;
-        [a, b, c, d]
-    }
-
-    /// The checksum.
-    #[must_use]
-    pub const fn checksum(&self) -> u16 {
-        u16::from_be_bytes([self.fixed[2], self.fixed[3]])
-    }
-
     /// Whether the checksum is right between the two addresses.
     #[must_use]
     pub fn checksum_is_valid(&self, addresses: &PseudoHeader) -> bool {
-        addresses.sum(IpProtocol::ICMPV6, self.bytes.len()).with([self.bytes]).is_valid()
-    }
-
-    /// The whole message.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
-    /// What stands behind the first eight bytes: an echo's data, an error's quoted packet.
-    #[must_use]
-    pub const fn payload(&self) -> &'a [u8] {
-        self.payload
+        addresses.sum(IpProtocol::ICMPV6, self.as_bytes().len()).with([self.as_bytes()]).is_valid()
     }
 }

@@ -32,6 +32,7 @@ pub mod checksum;
 mod emit;
 mod error;
 pub mod ethernet;
+pub mod icmp;
 pub mod icmpv4;
 pub mod icmpv6;
 pub mod igmp;

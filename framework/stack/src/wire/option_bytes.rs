@@ -2,6 +2,47 @@
 
 use core::fmt;
 
+/// The two kinds of one byte, the same in both protocols.
+pub(super) const END_OF_LIST: u8 = 0;
+pub(super) const NOP: u8 = 1;
+
+/// An option before anybody asked what it means.
+pub(super) enum RawOption<'a> {
+    /// No option follows.
+    EndOfList,
+    /// One byte that says nothing.
+    Nop,
+    /// A type, a length, and the data behind these.
+    Data {
+        /// The type.
+        kind: u8,
+        /// What stands behind the length.
+        data: &'a [u8],
+    },
+}
+
+/// The first option of `bytes`, which are those behind it then. `None` without a step: there is none,
+/// or its length is less than its own two bytes or more than what is left.
+#[inline]
+pub(super) fn next_option<'a>(bytes: &mut &'a [u8]) -> Option<RawOption<'a>> {
+    let (&kind, rest) = bytes.split_first()?;
+    match kind {
+        END_OF_LIST => {
+            *bytes = &[];
+            return Some(RawOption::EndOfList);
+        }
+        NOP => {
+            *bytes = rest;
+            return Some(RawOption::Nop);
+        }
+        _ => {}
+    }
+    let length = usize::from(*rest.first()?);
+    let data = bytes.get(2..length)?;
+    *bytes = &bytes[length..];
+    Some(RawOption::Data { kind, data })
+}
+
 /// Up to `N` bytes of options, kept as they stand on the wire.
 #[derive(Clone, Copy)]
 pub(super) struct OptionBytes<const N: usize> {

@@ -1,6 +1,6 @@
 //! Options of IPv4 (RFC 791, section 3.1).
 
-use crate::wire::option_bytes::OptionBytes;
+use crate::wire::option_bytes::{END_OF_LIST, NOP, OptionBytes, RawOption, next_option};
 
 /// Most bytes of options that a header can hold.
 const MAX: usize = 40;
@@ -32,8 +32,6 @@ pub enum Ipv4Option<'a> {
     },
 }
 
-const END_OF_LIST: u8 = 0;
-const NOP: u8 = 1;
 const RECORD_ROUTE: u8 = 7;
 const TIMESTAMP: u8 = 68;
 const LOOSE_SOURCE_ROUTE: u8 = 131;
@@ -65,28 +63,17 @@ impl<'a> Iterator for OptionsIter<'a> {
     type Item = Ipv4Option<'a>;
 
     fn next(&mut self) -> Option<Ipv4Option<'a>> {
-        let (&kind, rest) = self.rest.split_first()?;
-        match kind {
-            END_OF_LIST => {
-                self.rest = &[];
-                return Some(Ipv4Option::EndOfList);
-            }
-            NOP => {
-                self.rest = rest;
-                return Some(Ipv4Option::Nop);
-            }
-            _ => {}
-        }
-        let length = usize::from(*rest.first()?);
-        let data = self.rest.get(2..length)?;
-        self.rest = &self.rest[length..];
-        Some(match (kind, data) {
-            (RECORD_ROUTE, _) => Ipv4Option::RecordRoute(data),
-            (LOOSE_SOURCE_ROUTE, _) => Ipv4Option::LooseSourceRoute(data),
-            (STRICT_SOURCE_ROUTE, _) => Ipv4Option::StrictSourceRoute(data),
-            (TIMESTAMP, _) => Ipv4Option::Timestamp(data),
-            (ROUTER_ALERT, &[a, b]) => Ipv4Option::RouterAlert(u16::from_be_bytes([a, b])),
-            _ => Ipv4Option::Unknown { kind, data },
+        Some(match next_option(&mut self.rest)? {
+            RawOption::EndOfList => Ipv4Option::EndOfList,
+            RawOption::Nop => Ipv4Option::Nop,
+            RawOption::Data { kind, data } => match (kind, data) {
+                (RECORD_ROUTE, _) => Ipv4Option::RecordRoute(data),
+                (LOOSE_SOURCE_ROUTE, _) => Ipv4Option::LooseSourceRoute(data),
+                (STRICT_SOURCE_ROUTE, _) => Ipv4Option::StrictSourceRoute(data),
+                (TIMESTAMP, _) => Ipv4Option::Timestamp(data),
+                (ROUTER_ALERT, &[a, b]) => Ipv4Option::RouterAlert(u16::from_be_bytes([a, b])),
+                _ => Ipv4Option::Unknown { kind, data },
+            },
         })
     }
 }

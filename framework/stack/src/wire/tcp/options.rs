@@ -3,10 +3,8 @@
 use core::fmt;
 
 use super::OPTIONS_LEN_MAX;
-use crate::wire::option_bytes::OptionBytes;
+use crate::wire::option_bytes::{END_OF_LIST, NOP, OptionBytes, RawOption, next_option};
 
-const END_OF_LIST: u8 = 0;
-const NOP: u8 = 1;
 const MAXIMUM_SEGMENT_SIZE: u8 = 2;
 const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
@@ -170,22 +168,11 @@ impl<'a> Iterator for OptionsIter<'a> {
     type Item = TcpOption<'a>;
 
     fn next(&mut self) -> Option<TcpOption<'a>> {
-        let (&kind, rest) = self.rest.split_first()?;
-        match kind {
-            END_OF_LIST => {
-                self.rest = &[];
-                return Some(TcpOption::EndOfList);
-            }
-            NOP => {
-                self.rest = rest;
-                return Some(TcpOption::Nop);
-            }
-            _ => {}
-        }
-        let length = usize::from(*rest.first()?);
-        let data = self.rest.get(2..length)?;
-        self.rest = &self.rest[length..];
-        Some(TcpOption::from_data(kind, data))
+        Some(match next_option(&mut self.rest)? {
+            RawOption::EndOfList => TcpOption::EndOfList,
+            RawOption::Nop => TcpOption::Nop,
+            RawOption::Data { kind, data } => TcpOption::from_data(kind, data),
+        })
     }
 }
 
