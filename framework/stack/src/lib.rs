@@ -7,6 +7,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`Stack`] | the host: addresses, routes, sockets, and the calls about them |
+//! | [`Tunnel`] | IPv6 through IPv4 to another host (6in4), an interface of its own |
 //! | [`TxSink`], [`Segmenter`] | where frames go, and what a device without offload needs before it |
 //! | [`Shards`] | several stacks, one for each event loop, that are one host |
 //! | [`Capture`], [`PcapngCapture`] | every frame, with remarks on what was dropped and why |
@@ -32,6 +33,7 @@ pub use interface::icmp_table::{
 pub use interface::listener::{ForwardDecision, ForwardRequest, ListenOptions};
 pub use interface::neighbor::{Neighbor, NeighborState};
 pub use interface::routes::Route;
+pub use interface::tunnels::{Tunnel, TunnelCounters};
 pub use interface::udp_table::{UdpDatagram, UdpOptions, UdpSendOptions};
 pub use stack::capture::{Capture, Direction};
 pub use stack::config::{Limits, Medium, Personality, StackConfig};
@@ -39,10 +41,11 @@ pub use stack::counters::{Counters, DropReason, Drops, Work};
 pub use stack::error::StackError;
 pub use stack::event::Event;
 pub use stack::frame::{Gso, GsoKind, Offload, RxChecksum, RxMeta, TxChecksum, TxFrame, TxSink};
-pub use stack::ids::{IcmpId, ListenerId, TcpId, UdpId};
+pub use stack::ids::{IcmpId, ListenerId, TcpId, TunnelId, UdpId};
 pub use stack::introspection::{Line, UdpLine, Usage};
 pub use stack::pcapng::PcapngCapture;
 pub use stack::secrets::Seed;
 pub use stack::segmenter::Segmenter;
 pub use stack::shard::{Shard, Shards, Steer};
+pub use stack::tunnel_calls::TunnelLine;
 pub use stack::{ConnectOptions, Stack};

@@ -19,6 +19,7 @@ pub(crate) mod secrets;
 pub(crate) mod segmenter;
 pub(crate) mod shard;
 mod tcp_calls;
+pub(crate) mod tunnel_calls;
 mod udp_calls;
 
 use alloc::boxed::Box;

@@ -3,16 +3,17 @@
 //! Nothing may panic or grow beyond its limits, and no timer may spin.
 //!
 //! The input is a list of steps: a byte that says what, one that says how much, and for a frame as
-//! many bytes.
+//! many bytes. One of the kinds of frames is the inside of a tunnel's packet.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use fyke_clock::Instant;
-use fyke_stack::wire::MacAddress;
+use fyke_stack::wire::ethernet::{self, EtherType};
+use fyke_stack::wire::{Emit, IpProtocol, MacAddress, ipv4};
 use fyke_stack::{
-    ConnectOptions, Event, ListenOptions, Medium, RxChecksum, RxMeta, Seed, Stack, StackConfig,
-    TcpId, UdpOptions,
+    ConnectOptions, Event, ListenOptions, Medium, Route, RxChecksum, RxMeta, Seed, Stack,
+    StackConfig, TcpId, Tunnel, UdpOptions,
 };
 
 const MAC: MacAddress = MacAddress([2, 0, 0, 0, 0, 2]);
@@ -38,6 +39,9 @@ fn host(medium: Medium, slaac: bool) -> Host {
     for address in ["10.0.0.2/24", "2001:db8::2/64"] {
         stack.add_address(now, address.parse().unwrap()).unwrap();
     }
+    let tunnel = Tunnel::new([10, 0, 0, 2].into(), [10, 0, 0, 9].into());
+    let tunnel = stack.add_tunnel(now, tunnel).unwrap();
+    stack.add_route(Route::through("fd00::/16".parse().unwrap(), tunnel)).unwrap();
     stack.listen("[::]:80".parse().unwrap(), ListenOptions::default()).unwrap();
     let udp = stack.udp_bind("[::]:5000".parse().unwrap(), UdpOptions::default()).unwrap();
     stack.udp_join(now, udp, "239.1.2.3".parse().unwrap()).unwrap();
@@ -49,6 +53,23 @@ impl Host {
         let checksum = if trusted { RxChecksum::Valid } else { RxChecksum::None };
         let meta = RxMeta { checksum, ..RxMeta::default() };
         self.stack.input(self.now, Bytes::copy_from_slice(bytes), meta);
+    }
+
+    /// What the other end of the tunnel sends around some bytes.
+    fn tunneled(&mut self, inner: &[u8], ecn: u8) {
+        let (remote, local) = ([10, 0, 0, 9].into(), [10, 0, 0, 2].into());
+        let header = ipv4::Header::new(remote, local, IpProtocol::IPV6, inner.len() as u16);
+        let mut bytes = match self.stack.config().medium {
+            Medium::Ethernet(destination) => {
+                let source = MacAddress([2, 0, 0, 0, 0, 9]);
+                let ethertype = EtherType::IPV4;
+                ethernet::Header { destination, source, vlan: None, ethertype }.to_vec()
+            }
+            _ => Vec::new(),
+        };
+        ipv4::Header { traffic_class: ecn, ..header }.append(&mut bytes);
+        bytes.extend_from_slice(inner);
+        self.frame(&bytes, true);
     }
 
     fn pass(&mut self, millis: u64) {
@@ -123,7 +144,10 @@ pub(crate) fn check(input: &[u8]) {
                 kind @ 0..=3 => {
                     let (frame, behind) = rest.split_at(rest.len().min(usize::from(*how)));
                     rest = behind;
-                    host.frame(frame, kind != 0);
+                    match kind {
+                        3 => host.tunneled(frame, how & 3),
+                        _ => host.frame(frame, kind != 0),
+                    }
                 }
                 4 => host.pass(u64::from(*how) * u64::from(*how)),
                 5 => host.speak(),

@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::cidr::Cidr;
 use super::tuple::octets;
+use crate::stack::ids::TunnelId;
 
 /// How far an address may be used (RFC 4862, section 2; RFC 5227).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,14 +23,22 @@ pub enum AddressState {
 
 /// An address of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OwnAddress {
     /// The address and its network.
     pub cidr: Cidr,
     /// How far it may be used.
     pub state: AddressState,
+    /// The tunnel whose link-local address it is.
+    pub tunnel: Option<TunnelId>,
 }
 
 impl OwnAddress {
+    /// An address of the link.
+    pub(crate) const fn new(cidr: Cidr, state: AddressState) -> Self {
+        Self { cidr, state, tunnel: None }
+    }
+
     fn usable(&self) -> bool {
         matches!(self.state, AddressState::Preferred | AddressState::Deprecated)
     }
@@ -83,19 +92,37 @@ impl Addresses {
     /// Whether a group is that of an address of ours, one we may not have yet included.
     pub(crate) fn is_solicited(&self, group: Ipv6Addr) -> bool {
         self.list.iter().any(|own| match own.cidr.address() {
-            IpAddr::V6(address) => solicited_node(address) == group,
+            IpAddr::V6(address) => own.tunnel.is_none() && solicited_node(address) == group,
             IpAddr::V4(_) => false,
         })
     }
 
     /// Whether it is in a network of ours.
     pub(crate) fn is_on_link(&self, address: IpAddr) -> bool {
-        self.list.iter().any(|own| own.usable() && own.cidr.contains(address))
+        self.on_link_prefix(address).is_some()
+    }
+
+    /// The prefix of the narrowest network of ours that an address is in.
+    pub(crate) fn on_link_prefix(&self, address: IpAddr) -> Option<u8> {
+        let usable = self.list.iter().filter(|own| own.usable() && own.tunnel.is_none());
+        let around = usable.filter(|own| own.cidr.contains(address));
+        around.map(|own| own.cidr.prefix()).max()
+    }
+
+    /// Removes the addresses of a tunnel, or gives them to another that begins at the same address.
+    pub(crate) fn remove_of_tunnel(&mut self, tunnel: TunnelId, heir: Option<TunnelId>) {
+        self.list.retain_mut(|own| {
+            let of_tunnel = own.tunnel == Some(tunnel);
+            if of_tunnel {
+                own.tunnel = heir;
+            }
+            !of_tunnel || heir.is_some()
+        });
     }
 
     /// The source address for a destination (RFC 6724, section 5, as far as one interface has a
     /// choice): the destination itself when it is ours, then the right scope, then not deprecated,
-    /// then the longest common prefix.
+    /// then the longest common prefix. A tunnel's own address is not for the link.
     pub(crate) fn source_for(&self, destination: IpAddr) -> Option<IpAddr> {
         if is_loopback(destination) || self.is_local(destination) {
             return Some(destination);
@@ -103,7 +130,8 @@ impl Addresses {
         let candidates = self
             .list
             .iter()
-            .filter(|own| own.usable() && own.cidr.address().is_ipv4() == destination.is_ipv4());
+            .filter(|own| own.usable() && own.tunnel.is_none())
+            .filter(|own| own.cidr.address().is_ipv4() == destination.is_ipv4());
         let best = candidates.max_by_key(|own| {
             let address = own.cidr.address();
             let same_scope = is_link_local(address) == is_link_local(destination);
@@ -115,7 +143,8 @@ impl Addresses {
 
     /// A link-local IPv6 address of ours.
     pub(crate) fn link_local(&self) -> Option<Ipv6Addr> {
-        self.list.iter().filter(|own| own.usable()).find_map(|own| match own.cidr.address() {
+        let of_link = self.list.iter().filter(|own| own.usable() && own.tunnel.is_none());
+        of_link.into_iter().find_map(|own| match own.cidr.address() {
             IpAddr::V6(address) if is_link_local(address.into()) => Some(address),
             _ => None,
         })
@@ -156,7 +185,7 @@ mod tests {
         let mut addresses = Addresses::default();
         for cidr in list {
             let cidr = cidr.parse().unwrap();
-            addresses.insert(OwnAddress { cidr, state: AddressState::Preferred });
+            addresses.insert(OwnAddress::new(cidr, AddressState::Preferred));
         }
         addresses
     }

@@ -27,6 +27,7 @@ pub(crate) mod syn_cache;
 pub(crate) mod tcp_table;
 pub(crate) mod time_wait;
 pub(crate) mod timer;
+pub(crate) mod tunnels;
 pub(crate) mod tuple;
 pub(crate) mod udp_table;
 

@@ -19,10 +19,12 @@ use super::reassembly::Reassembly;
 use super::routes::Routes;
 use super::steer::Flow;
 use super::timer::{Lazy, Timer};
+use super::tunnels::Tunnels;
 use crate::stack::capture::{Capture, Direction};
 use crate::stack::config::{Medium, StackConfig};
 use crate::stack::counters::{Counters, DropReason};
 use crate::stack::frame::{RxChecksum, RxMeta};
+use crate::stack::ids::TunnelId;
 use crate::stack::secrets::Secrets;
 
 /// Less than these no path is believed to carry (RFC 1122, section 3.3.3; RFC 8200, section 5).
@@ -40,6 +42,7 @@ pub(crate) struct Net {
     pub(crate) secrets: Secrets,
     pub(crate) addresses: Addresses,
     pub(crate) routes: Routes,
+    pub(crate) tunnels: Tunnels,
     pub(crate) wheel: TimerWheel<Timer>,
     pub(crate) counters: Counters,
     pub(crate) capture: Option<Box<dyn Capture>>,
@@ -70,6 +73,8 @@ pub(crate) enum Path {
     Broadcast,
     /// To a group on the link.
     Multicast,
+    /// To the other end of a tunnel.
+    Tunnel(TunnelId),
 }
 
 impl Net {
@@ -103,6 +108,7 @@ impl Net {
             secrets,
             addresses: Addresses::default(),
             routes: Routes::default(),
+            tunnels: Tunnels::new(),
             wheel: TimerWheel::new(now),
             counters: Counters::default(),
             capture: None,
@@ -156,10 +162,17 @@ impl Net {
         {
             return Some(Path::Broadcast);
         }
-        if let Some(route) = self.routes.lookup(destination) {
-            return Some(Path::Neighbor(route.gateway.unwrap_or(destination)));
+        let link = self.addresses.on_link_prefix(destination);
+        if let Some(route) = self.routes.lookup(destination)
+            // The network of an address of ours is a route like any other: the longer prefix wins.
+            && link.is_none_or(|prefix| prefix <= route.network.prefix())
+        {
+            return Some(match route.tunnel {
+                Some(tunnel) => Path::Tunnel(tunnel),
+                None => Path::Neighbor(route.gateway.unwrap_or(destination)),
+            });
         }
-        let on_link = self.addresses.is_on_link(destination) || !self.is_ethernet();
+        let on_link = link.is_some() || !self.is_ethernet();
         on_link.then_some(Path::Neighbor(destination))
     }
 
@@ -179,8 +192,20 @@ impl Net {
         if self.addresses.is_local(destination) {
             return u16::MAX;
         }
+        let link = self.link_mtu(destination);
         let told = self.path_mtus.get(destination).filter(|(_, until)| *until > self.now);
-        told.map_or(self.config.mtu, |(mtu, _)| self.config.mtu.min(*mtu))
+        told.map_or(link, |(mtu, _)| link.min(*mtu))
+    }
+
+    /// The longest IP packet that leaves towards a destination.
+    fn link_mtu(&self, destination: IpAddr) -> u16 {
+        if self.tunnels.len() > 0
+            && let Some(Path::Tunnel(id)) = self.path(destination)
+            && let Some(entry) = self.tunnels.get(id)
+        {
+            return self.tunnel_mtu(&entry.tunnel).0;
+        }
+        self.config.mtu
     }
 
     /// A router said what the next link of a path carries. It is never believed to be more than

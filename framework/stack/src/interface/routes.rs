@@ -4,10 +4,12 @@
 //! prefix length in use, from the longest on: at most 129 and in practice three or four.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::cidr::{Cidr, masked};
 use super::tuple::octets;
+use crate::stack::ids::TunnelId;
 
 /// Where a route leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,19 +20,27 @@ pub struct Route {
     pub gateway: Option<IpAddr>,
     /// Which source address packets get; `None` chooses by rule.
     pub source: Option<IpAddr>,
+    /// The tunnel that they go through; there is no gateway then.
+    pub tunnel: Option<TunnelId>,
 }
 
 impl Route {
     /// Destinations that are on the link.
     #[must_use]
     pub const fn link(network: Cidr) -> Self {
-        Self { network, gateway: None, source: None }
+        Self { network, gateway: None, source: None, tunnel: None }
     }
 
     /// Destinations behind a gateway.
     #[must_use]
     pub const fn via(network: Cidr, gateway: IpAddr) -> Self {
-        Self { network, gateway: Some(gateway), source: None }
+        Self { network, gateway: Some(gateway), source: None, tunnel: None }
+    }
+
+    /// IPv6 destinations behind a tunnel.
+    #[must_use]
+    pub const fn through(network: Cidr, tunnel: TunnelId) -> Self {
+        Self { network, gateway: None, source: None, tunnel: Some(tunnel) }
     }
 }
 
@@ -72,6 +82,13 @@ impl Routes {
         Some(route)
     }
 
+    /// Removes the routes through a tunnel.
+    pub(crate) fn remove_through(&mut self, tunnel: TunnelId) {
+        let through = self.table.values().filter(|route| route.tunnel == Some(tunnel));
+        let networks: Vec<Cidr> = through.map(|route| route.network).collect();
+        networks.iter().for_each(|network| _ = self.remove(network));
+    }
+
     /// The route with the longest prefix that the destination has.
     pub(crate) fn lookup(&self, destination: IpAddr) -> Option<&Route> {
         let octets = octets(destination);
@@ -98,7 +115,7 @@ mod tests {
         for (network, gateway) in networks {
             let network = network.parse().unwrap();
             let gateway = gateway.map(|gateway| gateway.parse().unwrap());
-            routes.insert(Route { network, gateway, source: None });
+            routes.insert(Route { network, gateway, source: None, tunnel: None });
         }
         routes
     }

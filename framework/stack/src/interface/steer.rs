@@ -87,6 +87,8 @@ fn flow_of_transport(us: IpAddr, peer: IpAddr, protocol: IpProtocol, bytes: &[u8
             }
             Flow::Tcp(FourTuple::new(SocketAddr::new(us, ours), SocketAddr::new(peer, theirs)))
         }
+        // What is in a tunnel belongs to whom it is for.
+        IpProtocol::IPV6 if us.is_ipv4() => flow_of_v6(bytes).unwrap_or(Flow::Nobody),
         IpProtocol::IGMP if us.is_ipv4() => Flow::Everyone,
         IpProtocol::ICMPV4 if us.is_ipv4() => flow_of_icmpv4(bytes).unwrap_or(Flow::Nobody),
         IpProtocol::ICMPV6 if us.is_ipv6() => flow_of_icmpv6(bytes).unwrap_or(Flow::Nobody),
@@ -127,6 +129,8 @@ fn flow_of_quoted(quoted: &Quoted<'_>) -> Flow {
         )),
         (IpProtocol::UDP, Some((ours, _)), _) => Flow::Udp(ours),
         (_, _, Some((identifier, _))) => Flow::Echo(identifier),
+        // All send through a tunnel, and all learn what it carries.
+        (IpProtocol::IPV6, ..) if quoted.source.is_ipv4() => Flow::Everyone,
         _ => Flow::Nobody,
     }
 }

@@ -65,6 +65,8 @@ pub struct Limits {
     pub addresses_max: usize,
     /// Routes.
     pub routes_max: usize,
+    /// Tunnels.
+    pub tunnels_max: usize,
     /// Multicast groups joined.
     pub groups_max: usize,
     /// Neighbours whose link address is known; the least recently used makes room.
@@ -120,6 +122,7 @@ impl Default for Limits {
             udp_send_datagrams_max: 64,
             addresses_max: 64,
             routes_max: 1024,
+            tunnels_max: 64,
             groups_max: 256,
             neighbors_max: 1024,
             neighbors_pending_max: 512,

@@ -87,6 +87,13 @@ crate::drop_reasons! {
         ConnectionLimit => "connection limit",
         /// It is for another of the stacks that are one host.
         OtherShard => "another loop's",
+        /// Protocol 41 from a host that no tunnel leads to (RFC 4213, section 3.6).
+        TunnelSource => "no tunnel from there",
+        /// Something in a tunnel that is no IPv6 packet, or has a source that is not behind it.
+        TunnelInner => "not for the inside of a tunnel",
+        /// A router marked congestion on a tunnel's packet, and the inner one takes no part in ECN
+        /// (RFC 6040, section 4.2).
+        TunnelCongestion => "congestion in the tunnel",
         /// A group message that does not follow its protocol.
         MulticastInvalid => "invalid group message",
     }

@@ -11,6 +11,8 @@ use crate::tcp::CloseReason;
 pub enum StackError {
     /// The id names no socket of this stack any more.
     NoSuchSocket,
+    /// The id names no tunnel of this stack any more.
+    NoSuchTunnel,
     /// The local address and port are taken.
     AddressInUse,
     /// The address is none of this stack's.
@@ -61,6 +63,7 @@ impl fmt::Display for StackError {
             Self::Closed(reason) => return write!(f, "the connection is over: {reason}"),
             Self::OtherShard(owner) => return write!(f, "it belongs to loop {owner}"),
             Self::NoSuchSocket => "no such socket",
+            Self::NoSuchTunnel => "no such tunnel",
             Self::AddressInUse => "the local address is in use",
             Self::AddressNotAvailable => "the local address is not available",
             Self::InvalidAddress => "the address is of no use here",

@@ -57,6 +57,10 @@ id! {
     IcmpId, "icmp#"
 }
 id! {
+    /// A tunnel of one [`Stack`](crate::Stack).
+    TunnelId, "tunnel#"
+}
+id! {
     /// A UDP socket of one [`Stack`](crate::Stack).
     UdpId, "udp#"
 }

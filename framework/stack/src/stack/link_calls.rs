@@ -52,12 +52,19 @@ impl Stack {
     /// Adds a route, or replaces the one to the same network.
     ///
     /// # Errors
-    /// When the gateway is of the other family, or there are too many routes.
+    /// When the gateway is of the other family, or there are too many routes; `InvalidAddress`, too,
+    /// when it is to lead through a tunnel and has a gateway or is not IPv6's, `NoSuchTunnel`.
     pub fn add_route(&mut self, route: Route) -> Result<(), StackError> {
         let ipv4 = route.network.address().is_ipv4();
         let others = [route.gateway, route.source];
         if others.iter().flatten().any(|address| address.is_ipv4() != ipv4) {
             return Err(StackError::InvalidAddress);
+        }
+        if let Some(tunnel) = route.tunnel {
+            self.net.tunnels.get(tunnel).ok_or(StackError::NoSuchTunnel)?;
+            if ipv4 || route.gateway.is_some() {
+                return Err(StackError::InvalidAddress);
+            }
         }
         if self.net.routes.len() >= self.net.config.limits.routes_max {
             return Err(StackError::LimitReached);

@@ -292,6 +292,25 @@ fn what_is_far_goes_to_the_gateway() {
 }
 
 #[test]
+fn the_network_of_an_address_is_nearer_than_the_default_route() {
+    let mut world = link();
+    for (network, gateway, near) in
+        [("0.0.0.0/0", "10.0.0.254", at(SERVER, 80)), ("::/0", "2001:db8::fe", at(SERVER6, 80))]
+    {
+        let route = Route::via(network.parse().unwrap(), gateway.parse().unwrap());
+        world.client.stack.add_route(route).unwrap();
+        world.established(&near);
+    }
+    // A route to a part of it is nearer still.
+    let route = Route::via("10.0.0.0/28".parse().unwrap(), "10.0.0.254".parse().unwrap());
+    world.client.stack.add_route(route).unwrap();
+    world.connect(&at(SERVER, 80));
+    world.client.sent.clear();
+    world.settle();
+    assert_eq!(arps(&world.client.sent)[0].target_ip.to_string(), "10.0.0.254");
+}
+
+#[test]
 fn a_proxy_answers_for_what_it_routes() {
     let mut proxy = config(MAC_SERVER);
     proxy.proxy_arp = true;

@@ -22,6 +22,8 @@ mod listeners;
 mod martians;
 mod strays;
 mod time_wait;
+mod tunnel;
+mod tunnel_hostile;
 mod udp;
 mod work;
 mod world;

@@ -14,7 +14,8 @@ use crate::wire::IpProtocol;
 use crate::wire::ipv6::{FRAGMENT_HEADER_LEN, FragmentHeader};
 
 /// Collects frames that are to be queued.
-struct Pieces(Vec<Waiting>);
+#[derive(Default)]
+pub(super) struct Pieces(pub(super) Vec<Waiting>);
 
 impl TxSink for Pieces {
     fn transmit(&mut self, frame: TxFrame<'_>) {
@@ -48,7 +49,7 @@ impl Net {
             return self.drop_out(now, DropReason::TooLong);
         }
         let identification = self.identification(packet);
-        let mut pieces = Pieces(Vec::new());
+        let mut pieces = Pieces::default();
         for (at, piece) in whole.chunks(room).enumerate() {
             let offset = at * room;
             let more = offset + piece.len() < whole.len();
@@ -68,7 +69,7 @@ impl Net {
         fragment: &Fragment<'_>,
         pieces: &mut Pieces,
     ) {
-        let mut headers = Headers::new(self.link_len());
+        let mut headers = Headers::new(self.link_len(path));
         let Fragment { offset, more, identification, payload } = *fragment;
         let complete = if packet.destination.is_ipv4() {
             let word = offset | u16::from(more);
@@ -88,22 +89,16 @@ impl Net {
         headers.end_of_network();
         self.counters.fragments_out += 1;
         let rest = FrameRest { payload: &[payload], gso: None, checksum: TxChecksum::Complete };
-        self.transmit_fragment(now, path, packet, &mut headers, &rest, pieces);
+        self.uncounted(|net| {
+            net.send_by(now, path, packet.destination, &mut headers, &rest, pieces);
+        });
     }
 
-    /// The counters of frames and the capture wait until the piece really leaves.
-    fn transmit_fragment(
-        &mut self,
-        now: Instant,
-        path: Path,
-        packet: &Outgoing,
-        headers: &mut Headers,
-        rest: &FrameRest<'_>,
-        pieces: &mut Pieces,
-    ) {
+    /// For what does not leave yet: the counters of frames and the capture wait until it does.
+    pub(super) fn uncounted(&mut self, send: impl FnOnce(&mut Self)) {
         let capture = self.capture.take();
         let counted = (self.counters.frames_out, self.counters.bytes_out);
-        self.send_by(now, path, packet.destination, headers, rest, pieces);
+        send(self);
         (self.counters.frames_out, self.counters.bytes_out) = counted;
         self.capture = capture;
     }

@@ -145,6 +145,8 @@ impl Net {
         let header_len = packet.header_len();
         let longest = match path {
             Path::Loopback => u16::MAX,
+            // A tunnel tells the sender what it carries.
+            Path::Tunnel(_) if packet.dont_fragment => u16::MAX,
             // What must not be fragmented finds out by itself where the path is narrow.
             _ if packet.dont_fragment => self.config.mtu,
             _ => self.path_mtu(packet.destination),
@@ -153,8 +155,7 @@ impl Net {
         if cut && header_len + transport.len() > usize::from(longest) {
             return self.send_in_fragments(now, path, packet, transport, longest);
         }
-        let link_len = if path == Path::Loopback { 0 } else { self.link_len() };
-        let mut headers = Headers::new(link_len);
+        let mut headers = Headers::new(self.link_len(path));
         if !push_ip_header(&mut headers, packet, transport.len(), 0, 0) {
             return self.drop_out(now, DropReason::TooLong);
         }

@@ -32,8 +32,13 @@ impl Net {
     }
 
     /// Bytes in front of the IP header.
-    pub(super) fn link_len(&self) -> usize {
-        if self.is_ethernet() { HEADER_LEN } else { 0 }
+    pub(super) fn link_len(&self, path: Path) -> usize {
+        match path {
+            // The header of what is around a packet is made when it is inside.
+            Path::Loopback | Path::Tunnel(_) => 0,
+            _ if self.is_ethernet() => HEADER_LEN,
+            _ => 0,
+        }
     }
 
     /// Completes a frame whose link header is still blank, and sends it, or lets it wait for the
@@ -47,6 +52,9 @@ impl Net {
         rest: &FrameRest<'_>,
         out: &mut dyn TxSink,
     ) {
+        if let Path::Tunnel(id) = path {
+            return self.encapsulate(now, id, headers, rest, out);
+        }
         let Some(source) = self.mac() else {
             return self.transmit(now, &rest.frame(headers), out);
         };
@@ -70,7 +78,7 @@ impl Net {
 
     pub(super) fn target(&mut self, now: Instant, path: Path, destination: IpAddr) -> Target {
         match path {
-            Path::Loopback => Target::Refused(DropReason::NoRoute),
+            Path::Loopback | Path::Tunnel(_) => Target::Refused(DropReason::NoRoute),
             Path::Broadcast => Target::Known(MacAddress::BROADCAST),
             Path::Multicast => Target::Known(match destination {
                 IpAddr::V4(group) => MacAddress::for_ipv4_multicast(group),

@@ -3,7 +3,7 @@
 //! ```text
 //!  outbox (resets, SYN-ACKs, ICMP, ARP) ─┐
 //!  dirty connections, in turns ──────────┼─> segment -> header -> IP -> link -> TxSink
-//!  UDP sockets, in turns ────────────────┘         fragments ┘      └──> loopback -> input
+//!  UDP sockets, in turns ────────────────┘         fragments ┘ └ tunnel └──> loopback -> input
 //! ```
 
 mod fragment;
@@ -13,6 +13,7 @@ mod link;
 mod prepared;
 mod queue;
 mod segment;
+mod tunnel;
 mod turn;
 mod udp;
 

@@ -35,11 +35,14 @@ const V6_TRAFFIC_CLASS: usize = 1;
 const V6_PAYLOAD_LEN: usize = 4;
 
 impl Net {
-    /// The headers of packets like this one; `None` when they stay on the host, or when nobody
-    /// knows yet where the next hop is.
+    /// The headers of packets like this one; `None` when they stay on the host or go through a
+    /// tunnel, or when nobody knows yet where the next hop is.
     pub(super) fn prepare(&mut self, now: Instant, packet: &Outgoing) -> Option<Prepared> {
-        let path = self.path(packet.destination).filter(|path| *path != Path::Loopback)?;
-        let mut headers = Headers::new(self.link_len());
+        let path = self.path(packet.destination)?;
+        if matches!(path, Path::Loopback | Path::Tunnel(_)) {
+            return None;
+        }
+        let mut headers = Headers::new(self.link_len(path));
         if !push_ip_header(&mut headers, packet, 0, 0, 0) {
             return None;
         }
@@ -153,7 +156,7 @@ mod tests {
         let mut net = Net::new(config, Secrets::new(&Seed::from(1)), now);
         for (own, peer) in [("10.0.0.1/24", "10.0.0.2"), ("2001:db8::1/64", "2001:db8::2")] {
             let state = crate::AddressState::Preferred;
-            net.addresses.insert(crate::OwnAddress { cidr: own.parse().unwrap(), state });
+            net.addresses.insert(crate::OwnAddress::new(own.parse().unwrap(), state));
             let effects = net.neighbors.set(now, peer.parse().unwrap(), MacAddress([2; 6]));
             net.apply(now, effects);
         }

@@ -39,7 +39,7 @@ impl Stack {
             IpAddr::V6(_) => self.net.config.duplicate_address_probes,
         };
         let state = if probes > 0 { AddressState::Tentative } else { AddressState::Preferred };
-        self.net.addresses.insert(OwnAddress { cidr, state });
+        self.net.addresses.insert(OwnAddress::new(cidr, state));
         if probes == 0 {
             return self.net.announce(now, address);
         }

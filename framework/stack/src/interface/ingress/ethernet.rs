@@ -32,7 +32,7 @@ impl Stack {
         if !frame.source().is_unicast() || frame.source() == own {
             return self.net.drop_in(now, DropReason::Malformed);
         }
-        let link = Link { meta, to_group: to.is_multicast(), loopback: false, reassembled: false };
+        let link = Link { to_group: to.is_multicast(), ..Link::new(meta) };
         match frame.kind() {
             FrameKind::Length(_) => self.net.drop_in(now, DropReason::Ethernet8023),
             // A tagged frame is for a station in that VLAN, and we are in none.

@@ -147,15 +147,26 @@ impl Stack {
             self.net.accepts(quoted.source) && !inbound.to_group && !quoted.is_later_fragment
         });
         let found = known.is_some_and(|quoted| {
-            let taken = match (quoted.protocol, quoted.ports()) {
-                (IpProtocol::TCP, Some(ports)) => self.tcp_error(now, &quoted, ports, report),
-                (IpProtocol::UDP, Some(ports)) => self.udp_error(&quoted, ports, report),
-                _ => false,
-            };
+            let taken = self.transport_error(now, &quoted, report);
             self.report_error(now, inbound, &quoted, report) || taken
         });
         if !found {
             self.net.drop_in(now, DropReason::IcmpNoSocket);
+        }
+    }
+
+    /// Tells whoever sent a packet what became of it; says whether there is somebody.
+    pub(super) fn transport_error(
+        &mut self,
+        now: Instant,
+        quoted: &Quoted<'_>,
+        report: Report,
+    ) -> bool {
+        match (quoted.protocol, quoted.ports()) {
+            (IpProtocol::TCP, Some(ports)) => self.tcp_error(now, quoted, ports, report),
+            (IpProtocol::UDP, Some(ports)) => self.udp_error(quoted, ports, report),
+            (IpProtocol::IPV6, _) => self.tunnel_error(now, quoted, report),
+            _ => false,
         }
     }
 
@@ -220,11 +231,7 @@ impl Stack {
             _ => Quoted::parse_v6(&network).ok(),
         };
         let Some(quoted) = quoted.filter(|quoted| !quoted.is_later_fragment) else { return };
-        match (quoted.protocol, quoted.ports()) {
-            (IpProtocol::TCP, Some(ports)) => self.tcp_error(now, &quoted, ports, Report::Dead),
-            (IpProtocol::UDP, Some(ports)) => self.udp_error(&quoted, ports, Report::Dead),
-            _ => false,
-        };
+        self.transport_error(now, &quoted, Report::Dead);
         self.report_unreachable(now, &quoted);
     }
 

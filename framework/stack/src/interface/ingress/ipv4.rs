@@ -53,6 +53,7 @@ impl Stack {
             body: Body::Behind(head.header_len),
             to_group: head.to_group || link.to_group,
             loopback: link.loopback,
+            tunneled: false,
             meta: link.meta,
         };
         match head.fragment {

@@ -10,6 +10,7 @@ use super::martian::{is_martian_v6, is_source_of_ours};
 use super::{Body, Inbound, Link};
 use crate::interface::egress::ErrorKind;
 use crate::interface::reassembly::{Key, Piece, Whole};
+use crate::interface::tunnels::ecn_behind;
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
 use crate::wire::IpProtocol;
@@ -67,11 +68,16 @@ impl Stack {
         } else {
             self.net.accepts(destination.into())
         };
-        if !ours {
+        let local = destination.is_unicast_link_local() && !link.loopback;
+        if !ours || (local && !self.is_of_this_link(destination, link.through)) {
             return Err(DropReason::NotOurs);
         }
         let (protocol, hop_limit) = (packet.next_header(), packet.hop_limit());
-        let (traffic_class, total_len) = (packet.traffic_class(), packet.as_bytes().len());
+        let (mut traffic_class, total_len) = (packet.traffic_class(), packet.as_bytes().len());
+        if let Some(through) = link.through {
+            let ecn = ecn_behind(through.ecn, traffic_class);
+            traffic_class = traffic_class & !3 | ecn.ok_or(DropReason::TunnelCongestion)?;
+        }
         // What is behind is the link's padding. Not every kind of `Bytes` is cut for nothing.
         if bytes.len() > total_len {
             bytes.truncate(total_len);
@@ -87,6 +93,7 @@ impl Stack {
             body: Body::Behind(HEADER_LEN),
             to_group: to_group || link.to_group,
             loopback: link.loopback,
+            tunneled: link.through.is_some(),
             meta: link.meta,
         })
     }

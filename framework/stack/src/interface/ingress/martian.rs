@@ -56,7 +56,7 @@ mod tests {
     fn sources_that_cannot_be() {
         let mut own = Addresses::default();
         let cidr = "10.0.0.1/8".parse().unwrap();
-        own.insert(OwnAddress { cidr, state: AddressState::Preferred });
+        own.insert(OwnAddress::new(cidr, AddressState::Preferred));
         for (source, destination, martian) in [
             ("192.0.2.1", "10.0.0.1", false),
             ("0.0.0.0", "10.0.0.1", true),

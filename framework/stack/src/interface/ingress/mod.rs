@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  input -> (ethernet) -> ipv4 | ipv6 -> martians -> tcp -> demux -> Connection::on_segment
-//!               \> arp        \> fragments            |       \> passive: listeners, SYN cache
+//!        ^      \> arp        \> fragments            |       \> passive: listeners, SYN cache
+//!        └───────────────────────────── tunnel <────┤
 //!                                                     |-> udp
 //!                                                     \-> icmp -> errors, ndp, mld
 //! ```
@@ -22,12 +23,15 @@ mod passive;
 mod reports;
 mod segment;
 mod tcp;
+mod tunnel;
 mod udp;
 
 use core::net::IpAddr;
 
 use bytes::{Buf, Bytes};
 use fyke_clock::Instant;
+
+use tunnel::Through;
 
 use crate::interface::egress::ErrorKind;
 use crate::stack::Stack;
@@ -47,6 +51,15 @@ pub(crate) struct Link {
     pub(crate) loopback: bool,
     /// It was put together from fragments.
     pub(crate) reassembled: bool,
+    /// The tunnel it came through.
+    pub(crate) through: Option<Through>,
+}
+
+impl Link {
+    /// A packet from the device, for this station.
+    const fn new(meta: RxMeta) -> Self {
+        Self { meta, to_group: false, loopback: false, reassembled: false, through: None }
+    }
 }
 
 /// An IP packet for us, whole.
@@ -66,6 +79,8 @@ pub(crate) struct Inbound {
     /// It came to everybody or to a group, by its link or IP address.
     pub(crate) to_group: bool,
     pub(crate) loopback: bool,
+    /// It came through a tunnel.
+    pub(crate) tunneled: bool,
     pub(crate) meta: RxMeta,
 }
 
@@ -119,6 +134,7 @@ impl Inbound {
             body: Body::Apart(Bytes::new()),
             to_group: false,
             loopback: false,
+            tunneled: false,
             meta: RxMeta::default(),
         }
     }
@@ -136,7 +152,7 @@ impl Stack {
         if let Some(capture) = &mut self.net.capture {
             capture.frame(now, Direction::In, &[&frame]);
         }
-        let link = Link { meta, to_group: false, loopback: false, reassembled: false };
+        let link = Link::new(meta);
         match self.net.config.medium {
             Medium::RawIp => self.ip_input(now, frame, link),
             Medium::Ethernet(own) => self.ethernet_input(now, own, frame, meta),
@@ -145,7 +161,7 @@ impl Stack {
 
     /// A packet from us to us.
     pub(crate) fn loopback_input(&mut self, now: Instant, packet: Bytes, meta: RxMeta) {
-        let link = Link { meta, to_group: false, loopback: true, reassembled: false };
+        let link = Link { loopback: true, ..Link::new(meta) };
         self.ip_input(now, packet, link);
     }
 
@@ -165,6 +181,7 @@ impl Stack {
             IpProtocol::ICMPV4 if inbound.source.is_ipv4() => self.icmpv4_input(now, &inbound),
             IpProtocol::ICMPV6 if inbound.source.is_ipv6() => self.icmpv6_input(now, &inbound),
             IpProtocol::IGMP if inbound.source.is_ipv4() => self.igmp_input(now, &inbound),
+            IpProtocol::IPV6 if self.ends_tunnel(&inbound) => self.tunnel_input(now, inbound),
             IpProtocol::NO_NEXT => self.net.drop_in(now, DropReason::UnknownProtocol),
             _ => {
                 self.net.drop_in(now, DropReason::UnknownProtocol);

@@ -32,6 +32,9 @@ impl Stack {
             return;
         };
         let packet = Packet::parse(packet).ok();
+        if inbound.tunneled {
+            return self.neighbor_in_tunnel(now, inbound, packet.as_ref());
+        }
         let Some(packet) = packet.filter(|_| {
             inbound.hop_limit == HOP_LIMIT && !inbound.loopback && self.net.mac().is_some()
         }) else {
@@ -60,6 +63,20 @@ impl Stack {
         }
     }
 
+    /// The other end of a tunnel asks whether we are there, which must be answered. There are no
+    /// link addresses, and nothing else of neighbour discovery (RFC 4213, section 3.8).
+    fn neighbor_in_tunnel(&mut self, now: Instant, inbound: &Inbound, packet: Option<&Packet<'_>>) {
+        let asked = packet.filter(|_| inbound.hop_limit == HOP_LIMIT);
+        match (asked.map(|packet| packet.message), inbound.source) {
+            (Some(Message::NeighborSolicitation { target }), IpAddr::V6(source))
+                if self.net.addresses.is_local(target.into()) =>
+            {
+                self.net.advertise_without_link(now, target, source);
+            }
+            _ => self.net.drop_in(now, DropReason::NdInvalid),
+        }
+    }
+
     /// Somebody asks for an address (RFC 4861, section 7.2.3; RFC 4862, section 5.4.3).
     fn solicitation(
         &mut self,
@@ -76,7 +93,8 @@ impl Stack {
         {
             return false;
         }
-        match self.net.addresses.get(target.into()).map(|own| own.state) {
+        let asked_for = self.net.addresses.get(target.into());
+        match asked_for.filter(|own| own.tunnel.is_none()).map(|own| own.state) {
             // A question with a source is somebody's who looks for the address, not a rival's.
             Some(AddressState::Tentative) if probes => {
                 self.address_is_duplicate(now, target.into());
@@ -105,7 +123,8 @@ impl Stack {
         if target.is_multicast() {
             return false;
         }
-        match self.net.addresses.get(target.into()).map(|own| own.state) {
+        let told = self.net.addresses.get(target.into());
+        match told.filter(|own| own.tunnel.is_none()).map(|own| own.state) {
             Some(AddressState::Tentative) => {
                 self.address_is_duplicate(now, target.into());
                 return true;
@@ -172,6 +191,16 @@ impl Net {
         };
         let option = self.mac().map(NdpOption::TargetLinkLayer);
         self.send_ndp(now, target, to, &message, option);
+    }
+
+    /// Answers the other end of a tunnel.
+    fn advertise_without_link(&mut self, now: Instant, target: Ipv6Addr, to: Ipv6Addr) {
+        if !self.is_first() {
+            return;
+        }
+        let (router, solicited, override_known) = (false, true, true);
+        let message = Message::NeighborAdvertisement { target, router, solicited, override_known };
+        self.send_ndp(now, target, to, &message, None);
     }
 
     /// Asks for routers.

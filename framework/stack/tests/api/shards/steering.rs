@@ -73,6 +73,22 @@ fn with_destination_options(packet: &Bytes) -> Vec<u8> {
 }
 
 #[test]
+fn what_is_in_a_tunnel_has_the_owner_of_its_inside() {
+    let around = |from, to, inner: &[u8]| ip(address(from), address(to), IpProtocol::IPV6, inner);
+    for port in 1..50 {
+        let (us, peer) = (at(SERVER6, 80), at(CLIENT6, port));
+        let owner = Steer::Owner(shards().owner_of_tcp(addr(&us), addr(&peer)));
+        let syn = Frame::syn(&peer, &us, 1).bytes();
+        assert_eq!(steer(&around(CLIENT, SERVER, &syn)), owner);
+        // What a router says about a packet of the tunnel is about the tunnel: all send through it.
+        let mut error = icmpv4::Message::FragmentationNeeded { mtu: 1400 }.to_vec();
+        error.extend_from_slice(&around(SERVER, CLIENT, &Frame::syn(&us, &peer, 1).bytes()));
+        let error = ip(address("10.9.9.9"), address(SERVER), IpProtocol::ICMPV4, &error);
+        assert_eq!(steer(&error), Steer::Everyone);
+    }
+}
+
+#[test]
 fn datagrams_and_echoes_have_the_owner_of_their_number() {
     let shards = shards();
     for (us, peer) in [(SERVER, CLIENT), (SERVER6, CLIENT6)] {
