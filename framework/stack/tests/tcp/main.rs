@@ -3,11 +3,14 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs, unreachable_pub, reason = "a test")]
 
+mod attempts;
 mod closing;
 mod flow;
 mod holes;
 mod loss;
+mod offload;
 mod opening;
+mod probes;
 mod rig;
 mod security;
 mod states;

@@ -261,6 +261,12 @@ fn congestion_echoes() {
     assert_eq!(flow.segments(), 10);
     flow.cc.on_loss(10 * MSS, 10 * MSS);
     assert!(!flow.cc.on_ecn(10 * MSS, seq(99_000), seq(99_000)), "reduced already");
+    // That the loss before was none does not take back what an echo says (RFC 4015, section 3.2).
+    flow.cc.on_recovered();
+    assert!(flow.cc.on_ecn(5 * MSS, seq(99_000), seq(99_000)));
+    let window = flow.cc.window();
+    flow.cc.undo();
+    assert_eq!(flow.cc.window(), window);
 }
 
 /// RFC 8985, section 7.4.2.

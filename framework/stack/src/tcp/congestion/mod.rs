@@ -264,6 +264,8 @@ impl Controller {
             return false;
         }
         self.reduce(flight);
+        // Whatever an earlier loss turns out to have been, this is congestion (RFC 4015, section 3.2).
+        self.prior = None;
         self.window = self.ssthresh;
         self.phase = Phase::CongestionAvoidance;
         self.reduced_until = Some(nxt);
@@ -292,6 +294,7 @@ impl Controller {
     pub fn on_probe_repaired(&mut self, flight: u32) {
         if matches!(self.phase, Phase::SlowStart | Phase::CongestionAvoidance) {
             self.reduce(flight);
+            self.prior = None;
             self.window = self.window.min(self.ssthresh);
             self.phase = Phase::CongestionAvoidance;
         }

@@ -118,6 +118,10 @@ impl Connection {
         if self.timers.retransmit.is_set() {
             return;
         }
+        if self.send.attempts == 0 {
+            // It waits from now on: the silence before it does not count for the user time-out.
+            self.send.progress = now;
+        }
         if self.cork && self.unsent() < self.mss() && self.window_left() >= self.unsent() {
             self.arm(Purpose::Cork, now + self.config.cork_timeout);
         } else {

@@ -116,6 +116,8 @@ impl Connection {
             // Both opened at once: our SYN again, now with an acknowledgement.
             self.state = State::SynReceived;
             self.due.syn = true;
+            // Which of the two the peer answers is not known (Karn).
+            self.send.syn_resent = true;
             self.take_syn_payload(now, segment);
         }
     }
@@ -170,10 +172,10 @@ impl Connection {
         self.syn_data |= self.active && whole;
         self.sample_handshake(now, segment);
         self.timers.retransmit.clear();
-        self.send.attempts = 0;
+        let lost = core::mem::take(&mut self.send.attempts);
         self.send.progress = now;
         self.state = if self.send.fin { State::FinWait1 } else { State::Established };
-        self.begin_congestion();
+        self.begin_congestion(lost);
         // Who could read before has been told.
         self.events.connected |= !self.early;
         self.arm_keep_alive(now);

@@ -86,7 +86,7 @@ impl Connection {
             }
             ConnectionOption::Congestion(_) => {
                 self.set_own(option);
-                self.begin_congestion();
+                self.begin_congestion(0);
             }
             _ => self.set_own(option),
         }

@@ -22,6 +22,8 @@ pub(super) struct Outgoing {
     pub(super) small: SeqNum,
     /// A tail loss probe that goes out next.
     pub(super) probe: Option<Probe>,
+    /// The most that was in flight in the window of data that was probed last.
+    pub(super) probe_flight: u32,
     /// After a time-out one segment goes again whatever the window says.
     pub(super) force: bool,
     /// When the retransmission timer was restarted last.
@@ -92,6 +94,7 @@ impl Connection {
                 buffer: SendBuffer::new(start, capacity),
                 board: Scoreboard::new(&board_config(config, sack, ends), start, mss),
                 probe: None,
+                probe_flight: 0,
                 force: false,
                 restarted: Instant::ZERO,
                 limited_until: start,
@@ -111,6 +114,7 @@ impl Connection {
             && board.outstanding() == 0
             && !board.reordering_seen()
             && board.recovery().is_none()
+            && !board.is_probing()
             && !outgoing.congestion.can_undo();
         if idle && (!self.send.fin || self.send.fin_sent) {
             self.rest = outgoing.congestion.rest();
@@ -122,12 +126,12 @@ impl Connection {
         self.send.outgoing = None;
     }
 
-    /// The handshake is complete: what it agreed upon decides the first window, and how losses are
-    /// found.
-    pub(super) fn begin_congestion(&mut self) {
+    /// The handshake is complete, after so many lost SYNs: what it agreed upon decides the first
+    /// window, and how losses are found.
+    pub(super) fn begin_congestion(&mut self, lost: u8) {
         let (mss, nxt) = (self.plain_mss(), self.send.nxt);
         // One lost SYN may be chance (RFC 6928, section 3); more are congestion.
-        self.rest = if self.send.attempts > 1 {
+        self.rest = if lost > 1 {
             Rest::after_lost_syn(mss)
         } else {
             Rest::initial(&self.config.congestion, mss)
@@ -172,6 +176,8 @@ impl Connection {
         }
         if was_quiet {
             self.send.progress = now;
+            // What was tried before, probes of a closed window, is not held against it.
+            self.send.attempts = 0;
         }
         self.due.push = false;
         self.send.last = now;
@@ -194,6 +200,7 @@ impl Connection {
         outgoing.force = false;
         if let Some(probe) = outgoing.probe.take() {
             outgoing.board.on_probe_sent(probe);
+            outgoing.probe_flight = outgoing.flight_max;
             outgoing.restarted = now;
         }
         if was_quiet {

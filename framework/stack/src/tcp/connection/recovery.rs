@@ -87,10 +87,12 @@ impl Connection {
         self.after_acknowledgement(now, &acked);
     }
 
-    /// A duplicate acknowledgement in the sense of RFC 5681, section 2.
+    /// A duplicate acknowledgement in the sense of RFC 5681, section 2. The answer to a probe that
+    /// was not needed is one, too, although nothing is outstanding any more.
     fn is_duplicate(&self, segment: &Segment, same_window: bool) -> bool {
+        let probing = || self.send.outgoing.as_ref().is_some_and(|out| out.board.is_probing());
         segment.ack == self.send.una
-            && self.send.has_unacknowledged()
+            && (self.send.has_unacknowledged() || probing())
             && same_window
             && segment.sequence_length() == 0
     }
@@ -139,7 +141,8 @@ impl Connection {
             outgoing.congestion.forget_undo();
         }
         if acked.probe == Some(ProbeResult::Repaired) {
-            outgoing.congestion.on_probe_repaired(flight);
+            // By now little may be in flight: what was when it was lost is what counts.
+            outgoing.congestion.on_probe_repaired(flight.max(outgoing.probe_flight));
             self.due.cwr = true;
         }
         self.begin_recovery(losses, acked.recover_fs);

@@ -110,6 +110,8 @@ impl Connection {
             return;
         }
         let new = self.unsent() > 0 && self.window_left() >= self.unsent().min(self.mss());
+        // What Nagle or a cork holds back can go now.
+        self.due.push |= new;
         if let Some(outgoing) = &mut self.send.outgoing {
             outgoing.probe = outgoing.board.probe(new);
             outgoing.restarted = now;

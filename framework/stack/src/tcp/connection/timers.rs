@@ -130,7 +130,7 @@ impl Connection {
             // It spoke meanwhile, or retransmissions find out whether it lives.
             self.probes = 0;
             let from = if silent < keep_alive.idle { self.receive.heard } else { now };
-            self.timers.slow.set(from + keep_alive.idle);
+            self.timers.slow.set((from + keep_alive.idle).max(now + Duration::from_millis(1)));
             return;
         }
         let by_user = self.config.user_timeout.filter(|_| self.probes > 0);

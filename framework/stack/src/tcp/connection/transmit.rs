@@ -182,6 +182,8 @@ impl Connection {
         let Some(text) = self.next_text() else {
             return false;
         };
+        // Before what is reported once has been: the segment that reports it needs the room.
+        let mss = self.mss();
         let mut segment = self.bare(now);
         segment.seq = text.seq;
         if text.fin {
@@ -191,7 +193,6 @@ impl Connection {
         if text.len > 0 && text.seq + text.len == self.send.data_end() {
             segment.flags |= Flags::PSH;
         }
-        let mss = self.mss();
         if text.len > mss {
             segment.gso_size = u16::try_from(mss).unwrap_or(u16::MAX);
         }

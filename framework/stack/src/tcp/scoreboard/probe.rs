@@ -68,6 +68,12 @@ impl Scoreboard {
         Some(Probe::Again(last.start + whole, last.len() - whole))
     }
 
+    /// Whether a probe was sent and it is not known yet what its answer means.
+    #[must_use]
+    pub fn is_probing(&self) -> bool {
+        self.probe.is_some()
+    }
+
     /// The probe was sent; call it after [`on_sent`](Self::on_sent) or
     /// [`on_resent`](Self::on_resent) for it.
     pub fn on_probe_sent(&mut self, probe: Probe) {

@@ -1,0 +1,43 @@
+//! Super-segments: what the device cuts must be what the path carries.
+
+use fyke_stack::tcp::{Flags, Options, Segment, SeqNum};
+
+use crate::rig::{IRS, ISS, Rig, ms, plain};
+
+/// What the options of a segment take in its header.
+fn option_bytes(segment: &Segment) -> usize {
+    let timestamp = if segment.options.timestamp.is_some() { 12 } else { 0 };
+    let sack = match segment.options.sack.as_slice().len() {
+        0 => 0,
+        blocks => 4 + 8 * blocks,
+    };
+    timestamp + sack
+}
+
+/// RFC 6691, section 2: options are taken from the segment's size, also those that are reported
+/// once (RFC 2883).
+#[test]
+fn segments_of_a_super_segment_leave_room_for_a_reported_duplicate() {
+    let mut config = plain();
+    config.sack = true;
+    config.gso_bytes_max = 60_000;
+    let options = Options { mss: Some(1460), sack_permitted: true, ..Options::default() };
+    let mut rig = Rig::established_with(config, options);
+    rig.data(b"hello");
+    rig.poll();
+    let mut again = rig.segment(Flags::ACK, ISS + 1, b"hello");
+    again.seq = SeqNum::new(IRS + 1);
+    rig.give(again);
+    rig.now += ms(1);
+    rig.write(10_000);
+    let sent = rig.poll();
+    let data = sent.iter().filter(|s| !s.payload.is_empty());
+    for segment in data {
+        let size = match segment.gso_size {
+            0 => segment.payload.len(),
+            size => usize::from(size),
+        };
+        assert!(size + option_bytes(segment) <= 1460, "{size} with {:?}", segment.options);
+    }
+    assert!(sent.iter().any(|s| !s.options.sack.as_slice().is_empty()));
+}
