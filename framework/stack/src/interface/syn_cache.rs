@@ -22,6 +22,9 @@ use crate::tcp::{Handshake, SeqNum};
 const NIL: u32 = u32::MAX;
 /// The most times a SYN-ACK is sent again, whatever the configuration says.
 const LEVELS_MAX: usize = 12;
+/// By how many ticks the clock of a number may be ahead: behind whatever was sent before, and less
+/// than half the circle ahead of it.
+const AHEAD: [u32; 4] = [0, 1 << 24, 1 << 28, 1 << 31];
 /// Longest sum of waits, in ticks: half the clock would be 2.4 hours.
 const WAIT_TICKS_MAX: u64 = 1 << 30;
 
@@ -38,13 +41,16 @@ impl Agreed {
     const USED: u8 = 1 << 7;
 }
 
-/// How often the SYN-ACK was sent again by time-outs, and whether its acknowledgement tells no round
-/// trip.
+/// How often the SYN-ACK was sent again by time-outs, how far the clock of its number is ahead, and
+/// whether its acknowledgement tells no round trip.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Level(u8);
 
 impl Level {
-    const NUMBER: u8 = 0x3f;
+    const NUMBER: u8 = 0xf;
+    /// Which of [`AHEAD`].
+    const AHEAD_SHIFT: u8 = 4;
+    const AHEAD: u8 = 3 << Self::AHEAD_SHIFT;
     /// The peer asked for a Fast Open cookie.
     const ASKED: u8 = 1 << 6;
     const UNCLEAR: u8 = 1 << 7;
@@ -101,7 +107,7 @@ impl Embryo {
     }
 
     /// The acknowledgement will tell no round trip: the SYN-ACK went out more than once (Karn's
-    /// rule), or not when the SYN came, or the acknowledgement was there before it counted.
+    /// rule), or the acknowledgement was there before it counted.
     pub(crate) fn blur(&mut self) {
         self.level.0 |= Level::UNCLEAR;
     }
@@ -111,6 +117,19 @@ impl Embryo {
         self.level.0 |= Level::ASKED;
     }
 
+    /// The initial sequence number is that of a later time, by so many ticks at least: behind those of
+    /// a connection before.
+    pub(crate) fn hurry(&mut self, ticks: u32) {
+        let step = AHEAD.iter().position(|ahead| *ahead >= ticks).unwrap_or(AHEAD.len() - 1);
+        self.level.0 = self.level.0 & !Level::AHEAD | (step as u8) << Level::AHEAD_SHIFT;
+    }
+
+    /// The clock of the initial sequence number.
+    pub(crate) fn clock(&self) -> Ticks {
+        let step = (self.level.0 & Level::AHEAD) >> Level::AHEAD_SHIFT;
+        self.created().plus(AHEAD[usize::from(step)])
+    }
+
     pub(crate) fn asks_cookie(&self) -> bool {
         self.level.0 & Level::ASKED != 0
     }
@@ -118,14 +137,14 @@ impl Embryo {
     /// When the SYN-ACK left, when that can be told.
     pub(crate) fn sent(&self, now: Instant) -> Option<Instant> {
         let ticks = Ticks::of(now).since(self.created());
-        let clear = self.level.0 & !Level::ASKED == 0;
+        let clear = self.level.0 & (Level::NUMBER | Level::UNCLEAR) == 0;
         u64::try_from(ticks).ok().filter(|_| clear).map(|ticks| {
             // A tick that has begun is none: a round trip is not measured too short.
             Instant::from_nanos(now.as_nanos().saturating_sub((ticks + 1) * TICK_NANOS))
         })
     }
 
-    /// When the SYN came: the clock of the initial sequence number.
+    /// When the SYN came.
     pub(crate) fn created(&self) -> Ticks {
         Ticks(self.created)
     }

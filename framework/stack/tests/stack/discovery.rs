@@ -113,6 +113,38 @@ fn a_forged_advertisement_cannot_end_an_address() {
     assert!(global(&world).is_some(), "two hours are left to it (RFC 4862, 5.5.3 e)");
 }
 
+/// RFC 4862, section 5.5.3 e: an address without an end has more than two hours left.
+#[test]
+fn a_forged_advertisement_cannot_end_an_address_that_has_no_end() {
+    let mut world = autonomous();
+    let forever = advertisement(1800, u32::MAX, u32::MAX);
+    world.client.stack.input(world.now, forever, RxMeta::default());
+    world.advance(Duration::from_secs(3));
+    world.client.stack.input(world.now, advertisement(1800, 10, 10), RxMeta::default());
+    world.advance(Duration::from_secs(7000));
+    assert!(global(&world).is_some());
+    world.advance(Duration::from_secs(300));
+    assert_eq!(global(&world), None);
+}
+
+/// RFC 4862, section 5.5.4: deprecated is what has no preferred lifetime left, and a router may give
+/// it more.
+#[test]
+fn a_deprecated_address_is_preferred_again() {
+    let mut world = autonomous();
+    world.client.stack.input(world.now, advertisement(1800, 7200, 0), RxMeta::default());
+    world.advance(Duration::from_secs(4));
+    assert_eq!(global(&world).unwrap().1, AddressState::Deprecated, "from the beginning");
+    world.client.stack.input(world.now, advertisement(1800, 7200, 3600), RxMeta::default());
+    world.advance(Duration::from_secs(3));
+    assert_eq!(global(&world).unwrap().1, AddressState::Preferred);
+    world.advance(Duration::from_secs(3700));
+    assert_eq!(global(&world).unwrap().1, AddressState::Deprecated);
+    world.client.stack.input(world.now, advertisement(1800, 7200, 3600), RxMeta::default());
+    world.advance(Duration::from_secs(1));
+    assert_eq!(global(&world).unwrap().1, AddressState::Preferred);
+}
+
 #[test]
 fn discovery_from_beyond_the_link_is_not_believed() {
     let mut world = autonomous();

@@ -147,3 +147,75 @@ fn ports_come_back_from_time_wait_when_all_are_there() {
         last = reused;
     }
 }
+
+/// RFC 9293, section 3.4.3: the numbers of what opens anew are behind those of much that was sent
+/// fast. Its SYN-ACK goes again when others' do, and holds up nobody's.
+#[test]
+fn a_connection_opened_anew_waits_like_others() {
+    let mut world = World::new();
+    let (from, to) = (at(CLIENT, 4000), at(SERVER, 80));
+    let listener = world.listen(&to);
+    let mut options = ConnectOptions::default();
+    options.local = Some(addr(&from));
+    let client = world.client.stack.connect(world.now, addr(&to), options).unwrap();
+    world.settle();
+    let server = world.server.stack.accept(listener).unwrap();
+    for _ in 0..400 {
+        let taken = world.server.stack.write(world.now, server, vec![7; 50_000].into()).unwrap();
+        world.settle();
+        world.client.read_all(world.now, client);
+        world.settle();
+        assert_eq!(taken, 50_000);
+    }
+    world.server.stack.close(world.now, server).unwrap();
+    world.settle();
+    world.client.stack.close(world.now, client).unwrap();
+    world.advance(Duration::from_millis(100));
+    assert_eq!(world.server.stack.usage().time_waits, 1);
+    let last = parse(world.client.sent.last().unwrap());
+    let anew = Frame::syn(&from, &to, last.header.seq.wrapping_add(1000));
+    let syn_ack = answer(&mut world, &anew).unwrap();
+    assert_eq!(syn_ack.flags(), Flags::SYN | Flags::ACK);
+    let ahead = syn_ack.header.seq.wrapping_sub(last.header.ack).cast_signed();
+    assert!(ahead > 0, "{ahead}");
+    // Another one, just after. Neither is answered.
+    let other = answer(&mut world, &Frame::syn(&at(CLIENT, 4001), &to, 77)).unwrap();
+    assert_eq!(other.flags(), Flags::SYN | Flags::ACK);
+    world.server.sent.clear();
+    world.filter = Box::new(|_, _| false);
+    world.advance(Duration::from_millis(1100));
+    let again = |port| move |seen: &Seen| seen.header.destination_port == port;
+    let sent: Vec<_> = world.server.sent.iter().map(parse).collect();
+    assert_eq!(sent.iter().filter(|seen| again(4001)(seen)).count(), 1, "the other's");
+    assert_eq!(sent.iter().filter(|seen| again(4000)(seen)).count(), 1, "its own");
+    world.advance(Duration::from_secs(200));
+    assert_eq!(world.server.stack.usage().embryos, 0);
+}
+
+/// RFC 6191: what may end the wait is a connection that takes its place, not a SYN that somebody
+/// made up and nobody here wants.
+#[test]
+fn a_syn_that_opens_nothing_does_not_end_it() {
+    let mut world = World::new();
+    let listener = world.listen(&at(SERVER, 80));
+    let mut options = ConnectOptions::default();
+    options.local = Some(addr(&at(CLIENT, 4000)));
+    let client = world.client.stack.connect(world.now, addr(&at(SERVER, 80)), options).unwrap();
+    world.settle();
+    let server = world.server.stack.accept(listener).unwrap();
+    // The client closes first, and waits.
+    world.client.stack.close(world.now, client).unwrap();
+    world.settle();
+    world.server.stack.close(world.now, server).unwrap();
+    world.settle();
+    assert_eq!(world.client.stack.usage().time_waits, 1);
+    let last = parse(world.server.sent.last().unwrap());
+    for flags in [Flags::SYN, Flags::SYN | Flags::FIN] {
+        let seq = last.header.seq.wrapping_add(100_000);
+        let forged = Frame::new(&at(SERVER, 80), &at(CLIENT, 4000), flags, seq, 0);
+        world.client.stack.input(world.now, forged.bytes(), RxMeta::default());
+        let answer = world.client.transmit(world.now).first().map(parse);
+        assert_eq!(world.client.stack.usage().time_waits, 1, "{flags:?}");
+        assert!(answer.is_none_or(|seen| seen.flags() == Flags::ACK), "{flags:?}");
+    }
+}

@@ -132,10 +132,16 @@ impl Stack {
         let lifetimes = &mut self.net.autoconf.lifetimes;
         if let Some(life) = lifetimes.iter_mut().find(|life| life.address == address) {
             let least = now + VALID_LEFT_MIN;
-            if let (Some(new), Some(old)) = (valid_until, life.valid_until) {
-                valid_until = Some(new.max(old.min(least)));
-            }
+            // An end that there is none of is farther away than any.
+            let left = life.valid_until.map_or(least, |old| old.min(least));
+            valid_until = valid_until.map(|new| new.max(left));
             *life = Lifetime { address, preferred_until, valid_until };
+            if preferred_until.is_none_or(|until| until > now)
+                && let Some(own) = self.net.addresses.get_mut(address)
+                && own.state == AddressState::Deprecated
+            {
+                own.state = AddressState::Preferred;
+            }
             return;
         }
         let known = self.net.addresses.get(address).is_some();
@@ -294,10 +300,15 @@ impl Net {
             }
             if life.preferred_until.is_some_and(|until| until <= now) {
                 life.preferred_until = None;
-                if let Some(own) = addresses.get_mut(life.address)
-                    && own.state == AddressState::Preferred
-                {
-                    own.state = AddressState::Deprecated;
+                match addresses.get_mut(life.address) {
+                    // It is looked at again when it may be there.
+                    Some(own) if own.state == AddressState::Tentative => {
+                        life.preferred_until = Some(now + PROBE_INTERVAL);
+                    }
+                    Some(own) if own.state == AddressState::Preferred => {
+                        own.state = AddressState::Deprecated;
+                    }
+                    _ => {}
                 }
             }
             true

@@ -239,7 +239,7 @@ impl Stack {
     /// better used by somebody else (Linux does so; FreeBSD goes on trying).
     fn embryo_error(&mut self, index: u32, seq: SeqNum, report: Report) -> bool {
         let Some(embryo) = self.tcp.embryos.at(index) else { return false };
-        if self.initial(&embryo.tuple, embryo.created()).iss != seq {
+        if self.initial(&embryo.tuple, embryo.clock()).iss != seq {
             return false;
         }
         let patient = self.net.config.personality == Personality::FreeBsd;

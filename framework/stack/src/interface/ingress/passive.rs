@@ -54,10 +54,10 @@ impl Stack {
         if crowded || self.tcp.embryos.is_full() {
             return self.send_cookie(now, id, tuple, &config, handshake);
         }
-        let mut embryo = Embryo::new(*tuple, &handshake, created, ListenerTag::from(id).0);
-        if created != Ticks::of(now) {
-            embryo.blur();
-        }
+        // Its waits count from now, whatever the clock of its number says.
+        let present = Ticks::of(now);
+        let mut embryo = Embryo::new(*tuple, &handshake, present, ListenerTag::from(id).0);
+        embryo.hurry(created.since(present).cast_unsigned());
         if syn.options.fast_open.is_some() && fast {
             embryo.ask_cookie();
         }
@@ -101,7 +101,7 @@ impl Stack {
     }
 
     fn handshake_of(&self, now: Instant, embryo: &Embryo, window: u16) -> Handshake {
-        let initial = self.initial(&embryo.tuple, embryo.created());
+        let initial = self.initial(&embryo.tuple, embryo.clock());
         embryo.handshake(initial.iss, initial.timestamp_offset, window, now)
     }
 

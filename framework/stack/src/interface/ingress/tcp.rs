@@ -47,8 +47,9 @@ impl Stack {
     }
 
     fn connection_input(&mut self, now: Instant, index: u32, tuple: &FourTuple, segment: &Segment) {
+        let opens = segment.flags.contains(Flags::SYN) && self.would_open(tuple, segment);
         let Some(socket) = self.tcp.sockets.at_mut(index) else { return };
-        if socket.connection.may_be_reused_by(segment) {
+        if opens && socket.connection.may_be_reused_by(segment) {
             let last = socket.connection.info().snd_nxt;
             self.net.counters.time_waits_reused += 1;
             self.tcp.detach_socket(index);
@@ -59,10 +60,24 @@ impl Stack {
         self.settle(now, index);
     }
 
+    /// Whether a SYN finds somebody to open a connection: only then may it take the place of one in
+    /// TIME-WAIT (RFC 6191).
+    fn would_open(&self, tuple: &FourTuple, segment: &Segment) -> bool {
+        let listeners = &self.tcp.listeners;
+        let id = listeners.lookup(tuple.local()).or(listeners.forwarder());
+        id.is_some_and(|id| {
+            !self.ignores(id, segment) && listeners.get(id).is_some_and(|it| !it.is_full())
+        })
+    }
+
     fn time_wait_input(&mut self, now: Instant, index: u32, tuple: &FourTuple, segment: &Segment) {
         let Some(remains) = self.tcp.waits.at(index).copied() else { return };
         let verdict = match remains.judge(segment) {
-            Verdict::Reopen if !self.net.config.tcp.time_wait_reuse => Verdict::Acknowledge,
+            Verdict::Reopen
+                if !self.net.config.tcp.time_wait_reuse || !self.would_open(tuple, segment) =>
+            {
+                Verdict::Acknowledge
+            }
             verdict => verdict,
         };
         match verdict {
