@@ -31,12 +31,19 @@ pub struct OwnAddress {
     pub state: AddressState,
     /// The tunnel whose link-local address it is.
     pub tunnel: Option<TunnelId>,
+    /// Others may have it, too, and whoever is nearest gets the packets (RFC 4291, section 2.6).
+    pub anycast: bool,
 }
 
 impl OwnAddress {
     /// An address of the link.
     pub(crate) const fn new(cidr: Cidr, state: AddressState) -> Self {
-        Self { cidr, state, tunnel: None }
+        Self { cidr, state, tunnel: None, anycast: false }
+    }
+
+    /// An address that others may have, too: there is nothing to find out about it.
+    pub(crate) const fn anycast(cidr: Cidr) -> Self {
+        Self { anycast: true, ..Self::new(cidr, AddressState::Preferred) }
     }
 
     fn usable(&self) -> bool {
@@ -122,7 +129,8 @@ impl Addresses {
 
     /// The source address for a destination (RFC 6724, section 5, as far as one interface has a
     /// choice): the destination itself when it is ours, then the right scope, then not deprecated,
-    /// then the longest common prefix. A tunnel's own address is not for the link.
+    /// then the longest common prefix. A tunnel's own address is not for the link, and one that
+    /// others have, too, is nobody's name.
     pub(crate) fn source_for(&self, destination: IpAddr) -> Option<IpAddr> {
         if is_loopback(destination) || self.is_local(destination) {
             return Some(destination);
@@ -130,7 +138,7 @@ impl Addresses {
         let candidates = self
             .list
             .iter()
-            .filter(|own| own.usable() && own.tunnel.is_none())
+            .filter(|own| own.usable() && own.tunnel.is_none() && !own.anycast)
             .filter(|own| own.cidr.address().is_ipv4() == destination.is_ipv4());
         let best = candidates.max_by_key(|own| {
             let address = own.cidr.address();
@@ -141,10 +149,15 @@ impl Addresses {
         best.map(|own| own.cidr.address())
     }
 
+    /// Whether it is an address of ours that others may have, too.
+    pub(crate) fn is_anycast(&self, address: IpAddr) -> bool {
+        self.get(address).is_some_and(|own| own.anycast)
+    }
+
     /// A link-local IPv6 address of ours.
     pub(crate) fn link_local(&self) -> Option<Ipv6Addr> {
-        let of_link = self.list.iter().filter(|own| own.usable() && own.tunnel.is_none());
-        of_link.into_iter().find_map(|own| match own.cidr.address() {
+        let of_link = |own: &&OwnAddress| own.usable() && own.tunnel.is_none() && !own.anycast;
+        self.list.iter().filter(of_link).find_map(|own| match own.cidr.address() {
             IpAddr::V6(address) if is_link_local(address.into()) => Some(address),
             _ => None,
         })

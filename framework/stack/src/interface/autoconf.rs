@@ -22,6 +22,20 @@ pub(crate) const ROUTER_SOLICITATION_INTERVAL: Duration = Duration::from_secs(4)
 /// An address is defended at most so often (RFC 5227, section 1.1).
 pub(crate) const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
 
+/// The longest wait before an advertisement of an anycast address (MAX_ANYCAST_DELAY_TIME of RFC
+/// 4861, section 10).
+pub(crate) const ANYCAST_DELAY: Duration = Duration::from_secs(1);
+/// Advertisements of anycast addresses that wait; who asks meanwhile asks again.
+pub(crate) const ANSWERS_MAX: usize = 64;
+
+/// An advertisement that waits for its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) target: Ipv6Addr,
+    pub(crate) to: Ipv6Addr,
+    pub(crate) solicited: bool,
+}
+
 /// An address that is being asked about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Probe {
@@ -56,6 +70,8 @@ pub(crate) struct Autoconf {
     /// Router solicitations that are left, and when the next one is due.
     pub(crate) solicitations: Option<(u8, Instant)>,
     pub(crate) defended: Option<Instant>,
+    /// Advertisements of anycast addresses, and when they are due.
+    pub(crate) answers: Vec<(Instant, Answer)>,
     pub(crate) timer: Lazy,
 }
 
@@ -68,8 +84,9 @@ impl Autoconf {
         let routers = self.routers.iter().filter_map(|router| router.until);
         let prefixes = self.prefixes.iter().filter_map(|prefix| prefix.until);
         let solicitation = self.solicitations.map(|(_, at)| at);
+        let answers = self.answers.iter().map(|(at, _)| *at);
         let all = probes.chain(preferred).chain(valid).chain(routers).chain(prefixes);
-        all.chain(solicitation).min()
+        all.chain(solicitation).chain(answers).min()
     }
 
     /// The probe whose time has come, taken out.
@@ -78,10 +95,17 @@ impl Autoconf {
         Some(self.probes.swap_remove(at))
     }
 
+    /// The advertisement whose time has come, taken out.
+    pub(crate) fn take_answer(&mut self, now: Instant) -> Option<Answer> {
+        let at = self.answers.iter().position(|(at, _)| *at <= now)?;
+        Some(self.answers.swap_remove(at).1)
+    }
+
     /// Forgets an address that is asked about or has a lifetime.
     pub(crate) fn forget(&mut self, address: IpAddr) {
         self.probes.retain(|probe| probe.address != address);
         self.lifetimes.retain(|life| life.address != address);
+        self.answers.retain(|(_, answer)| IpAddr::V6(answer.target) != address);
     }
 }
 

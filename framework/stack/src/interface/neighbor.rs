@@ -214,6 +214,11 @@ impl<F> Neighbors<F> {
         effects
     }
 
+    /// The link address that is known.
+    pub(crate) fn mac_of(&self, address: IpAddr) -> Option<MacAddress> {
+        self.entries.at(*self.table.get(&address)?)?.mac
+    }
+
     /// A neighbour answered our question.
     pub(crate) fn answered(
         &mut self,

@@ -176,6 +176,9 @@ pub struct StackConfig {
     pub echo_reply: bool,
     /// Answer ARP requests for addresses that a route leads to elsewhere (RFC 1027).
     pub proxy_arp: bool,
+    /// It is a router, or the routers' own host: it says so to neighbours, and has the subnet-router
+    /// anycast address of each IPv6 network that it has an address in (RFC 4291, section 2.6.1).
+    pub is_router: bool,
     /// Make IPv6 addresses from the prefixes of routers (RFC 4862).
     pub slaac: bool,
     /// Neighbour solicitations before an own IPv6 address counts as ours alone; 0 trusts.
@@ -216,6 +219,7 @@ impl StackConfig {
             any_address: false,
             echo_reply: true,
             proxy_arp: false,
+            is_router: false,
             slaac: false,
             duplicate_address_probes: 1,
             arp_probes: 0,

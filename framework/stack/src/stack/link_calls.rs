@@ -1,16 +1,36 @@
 //! Calls about the interface: addresses and routes.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 use fyke_clock::Instant;
 
 use super::Stack;
 use super::error::StackError;
 use crate::interface::addresses::OwnAddress;
-use crate::interface::cidr::Cidr;
+use crate::interface::cidr::{Cidr, masked};
 use crate::interface::neighbor::Neighbor;
 use crate::interface::routes::Route;
 use crate::wire::MacAddress;
+
+/// The address that all routers of a network have: its prefix, and zeros (RFC 4291, section 2.6.1).
+/// A link between two has none (RFC 6164).
+fn subnet_router(cidr: &Cidr) -> Option<Cidr> {
+    let IpAddr::V6(address) = cidr.address() else { return None };
+    let all = Ipv6Addr::from(masked(address.octets(), cidr.prefix()));
+    (!all.is_unspecified() && cidr.prefix() < 127).then(|| Cidr::new(all.into(), cidr.prefix()))
+}
+
+impl crate::interface::net::Net {
+    /// A router has the subnet-router address of each network it is in.
+    fn join_routers(&mut self, address: IpAddr) {
+        let own = self.addresses.get(address).map(|own| own.cidr);
+        let Some(all) = own.and_then(|cidr| subnet_router(&cidr)) else { return };
+        let room = self.addresses.len() < self.config.limits.addresses_max;
+        if self.config.is_router && room && self.addresses.get(all.address()).is_none() {
+            self.addresses.insert(OwnAddress::anycast(all));
+        }
+    }
+}
 
 impl Stack {
     /// Gives the interface an address, and with it the route to its network.
@@ -34,6 +54,40 @@ impl Stack {
             return Err(StackError::LimitReached);
         }
         self.begin_address(now, cidr);
+        self.net.join_routers(address);
+        Ok(())
+    }
+
+    /// Gives the interface an address that other hosts have, too (RFC 4291, section 2.6): whoever is
+    /// nearest gets the packets.
+    ///
+    /// Nobody is asked whether the address is free, it is not announced and not defended, and
+    /// neighbours that ask for it hear of it after a short while of chance (RFC 4861, section
+    /// 7.2.7). A connection or a datagram that comes to it is answered from it; nothing begins with
+    /// it unless it is named, so the interface needs another address to speak first, to ask for
+    /// neighbours say.
+    ///
+    /// # Errors
+    /// When the address cannot be a host's, or there are too many; `AddressInUse` when it is ours
+    /// alone; `InvalidAddress`, too, for the subnet-router address of a network, which only
+    /// [routers](crate::StackConfig::is_router) have.
+    pub fn add_anycast(&mut self, now: Instant, cidr: Cidr) -> Result<(), StackError> {
+        self.net.now = now;
+        let address = cidr.address();
+        let group =
+            address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+        let of_routers = !self.net.config.is_router && subnet_router(&cidr) == Some(cidr);
+        if group || address.is_unspecified() || address.is_loopback() || of_routers {
+            return Err(StackError::InvalidAddress);
+        }
+        match self.net.addresses.get(address) {
+            Some(own) if !own.anycast => return Err(StackError::AddressInUse),
+            None if self.net.addresses.len() >= self.net.config.limits.addresses_max => {
+                return Err(StackError::LimitReached);
+            }
+            _ => {}
+        }
+        self.net.addresses.insert(OwnAddress::anycast(cidr));
         Ok(())
     }
 
@@ -41,7 +95,14 @@ impl Stack {
     /// not heard any more.
     pub fn remove_address(&mut self, address: IpAddr) -> bool {
         self.net.autoconf.forget(address);
-        self.net.addresses.remove(address).is_some()
+        let removed = self.net.addresses.remove(address);
+        if let Some(all) = removed.and_then(|own| subnet_router(&own.cidr)) {
+            let in_it = |own: &OwnAddress| !own.anycast && all.contains(own.cidr.address());
+            if self.net.config.is_router && !self.net.addresses.iter().any(in_it) {
+                self.net.addresses.remove(all.address());
+            }
+        }
+        removed.is_some()
     }
 
     /// The interface's addresses.

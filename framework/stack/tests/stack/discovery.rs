@@ -18,7 +18,7 @@ const ROUTER: &str = "fe80::1";
 const MAC_ROUTER: MacAddress = MacAddress([2, 0, 0, 0, 0, 9]);
 
 /// A discovery message in its frame.
-fn discovery(
+pub(crate) fn discovery(
     from: &str,
     to: &str,
     hop_limit: u8,

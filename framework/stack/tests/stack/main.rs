@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs, reason = "a test")]
 
+mod anycast;
 #[path = "../../fuzz/cases/host.rs"]
 mod case;
 mod connections;

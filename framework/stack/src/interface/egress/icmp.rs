@@ -68,17 +68,24 @@ impl Net {
         if whose.is_some_and(|flow| !self.owns(&flow)) {
             return;
         }
-        // The answer comes from the address that was asked, when it is one host's.
-        let from = match inbound.destination {
-            group if group.is_multicast() => self.source_for(source),
-            own => Some(own),
-        };
-        let Some(from) = from else { return };
+        let Some(from) = self.answers_from(inbound) else { return };
         if !self.icmp_limit.allows(now, source) {
             return self.drop_out(now, DropReason::IcmpRateLimited);
         }
         let Some(body) = error_body(from, inbound, kind) else { return };
         self.send_icmp(now, from, source, body);
+    }
+
+    /// The address an answer comes from: the one that was asked, when it is one host's. ICMPv6
+    /// answers with a name of the host's own, too, when several hosts have the address (RFC 4443,
+    /// section 2.2).
+    fn answers_from(&self, inbound: &Inbound) -> Option<IpAddr> {
+        let asked = inbound.destination;
+        let anycast = asked.is_ipv6() && self.addresses.is_anycast(asked);
+        if asked.is_multicast() || anycast {
+            return self.source_for(inbound.source);
+        }
+        Some(asked)
     }
 
     /// Queues a complete ICMP message.
@@ -98,11 +105,7 @@ impl Net {
         rest: [u8; 4],
         data: &Bytes,
     ) {
-        let from = match inbound.destination {
-            group if inbound.to_group && group.is_multicast() => self.source_for(inbound.source),
-            own => Some(own),
-        };
-        let Some(from) = from else { return };
+        let Some(from) = self.answers_from(inbound) else { return };
         let body = match PseudoHeader::new(from, inbound.source) {
             Some(PseudoHeader::V4 { .. }) => {
                 let kind = icmpv4::ECHO_REPLY;

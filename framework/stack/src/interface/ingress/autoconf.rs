@@ -160,6 +160,9 @@ impl Stack {
                 self.net.autoconf.probes.push(probe);
             }
         }
+        while let Some(answer) = self.net.autoconf.take_answer(now) {
+            self.net.advertise(now, answer.target, answer.to, answer.solicited);
+        }
         if let Some((left, at)) = self.net.autoconf.solicitations.filter(|(_, at)| *at <= now) {
             self.net.solicit_routers(now);
             let next = at + ROUTER_SOLICITATION_INTERVAL;

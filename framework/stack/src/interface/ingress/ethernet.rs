@@ -100,6 +100,8 @@ impl Stack {
             match own.state {
                 AddressState::Tentative => self.address_is_duplicate(now, claimed),
                 AddressState::Duplicate => {}
+                // Others may have it, too.
+                _ if own.anycast => {}
                 _ => self.defend_address(now, claimed),
             }
             return true;

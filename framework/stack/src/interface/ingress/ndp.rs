@@ -4,11 +4,13 @@
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv6Addr};
+use core::time::Duration;
 
 use fyke_clock::Instant;
 
 use super::Inbound;
 use crate::interface::addresses::AddressState;
+use crate::interface::autoconf::{ANSWERS_MAX, ANYCAST_DELAY, Answer};
 use crate::interface::egress::{Datagram, Outgoing, Queued};
 use crate::interface::net::{ALL_NODES, Net};
 use crate::stack::Stack;
@@ -44,9 +46,9 @@ impl Stack {
             Message::NeighborSolicitation { target } => {
                 self.solicitation(now, source, destination, target, &packet)
             }
-            Message::NeighborAdvertisement { target, solicited, .. } => {
+            Message::NeighborAdvertisement { target, solicited, override_known, .. } => {
                 let sound = !(solicited && destination.is_multicast());
-                sound && self.advertisement(now, target, solicited, &packet)
+                sound && self.advertisement(now, target, (solicited, override_known), &packet)
             }
             Message::RouterAdvertisement(router) => {
                 let sound = source.is_unicast_link_local();
@@ -94,6 +96,7 @@ impl Stack {
             return false;
         }
         let asked_for = self.net.addresses.get(target.into());
+        let anycast = asked_for.is_some_and(|own| own.anycast);
         match asked_for.filter(|own| own.tunnel.is_none()).map(|own| own.state) {
             // A question with a source is somebody's who looks for the address, not a rival's.
             Some(AddressState::Tentative) if probes => {
@@ -105,7 +108,11 @@ impl Stack {
                     self.net.apply(now, effects);
                 }
                 let to = if probes { ALL_NODES } else { source };
-                self.net.advertise(now, target, to, !probes);
+                if anycast {
+                    self.net.advertise_later(now, Answer { target, to, solicited: !probes });
+                } else {
+                    self.net.advertise(now, target, to, !probes);
+                }
             }
             _ => {}
         }
@@ -117,7 +124,7 @@ impl Stack {
         &mut self,
         now: Instant,
         target: Ipv6Addr,
-        solicited: bool,
+        (solicited, override_known): (bool, bool),
         packet: &Packet<'_>,
     ) -> bool {
         if target.is_multicast() {
@@ -129,6 +136,8 @@ impl Stack {
                 self.address_is_duplicate(now, target.into());
                 return true;
             }
+            // Others have it, too: that is what it is for (RFC 4862, section 5.4).
+            Some(_) if self.net.addresses.is_anycast(target.into()) => return true,
             Some(_) => {
                 self.defend_address(now, target.into());
                 return true;
@@ -140,6 +149,11 @@ impl Stack {
             _ => None,
         });
         let Some(mac) = mac else { return true };
+        // The first of several that have the address is the nearest (RFC 4861, section 7.2.5, I).
+        let known = self.net.neighbors.mac_of(target.into());
+        if !override_known && known.is_some_and(|known| known != mac) {
+            return true;
+        }
         let effects = if solicited {
             self.net.neighbors.answered(now, target.into(), mac)
         } else {
@@ -183,14 +197,26 @@ impl Net {
         if !self.is_first() {
             return;
         }
-        let message = Message::NeighborAdvertisement {
-            target,
-            router: false,
-            solicited,
-            override_known: true,
-        };
+        // Whoever knows somebody with an anycast address keeps to that one (RFC 4861, section 7.2.7).
+        let override_known = !self.addresses.is_anycast(target.into());
+        let router = self.config.is_router;
+        let message = Message::NeighborAdvertisement { target, router, solicited, override_known };
         let option = self.mac().map(NdpOption::TargetLinkLayer);
         self.send_ndp(now, target, to, &message, option);
+    }
+
+    /// Tells that an anycast address is ours, too, but not at the same time as all others that have
+    /// it (RFC 4861, section 7.2.7).
+    fn advertise_later(&mut self, now: Instant, answer: Answer) {
+        let answers = &self.autoconf.answers;
+        let waits = answers.iter().any(|(_, waiting)| *waiting == answer);
+        if waits || answers.len() >= ANSWERS_MAX {
+            return;
+        }
+        let micros = ANYCAST_DELAY.as_micros() as u32;
+        let delay = Duration::from_micros(self.secrets.draw_below(micros).into());
+        self.autoconf.answers.push((now + delay, answer));
+        self.arm_autoconf();
     }
 
     /// Answers the other end of a tunnel.
@@ -198,7 +224,7 @@ impl Net {
         if !self.is_first() {
             return;
         }
-        let (router, solicited, override_known) = (false, true, true);
+        let (router, solicited, override_known) = (self.config.is_router, true, true);
         let message = Message::NeighborAdvertisement { target, router, solicited, override_known };
         self.send_ndp(now, target, to, &message, None);
     }
