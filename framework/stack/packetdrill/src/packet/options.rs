@@ -48,6 +48,8 @@ pub(super) fn encode(options: &[OptionSpec]) -> Vec<u8> {
             }
             OptionSpec::Md5(digest) => put(kind::MD5, digest.as_deref().unwrap_or(&[0; 16])),
             OptionSpec::Other(kind, data) => put(*kind, data),
+            // No packet is made of what is refused before.
+            OptionSpec::NoCheck => {}
         }
     }
     out.resize(out.len().next_multiple_of(4), 0);

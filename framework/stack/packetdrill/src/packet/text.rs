@@ -85,6 +85,7 @@ fn option(option: &OptionSpec) -> String {
         }
         OptionSpec::Md5(None) => "md5 valid".to_owned(),
         OptionSpec::Md5(Some(digest)) => format!("md5 {}", hex(digest)),
+        OptionSpec::NoCheck => "nocheck".to_owned(),
         OptionSpec::Other(kind, data) => format!("gen-{kind} {}", hex(data)).trim_end().to_owned(),
     }
 }

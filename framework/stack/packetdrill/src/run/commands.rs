@@ -29,7 +29,7 @@ impl Runner<'_> {
                     for line in &lines {
                         self.say(&format!("  {line}"));
                     }
-                    let (left, found) = shell::grep(lines, &searches);
+                    let (left, found) = shell::filter(lines, &searches);
                     if !found {
                         let detail = format!("{text} finds {left:?}");
                         return Err(Stop::Fail(Cause::Command, detail));

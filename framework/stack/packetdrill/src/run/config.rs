@@ -87,6 +87,7 @@ impl Config {
             "non_fatal" => self.calls_may_differ = text.contains("syscall"),
             "strict_segments" => self.strict_segments = true,
             "udp_encapsulation" => return Err(BadOption::Skip(SkipReason::TcpOverUdp)),
+            name if name.starts_with("psp_") => return Err(BadOption::Skip(SkipReason::Psp)),
             "tcp_md5_secret" => return Err(BadOption::Skip(SkipReason::Md5)),
             // These say how upstream is to talk to a kernel, or were used up by the parser.
             "ip_version"
@@ -102,6 +103,17 @@ impl Config {
             | "init_scripts"
             | "tcp_ts_ecr_scaled"
             | "persistent_tun_dev"
+            | "tun_dev"
+            | "no_cleanup"
+            | "code_command"
+            | "code_format"
+            | "code_sockopt"
+            | "wire_client"
+            | "wire_client_dev"
+            | "wire_server"
+            | "wire_server_dev"
+            | "wire_server_ip"
+            | "wire_server_port"
             | "local_linklocal_ip"
             | "gateway_linklocal_ip"
             | "send_omit_free" => {}

@@ -286,6 +286,7 @@ fn skip(spec: &PacketSpec) -> Result<(), Stop> {
         Body::Tcp(tcp) => match &tcp.options {
             OptionsSpec::Exact(options) => options.iter().find_map(|option| match option {
                 OptionSpec::Md5(_) => Some(SkipReason::Md5),
+                OptionSpec::NoCheck => Some(SkipReason::PrivateKernel),
                 _ => None,
             }),
             _ => None,

@@ -120,6 +120,12 @@ pub enum SkipReason {
     TcpFunctions,
     /// Other protocols than TCP, UDP and ICMP.
     Protocol,
+    /// Multipath TCP (RFC 8684).
+    Multipath,
+    /// Sockets taken apart and put together elsewhere (TCP_REPAIR).
+    Repair,
+    /// Options, of a socket or on the wire, that only their author's own kernel had.
+    PrivateKernel,
 }
 
 impl SkipReason {
@@ -141,6 +147,9 @@ impl SkipReason {
             Self::AccurateEcn => "accurate ECN",
             Self::TcpFunctions => "several TCP implementations",
             Self::Protocol => "another protocol",
+            Self::Multipath => "multipath TCP",
+            Self::Repair => "repair of sockets",
+            Self::PrivateKernel => "an option of a private kernel",
         }
     }
 }

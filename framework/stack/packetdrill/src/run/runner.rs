@@ -18,7 +18,8 @@ use super::settings::Settings;
 use super::system::System;
 use crate::python::Scope;
 use crate::script::{
-    Action, Body, Direction, Event, OptionSpec, OptionsSpec, Script, TcpSpec, When, parse,
+    Action, Body, Dialect, Direction, Event, OptionSpec, OptionsSpec, Script, ScriptError, TcpSpec,
+    When, parse,
 };
 
 /// What is off by less happened when the script says.
@@ -67,16 +68,11 @@ pub fn run(path: &Path, source: &str, options: &Options) -> Report {
     let script = match parse(path, source, &options.defines) {
         Ok(script) => script,
         Err(error) => {
-            let failure = Failure {
-                line: error.line(),
-                cause: Cause::Script,
-                detail: error.message().to_owned(),
-            };
             let system = options.system.unwrap_or(System::Linux);
-            return Report { outcome: Outcome::Fail(failure), system, trace: Vec::new() };
+            return Report { outcome: unread(&error), system, trace: Vec::new() };
         }
     };
-    let system = options.system.unwrap_or_else(|| System::of(&script));
+    let system = options.system.unwrap_or_else(|| System::of(&script, source));
     let config = match Config::of(&script, options.tolerance) {
         Ok(config) => config,
         Err(BadOption::Skip(reason)) => {
@@ -106,6 +102,18 @@ pub fn run(path: &Path, source: &str, options: &Options) -> Report {
         }
     };
     Report { outcome, system, trace: runner.trace }
+}
+
+/// What becomes of a script that cannot be read.
+fn unread(error: &ScriptError) -> Outcome {
+    match error.dialect() {
+        Some(Dialect::Multipath) => Outcome::Skip(SkipReason::Multipath),
+        _ => Outcome::Fail(Failure {
+            line: error.line(),
+            cause: Cause::Script,
+            detail: error.message().to_owned(),
+        }),
+    }
 }
 
 impl Runner<'_> {

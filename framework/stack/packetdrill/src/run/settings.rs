@@ -235,6 +235,8 @@ impl Settings {
     fn set_freebsd_policy(&mut self, name: &str, value: i64) -> Option<Effect> {
         let usual = match name {
             "udp_tunneling_port" | "udp_tunneling_overhead" | "pmtud_blackhole_detection" => 0,
+            // Early retransmit, which no FreeBSD had.
+            "rfc5827" => 0,
             "pmtud_blackhole_mss" | "v6pmtud_blackhole_mss" => 1200,
             _ => return None,
         };

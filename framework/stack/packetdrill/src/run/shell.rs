@@ -10,17 +10,18 @@ pub(crate) enum Command {
     /// The settings that google's scripts are written for.
     Defaults,
     /// Sockets are listed and searched; the last search must find something.
-    Sockets { version: Option<u8>, port: Option<u16>, searches: Vec<Search> },
+    Sockets { version: Option<u8>, port: Option<u16>, searches: Vec<Filter> },
     /// Connections in this state are dropped.
     Drop { state: String },
 }
 
-/// `grep`, perhaps counting.
+/// What a listing is piped through.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Search {
-    pub(crate) pattern: String,
-    pub(crate) count: bool,
-    pub(crate) invert: bool,
+pub(crate) enum Filter {
+    /// `grep`, perhaps counting.
+    Grep { pattern: String, count: bool, invert: bool },
+    /// `awk '{print $8}'`: one column.
+    Column(usize),
 }
 
 /// Why commands cannot be run.
@@ -77,7 +78,21 @@ fn words(text: &str) -> Vec<String> {
             }
         }
     }
-    out.retain(|word| !word.contains('>') && word != "&");
+    without_redirections(out)
+}
+
+/// Where output goes does not matter: `>/dev/null`, `> /dev/null`, `2>&1`.
+fn without_redirections(words: Vec<String>) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        if word.ends_with('>') {
+            // The file is a word of its own.
+            words.next();
+        } else if !word.contains('>') && word != "&" {
+            out.push(word);
+        }
+    }
     out
 }
 
@@ -139,28 +154,42 @@ fn sockets(arguments: &[String], pipe: &[Vec<String>]) -> Option<Command> {
     (!searches.is_empty()).then_some(Command::Sockets { version, port, searches })
 }
 
-fn search(words: &[String]) -> Option<Search> {
+fn search(words: &[String]) -> Option<Filter> {
     let (program, arguments) = words.split_first()?;
-    let mut search = Search { pattern: String::new(), count: false, invert: false };
+    if program == "awk" {
+        let [column] = arguments else { return None };
+        let column = column.strip_prefix("{print $")?.strip_suffix('}')?;
+        return column.parse().ok().filter(|n| *n > 0).map(Filter::Column);
+    }
+    let (mut wanted, mut count, mut invert) = (None, false, false);
     for argument in arguments {
         match argument.as_str() {
-            "-c" => search.count = true,
-            "-v" => search.invert = true,
-            pattern if search.pattern.is_empty() => search.pattern = pattern.to_owned(),
+            "-c" => count = true,
+            "-v" => invert = true,
+            pattern if wanted.is_none() => wanted = Some(pattern.to_owned()),
             _ => return None,
         }
     }
-    (program == "grep" && !search.pattern.is_empty()).then_some(search)
+    let pattern = wanted.filter(|pattern| program == "grep" && !pattern.is_empty())?;
+    Some(Filter::Grep { pattern, count, invert })
 }
 
-/// What is left of `lines` after the searches, and whether the last one found something.
-pub(crate) fn grep(mut lines: Vec<String>, searches: &[Search]) -> (Vec<String>, bool) {
+/// What is left of `lines` after the filters, and whether the last one found something.
+pub(crate) fn filter(mut lines: Vec<String>, filters: &[Filter]) -> (Vec<String>, bool) {
     let mut found = true;
-    for search in searches {
-        lines.retain(|line| line.contains(&search.pattern) != search.invert);
-        found = !lines.is_empty();
-        if search.count {
-            lines = vec![lines.len().to_string()];
+    for filter in filters {
+        match filter {
+            Filter::Grep { pattern, count, invert } => {
+                lines.retain(|line| line.contains(pattern) != *invert);
+                found = !lines.is_empty();
+                if *count {
+                    lines = vec![lines.len().to_string()];
+                }
+            }
+            Filter::Column(n) => {
+                let column = |line: &String| line.split_whitespace().nth(n - 1).map(str::to_owned);
+                lines = lines.iter().filter_map(column).collect();
+            }
         }
     }
     (lines, found)
@@ -190,6 +219,8 @@ mod tests {
             set("net.ipv4.tcp_timestamps", "0"),
         ];
         assert_eq!(linux.unwrap(), wanted);
+        let quiet = commands("sysctl -q net.ipv4.tcp_ecn=0 > /dev/null 2>&1");
+        assert_eq!(quiet.unwrap(), [set("net.ipv4.tcp_ecn", "0")]);
         assert_eq!(commands("/tmp/sysctl_restore_${PPID}.sh"), Ok(vec![]));
     }
 
@@ -200,10 +231,16 @@ mod tests {
             panic!()
         };
         assert_eq!((*version, *port, searches.len()), (Some(4), Some(8080), 2));
+        let column =
+            commands("sockstat -s -p 8080 | grep x | awk '{print $2}' | grep CLOSED").unwrap();
+        let [Command::Sockets { searches: by_column, .. }] = &column[..] else { panic!() };
+        assert_eq!(by_column[1], Filter::Column(2));
+        assert!(filter(vec!["x CLOSED".to_owned()], by_column).1);
+        assert!(!filter(vec!["x OPEN CLOSED".to_owned()], by_column).1);
         let lines = |n| vec!["packetdril SYN_RCVD".to_owned(); n];
-        assert_eq!(grep(lines(1), searches), (vec!["1".to_owned()], true));
-        assert!(!grep(lines(2), searches).1);
-        assert!(!grep(lines(0), searches).1);
+        assert_eq!(filter(lines(1), searches), (vec!["1".to_owned()], true));
+        assert!(!filter(lines(2), searches).1);
+        assert!(!filter(lines(0), searches).1);
         let drop = Command::Drop { state: "TIME_WAIT".into() };
         assert_eq!(commands("tcpdrop -s TIME_WAIT"), Ok(vec![drop]));
     }

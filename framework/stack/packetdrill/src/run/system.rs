@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::script::Script;
+use crate::script::{
+    Action, Body, Direction, Event, OptionSpec, OptionsSpec, PacketSpec, Script, TcpSpec,
+};
 
 /// A system whose habits a script expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,9 +16,10 @@ pub enum System {
 }
 
 impl System {
-    /// Which one a script is for: the settings it changes say it, or the names above it.
+    /// Which one a script is for: the settings it changes say it, the order of the options it expects
+    /// in a SYN, the names above it, or what its comments call it.
     #[must_use]
-    pub fn of(script: &Script) -> Self {
+    pub fn of(script: &Script, source: &str) -> Self {
         let text = format!("{:?}{:?}", script.init, script.events);
         if text.contains("net.inet.") || text.contains("kern.ipc.") {
             return Self::FreeBsd;
@@ -25,8 +28,27 @@ impl System {
         {
             return Self::Linux;
         }
+        if let Some(system) = script.events.iter().find_map(Self::of_syn) {
+            return system;
+        }
         let names = |path: &Path| path.to_string_lossy().to_lowercase();
-        if names(&script.path).contains("bsd") { Self::FreeBsd } else { Self::Linux }
+        let bsd = names(&script.path).contains("bsd") || source.to_lowercase().contains("freebsd");
+        if bsd { Self::FreeBsd } else { Self::Linux }
+    }
+
+    /// Linux writes the window scale behind what it allows about SACK, FreeBSD before it.
+    fn of_syn(event: &Event) -> Option<Self> {
+        let Action::Packet(PacketSpec { direction: Direction::Outbound, body, .. }) = &event.action
+        else {
+            return None;
+        };
+        let Body::Tcp(TcpSpec { options: OptionsSpec::Exact(options), .. }) = body else {
+            return None;
+        };
+        let place = |wanted: fn(&OptionSpec) -> bool| options.iter().position(wanted);
+        let scale = place(|option| matches!(option, OptionSpec::WindowScale(_)))?;
+        let sack = place(|option| *option == OptionSpec::SackPermitted)?;
+        Some(if scale < sack { Self::FreeBsd } else { Self::Linux })
     }
 
     /// `O_NONBLOCK`, which `fcntl` shows as a number.

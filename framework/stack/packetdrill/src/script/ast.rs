@@ -246,6 +246,8 @@ pub enum OptionSpec {
     FastOpenExperimental(Vec<u8>),
     /// MD5 signature; `None` asks for a valid one.
     Md5(Option<Vec<u8>>),
+    /// `nocheck`, which only a kernel of its author's sends.
+    NoCheck,
     /// Any other: kind and data.
     Other(u8, Vec<u8>),
 }

@@ -11,11 +11,32 @@ pub struct ScriptError {
     path: PathBuf,
     line: u32,
     message: String,
+    dialect: Option<Dialect>,
+}
+
+/// A dialect of the language that is told apart from ours and not read: what its scripts test is not
+/// there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// Scripts about multipath TCP (RFC 8684).
+    Multipath,
 }
 
 impl ScriptError {
     pub(crate) fn new(path: &Path, line: u32, message: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), line, message: message.into() }
+        Self { path: path.to_owned(), line, message: message.into(), dialect: None }
+    }
+
+    pub(crate) fn foreign(path: &Path, line: u32, word: &str, dialect: Dialect) -> Self {
+        let message = format!("'{word}' belongs to another dialect: {dialect:?}");
+        Self { dialect: Some(dialect), ..Self::new(path, line, message) }
+    }
+
+    /// The dialect the script is written in, when it is one that is not read.
+    #[must_use]
+    pub fn dialect(&self) -> Option<Dialect> {
+        self.dialect
     }
 
     /// The script.

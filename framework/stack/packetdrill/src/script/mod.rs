@@ -23,5 +23,5 @@ pub use ast::{
     OptionSpec, OptionsSpec, OuterHeader, PacketSpec, Quoted, Script, ScriptOption, SeqSpec,
     TcpSpec, TosSpec, When,
 };
-pub use error::ScriptError;
+pub use error::{Dialect, ScriptError};
 pub use parser::parse;

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::ast::{Action, Direction, Event, Script, ScriptOption, When};
 use super::cursor::Cursor;
-use super::error::ScriptError;
+use super::error::{Dialect, ScriptError};
 use super::lexer;
-use super::token::Token;
+use super::token::{Spanned, Token};
 use super::{call, packet};
 
 /// Reads a script. `path` is for messages; `defines` are names given from outside, as by `-D`.
@@ -21,6 +21,9 @@ pub fn parse(
     defines: &BTreeMap<String, String>,
 ) -> Result<Script, ScriptError> {
     let tokens = lexer::tokens(path, source, defines)?;
+    if let Some((line, word)) = multipath(&tokens) {
+        return Err(ScriptError::foreign(path, line, word, Dialect::Multipath));
+    }
     let mut cursor = Cursor::new(path, &tokens);
     let stray = stray(&mut cursor);
     let options = options(&mut cursor);
@@ -38,6 +41,17 @@ pub fn parse(
         }
     }
     Ok(Script { path: path.to_owned(), stray, options, init, events, cleanup })
+}
+
+/// A word that only scripts about multipath TCP have: its options. Such scripts have a grammar of their
+/// own for addresses, keys and subflows, which is not read.
+fn multipath(tokens: &[Spanned]) -> Option<(u32, &str)> {
+    tokens.iter().find_map(|Spanned { token, line }| match token {
+        Token::Word(word) if word.starts_with("mp_") || word == "mpcapable" => {
+            Some((*line, &**word))
+        }
+        _ => None,
+    })
 }
 
 /// A word before everything else means nothing; upstream refuses it, we keep it and tell.

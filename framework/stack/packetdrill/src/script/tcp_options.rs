@@ -49,6 +49,7 @@ fn option(cursor: &mut Cursor<'_>) -> Result<OptionSpec, ScriptError> {
         "sackOK" => OptionSpec::SackPermitted,
         "sack" => sack(cursor)?,
         "TS" => timestamp(cursor)?,
+        "nocheck" => OptionSpec::NoCheck,
         "FO" => OptionSpec::FastOpen(hex(cursor)),
         "FOEXP" | "EXP-FO" | "exp-FO" => OptionSpec::FastOpenExperimental(hex(cursor)),
         "md5" if cursor.take_word("valid") => OptionSpec::Md5(None),

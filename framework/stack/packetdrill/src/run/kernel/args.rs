@@ -18,6 +18,9 @@ pub(super) fn number(expression: &Expr, system: System) -> Option<i64> {
         Expr::Word(word) => system.constant(word),
         Expr::Or(left, right) => Some(number(left, system)? | number(right, system)?),
         Expr::List(list) => list.first().and_then(|first| number(first, system)),
+        Expr::Apply(name, list) if name == "htonl" || name == "htons" => {
+            list.first().and_then(|first| number(first, system))
+        }
         _ => None,
     }
 }

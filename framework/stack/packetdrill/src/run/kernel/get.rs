@@ -4,7 +4,7 @@ use fyke_stack::tcp::Info;
 
 use super::super::outcome::SkipReason;
 use super::socket::Options;
-use super::{Attempt, Errno, Kernel, Place, args};
+use super::{Attempt, Errno, Kernel, Place, args, names};
 use crate::script::Expr;
 
 /// What an option is.
@@ -26,7 +26,7 @@ impl Kernel {
 
     pub(super) fn call_getsockopt(&mut self, a: &[Expr]) -> Result<Attempt, Attempt> {
         let descriptor = args::descriptor(a)?;
-        let name = args::word(args::at(a, 2)?).unwrap_or("").to_owned();
+        let name = names::option(a, self.settings.system);
         let expected = args::at(a, 3)?.clone();
         let place = self.socket(descriptor)?.place;
         if name == "SO_ERROR" {

@@ -6,7 +6,7 @@ use super::super::host::Restless;
 use super::Kernel;
 
 /// Who has a socket that an application has.
-const OWNER: &str = "root packetdril";
+const OWNER: &str = "root packetdril 1 3";
 
 impl Kernel {
     /// Lines for the sockets of a version and a port.
@@ -25,9 +25,11 @@ impl Kernel {
                 continue;
             }
             let owned = line.id.is_some() || line.state.is_none();
-            let owner = if owned { OWNER } else { "? ?" };
+            let owner = if owned { OWNER } else { "? ? ? ?" };
             let remote = line.remote.map_or("*:*".to_owned(), |remote| remote.to_string());
-            lines.push(format!("{owner} {} {remote} {}", line.local, name(line.state)));
+            let protocol = if line.local.is_ipv4() { "tcp4" } else { "tcp6" };
+            let state = name(line.state);
+            lines.push(format!("{owner} {protocol} {} {remote} {state}", line.local));
         }
         lines
     }

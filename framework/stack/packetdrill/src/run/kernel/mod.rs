@@ -8,6 +8,7 @@
 //! | `set`, `get` | setsockopt, getsockopt |
 //! | `poll` | poll, epoll_create, epoll_ctl, epoll_wait |
 //! | `list` | what `sockstat` shows |
+//! | `names` | options that scripts give as numbers |
 //! | `args` | what arguments mean |
 //! | `socket` | what a descriptor stands for |
 //!
@@ -16,6 +17,7 @@
 mod args;
 mod get;
 mod list;
+mod names;
 mod open;
 mod poll;
 mod receive;

@@ -22,11 +22,18 @@ pub(super) fn new_descriptor(call: &CallSpec) -> Result<i64, Attempt> {
     }
 }
 
+fn tcp_protocol_is(call: &CallSpec, name: &str) -> bool {
+    call.arguments.get(2).is_some_and(|protocol| args::has_word(protocol, name))
+}
+
 impl Kernel {
     pub(super) fn call_socket(&mut self, call: &CallSpec) -> Result<Attempt, Attempt> {
         let stream = call.arguments.get(1).is_some_and(|kind| args::has_word(kind, "SOCK_STREAM"));
         let tcp = call.arguments.get(2);
         let tcp = tcp.is_some_and(|p| args::has_word(p, "IPPROTO_TCP") || *p == Expr::Integer(0));
+        if tcp_protocol_is(call, "IPPROTO_MPTCP") {
+            return Ok(Attempt::Skip(SkipReason::Multipath));
+        }
         if !stream || !tcp {
             return Ok(Attempt::Skip(SkipReason::Protocol));
         }

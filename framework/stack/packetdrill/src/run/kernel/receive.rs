@@ -4,6 +4,7 @@ use fyke_stack::{StackError, TcpId};
 
 use super::super::inbound::pattern;
 use super::super::outcome::SkipReason;
+use super::super::system::System;
 use super::{Attempt, Kernel, Place, args};
 use crate::script::{CallSpec, Expr};
 
@@ -26,7 +27,11 @@ impl Kernel {
         let max = self.receive_length(call)?;
         self.last_read.clear();
         let socket = self.socket(descriptor)?;
+        let read_shut = socket.read_shut;
         let Place::Tcp(id) = socket.place else { return Ok(Attempt::Error("ENOTCONN")) };
+        if read_shut && self.settings.system == System::FreeBsd {
+            return Ok(self.discard(id));
+        }
         if is_null(args::at(a, 1)?) {
             return Ok(self.receive_into_null(descriptor, id));
         }
@@ -62,6 +67,14 @@ impl Kernel {
         let pieces = args::pieces(list);
         let pieces = pieces.ok_or_else(|| Attempt::Unknown("such pieces".to_owned()))?;
         Ok(pieces.iter().map(|(_, length)| length).sum())
+    }
+
+    /// FreeBSD throws away what comes after reading was shut down; Linux still hands it over.
+    fn discard(&mut self, id: TcpId) -> Attempt {
+        let host = self.host();
+        let now = host.now();
+        while let Ok(Some(_)) = host.stack.read(now, id, usize::MAX) {}
+        Attempt::Done(0)
     }
 
     /// Bytes that have nowhere to go: an error if there are any.

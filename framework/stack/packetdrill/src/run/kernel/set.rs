@@ -8,13 +8,13 @@ use fyke_stack::tcp::ConnectionOption;
 use super::super::outcome::SkipReason;
 use super::super::settings;
 use super::super::system::System;
-use super::{Attempt, Kernel, Place, args};
+use super::{Attempt, Kernel, Place, args, names};
 use crate::script::Expr;
 
 impl Kernel {
     pub(super) fn call_setsockopt(&mut self, a: &[Expr]) -> Result<Attempt, Attempt> {
         let descriptor = args::descriptor(a)?;
-        let name = args::word(args::at(a, 2)?).unwrap_or("").to_owned();
+        let name = names::option(a, self.settings.system);
         let ours = name == "TCP_FASTOPEN" && self.settings.system == System::FreeBsd;
         if let Some(reason) = skipped(&name).filter(|_| !ours) {
             return Ok(Attempt::Skip(reason));
@@ -185,6 +185,10 @@ fn skipped(name: &str) -> Option<SkipReason> {
         "TCP_MD5SIG" => SkipReason::Md5,
         "SO_ZEROCOPY" => SkipReason::ZeroCopy,
         "SO_TIMESTAMPING" => SkipReason::Timestamping,
+        // On an unchanged Linux this is only for sockets in repair; scripts that set it otherwise were
+        // written with a kernel that gave the number another meaning.
+        "TCP_TIMESTAMP" => SkipReason::PrivateKernel,
+        name if name.starts_with("TCP_REPAIR") || name == "TCP_QUEUE_SEQ" => SkipReason::Repair,
         "TCP_FUNCTION_BLK" => SkipReason::TcpFunctions,
         name if name.starts_with("TCP_RACK_") => SkipReason::TcpFunctions,
         _ => return None,
