@@ -133,9 +133,17 @@ fn what_differs_is_told_by_kind() {
 fn what_is_not_there_is_skipped_for_its_reason() {
     let skip = |line: &str| outcome(&format!("{OPEN}{line}\n"));
     let cases = [
-        ("+0 setsockopt(3, SOL_TCP, TCP_FASTOPEN, [1], 4) = 0", SkipReason::FastOpen),
-        ("+0 > S. 0:0(0) ack 1 <mss 1460,FO>", SkipReason::FastOpen),
-        ("+0 setsockopt(3, SOL_SOCKET, SO_ZEROCOPY, [1], 4) = 0", SkipReason::ZeroCopy),
+        ("+0 setsockopt(3, SOL_TCP, TCP_FASTOPEN_NO_COOKIE, [1], 4) = 0", SkipReason::FastOpenBare),
+        ("+0 > S. 0:0(0) ack 1 <mss 1460,FOEXP>", SkipReason::FastOpenExperiment),
+        ("+0 > S. 0:0(0) ack 1 <mss 1460,mp_capable a>", SkipReason::Multipath),
+        ("+0 < S 0:0(0) win 1 <mss 1460,nop,mpcapable v1>", SkipReason::Multipath),
+        ("+0 socket(..., SOCK_STREAM, IPPROTO_MPTCP) = 4", SkipReason::Multipath),
+        ("+0 > S. 0:0(0) ack 1 <nocheck>", SkipReason::PrivateKernel),
+        ("+0 setsockopt(3, IPPROTO_TCP, 24, [1], 8) = 0", SkipReason::PrivateKernel),
+        ("+0 setsockopt(3, SOL_TCP, TCP_REPAIR, [1], 4) = 0", SkipReason::Repair),
+        ("+0 `nstat > /dev/null`", SkipReason::Device),
+        ("+0 `echo 1 > /sys/module/x`", SkipReason::Device),
+        ("+0 `sysctl -q net.ipv4.tcp_fastopen_cookies=0 > /dev/null`", SkipReason::Device),
         ("+0 < . 1:1(0) ack 1 win 1/udp(1 > 2)", SkipReason::TcpOverUdp),
         ("+0 < ipv4 1.1.1.1 > 2.2.2.2: . 1:1(0) ack 1 win 1", SkipReason::Tunnel),
         ("+0 `setkey -F`", SkipReason::Md5),
@@ -145,6 +153,81 @@ fn what_is_not_there_is_skipped_for_its_reason() {
     for (line, reason) in cases {
         assert_eq!(skip(line), Outcome::Skip(reason), "{line}");
     }
+}
+
+/// Fast open with the cookies a kernel would have given: the right one opens at once, another does not.
+#[test]
+fn cookies_are_the_kernels_in_scripts_and_the_stacks_on_the_wire() {
+    let open = |cookie: &str, answer: &str| {
+        outcome(&format!(
+            "`defaults.sh`\n0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 bind(3, ..., ...) = 0\n\
+             +0 listen(3, 1) = 0\n+0 < S 0:10(10) win 9999 <mss 1460,nop,nop,FO {cookie},nop,nop>\n\
+             +0 > S. 0:0(0) {answer}\n"
+        ))
+    };
+    let right = "3021b9d889017eeb";
+    let asked = format!("ack 1 <mss 1460,FO {right},nop,nop>");
+    let other = "ack 1 <mss 1460,FO 3021b9d889017eec,nop,nop>";
+    assert!(open(right, "ack 11 <mss 1460>").is_pass());
+    assert!(open(right, &asked).is_fail());
+    assert!(open("3021b9d889017eec", &asked).is_pass());
+    assert!(open("3021b9d889017eec", other).is_fail());
+    assert!(open("3021b9d889017eec", "ack 11 <mss 1460>").is_fail());
+}
+
+/// The error queue says what the stack did with the bytes of a call, and when.
+#[test]
+fn the_error_queue_tells_what_was_acknowledged_and_when() {
+    const CONNECTION: &str = "+0 > S. 0:0(0) ack 1 <mss 1460>\n+0 < . 1:1(0) ack 1 win 65535\n\
+                              +0 accept(3, ..., ...) = 4\n";
+    let notice = |kinds: &str, error: &str, data: &str| {
+        format!(
+            "+0 recvmsg(4, {{msg_name(...)=..., msg_iov(1)=[{{...,0}}], msg_flags={kinds}, \
+             msg_control=[{error}{{cmsg_level=SOL_IP, cmsg_type=IP_RECVERR, cmsg_data={{{data}}}}}]}}, \
+             MSG_ERRQUEUE) = 0\n"
+        )
+    };
+    let copied = |first: u32, last: u32| {
+        let data = format!(
+            "ee_errno=0, ee_origin=SO_EE_ORIGIN_ZEROCOPY, ee_type=0, \
+             ee_code=SO_EE_CODE_ZEROCOPY_COPIED, ee_info={first}, ee_data={last}"
+        );
+        notice("MSG_ERRQUEUE", "", &data)
+    };
+    let zero_copy = |acked: &str, rest: &str| {
+        outcome(&format!(
+            "{OPEN}{CONNECTION}+0 setsockopt(4, SOL_SOCKET, SO_ZEROCOPY, [1], 4) = 0\n\
+             +0 send(4, ..., 9, MSG_ZEROCOPY) = 9\n+0 > P. 1:10(9) ack 1\n\
+             +.1 < . 1:1(0) ack {acked} win 65535\n{rest}"
+        ))
+    };
+    assert!(zero_copy("10", &copied(0, 0)).is_pass());
+    assert!(zero_copy("10", &copied(0, 1)).is_fail());
+    assert!(zero_copy("9", &copied(0, 0)).is_fail());
+    let stamp = |stage: &str, nanos: u32, byte: u32| {
+        let when = format!(
+            "{{cmsg_level=SOL_SOCKET, cmsg_type=SCM_TIMESTAMPING, \
+             cmsg_data={{scm_sec=0,scm_nsec={nanos}}}}},"
+        );
+        let data = format!(
+            "ee_errno=ENOMSG, ee_origin=SO_EE_ORIGIN_TIMESTAMPING, ee_type=0, ee_code=0, \
+             ee_info={stage}, ee_data={byte}"
+        );
+        notice("MSG_ERRQUEUE|MSG_TRUNC", &when, &data)
+    };
+    let timed = |rest: &str| {
+        outcome(&format!(
+            "{OPEN}{CONNECTION}+0 setsockopt(4, SOL_SOCKET, SO_TIMESTAMPING, \
+             [SOF_TIMESTAMPING_TX_SOFTWARE|SOF_TIMESTAMPING_TX_ACK|SOF_TIMESTAMPING_OPT_ID], 4) = 0\n\
+             +.1 write(4, ..., 9) = 9\n+0 > P. 1:10(9) ack 1\n+.1 < . 1:1(0) ack 10 win 65535\n{rest}"
+        ))
+    };
+    let sent = stamp("SCM_TSTAMP_SND", 100_000_000, 8);
+    let acknowledged = stamp("SCM_TSTAMP_ACK", 200_000_000, 8);
+    assert!(timed(&format!("{sent}{acknowledged}")).is_pass());
+    assert!(timed(&acknowledged).is_fail());
+    assert!(timed(&stamp("SCM_TSTAMP_SND", 110_000_000, 8)).is_fail());
+    assert!(timed(&stamp("SCM_TSTAMP_SND", 100_000_000, 9)).is_fail());
 }
 
 #[test]

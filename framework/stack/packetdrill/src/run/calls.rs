@@ -43,6 +43,9 @@ impl Runner<'_> {
 
     /// Tries again what waits.
     pub(super) fn poke(&mut self) -> Result<(), Stop> {
+        if self.kernel.host_if_made().is_some() {
+            self.kernel.note_progress();
+        }
         let mut waiting = std::mem::take(&mut self.waiting);
         let mut still = Vec::new();
         for mut one in waiting.drain(..) {

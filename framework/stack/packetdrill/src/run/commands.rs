@@ -1,6 +1,6 @@
 //! Commands and assertions of the script.
 
-use super::outcome::{Cause, Relaxation};
+use super::outcome::{Cause, Relaxation, SkipReason};
 use super::runner::{Runner, Stop};
 use super::settings::Effect;
 use super::shell::{self, Command, Refusal};
@@ -15,6 +15,13 @@ impl Runner<'_> {
         };
         for command in commands {
             match command {
+                // Cookies that peers gave the stack stay.
+                Command::Set { name, .. }
+                    if name == "net.ipv4.tcp_fastopen_cookies"
+                        && self.kernel.host_if_made().is_some() =>
+                {
+                    return Err(Stop::Skip(SkipReason::Device));
+                }
                 Command::Set { name, value } => match self.kernel.settings.set(&name, &value) {
                     Effect::Done => {}
                     Effect::Skip(reason) => return Err(Stop::Skip(reason)),

@@ -64,7 +64,7 @@ impl Config {
         let v6 = script.options.iter().any(|o| {
             o.name == "ip_version" && o.value.as_deref() == Some("ipv6")
                 || o.name == "local_ip" && o.value.as_deref().is_some_and(|v| v.contains(':'))
-        });
+        }) || named_v6(script);
         let mut config = Self::standard(v6, tolerance);
         for option in &script.options {
             config.set(option)?;
@@ -134,6 +134,14 @@ impl Config {
     pub(crate) fn tolerance(&self, since: Duration) -> Duration {
         self.tolerance.max(since.mul_f64((self.tolerance_percent / 100.0).clamp(0.0, 1.0)))
     }
+}
+
+/// Scripts that runners only start with IPv6 have that in their names, and not in their options.
+fn named_v6(script: &Script) -> bool {
+    let name = script.path.file_stem().map(|name| name.to_string_lossy().into_owned());
+    let says = script.options.iter().any(|o| matches!(o.name.as_str(), "ip_version" | "local_ip"));
+    let six = |name: String| name.ends_with("ipv6") || name.ends_with("-v6");
+    !says && name.is_some_and(six)
 }
 
 fn number<T: std::str::FromStr>(option: &ScriptOption) -> Result<T, BadOption> {

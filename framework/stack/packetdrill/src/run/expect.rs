@@ -20,17 +20,25 @@ impl Runner<'_> {
     /// Sends a packet of the script to the stack.
     pub(super) fn inbound(&mut self, spec: &PacketSpec) -> Result<(), Stop> {
         skip(spec)?;
-        // Our cookies are not those a kernel would have given.
-        let opens = matches!(&spec.body, Body::Tcp(tcp) if tcp.flags.bits & (flag::SYN | flag::ACK) == flag::SYN);
-        let granted = self.kernel.settings.listeners_grant_fast_open();
-        if opens && fast_open(spec) == Some(true) && granted {
-            return Err(Stop::Skip(SkipReason::FastOpen));
+        let bare = matches!(&spec.body, Body::Tcp(tcp) if tcp.flags.bits & (flag::SYN | flag::ACK) == flag::SYN
+            && tcp.seq.length > 0);
+        if bare && fast_open(spec) != Some(true) && self.kernel.settings.listeners_need_no_cookie()
+        {
+            return Err(Stop::Skip(SkipReason::FastOpenBare));
         }
         let mut flow = self.flow_of(spec);
         if let Body::Tcp(tcp) = &spec.body {
             flow.learn_received(tcp.flags.bits, tcp.seq.start.unwrap_or(0));
         }
         let packet = inbound::packet(spec, &flow, pattern);
+        let packet = packet.map(|mut packet| {
+            if let Payload::Tcp(segment) = &mut packet.payload
+                && fast_open(spec).is_some()
+            {
+                self.kernel.cookie_to_live(&flow, segment);
+            }
+            packet
+        });
         self.kernel.flow = Some(flow);
         let packet = packet.map_err(|error| Stop::Fail(Cause::Script, error.to_string()))?;
         self.kernel.host().receive(packet.to_bytes())?;
@@ -75,9 +83,10 @@ impl Runner<'_> {
         tolerance: Duration,
     ) -> Result<(), Stop> {
         skip(spec)?;
-        let answers = matches!(&spec.body, Body::Tcp(tcp) if tcp.flags.bits & flag::ACK != 0);
-        if fast_open(spec).is_some() && answers {
-            return Err(Stop::Skip(SkipReason::FastOpen));
+        if let Body::Tcp(TcpSpec { options: OptionsSpec::Exact(options), .. }) = &spec.body
+            && options.iter().any(|o| matches!(o, OptionSpec::FastOpenExperimental(_)))
+        {
+            return Err(Stop::Skip(SkipReason::FastOpenExperiment));
         }
         let flow = self.flow_of(spec);
         self.kernel.flow = Some(flow);
@@ -203,6 +212,8 @@ impl Runner<'_> {
         wrong: &mut Vec<String>,
     ) -> String {
         let Some(mut flow) = self.kernel.flow.take() else { return String::new() };
+        let mut segment = segment;
+        self.kernel.cookie_to_script(&flow, &mut segment);
         flow.learn_sent(packet, &segment, spec.seq);
         self.compare_data(&flow, &segment, wrong);
         let expected_timestamp = match &spec.options {

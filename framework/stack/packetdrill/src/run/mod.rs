@@ -10,6 +10,7 @@ mod calls;
 mod commands;
 mod compare;
 mod config;
+mod cookies;
 mod expect;
 mod flow;
 mod host;

@@ -92,8 +92,10 @@ impl Relaxation {
 /// Why a script cannot be run: the closed list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SkipReason {
-    /// TCP fast open (RFC 7413).
-    FastOpen,
+    /// Data in a SYN without a cookie of fast open (RFC 7413, appendix B).
+    FastOpenBare,
+    /// The experimental option that fast open had before RFC 7413; it is read, and not sent.
+    FastOpenExperiment,
     /// TCP within UDP (RFC 6951's way, for TCP).
     TcpOverUdp,
     /// MD5 signatures (RFC 2385), obsolete.
@@ -102,10 +104,6 @@ pub enum SkipReason {
     Psp,
     /// Headers of tunnels around the packets under test.
     Tunnel,
-    /// Zero-copy sending and its notifications on the error queue.
-    ZeroCopy,
-    /// Times of packets on the error queue.
-    Timestamping,
     /// Records that end where a call ended (MSG_EOR).
     EndOfRecord,
     /// Files and pipes as the source or sink of data.
@@ -133,13 +131,12 @@ impl SkipReason {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::FastOpen => "fast open",
+            Self::FastOpenBare => "fast open without cookies",
+            Self::FastOpenExperiment => "fast open's experimental option",
             Self::TcpOverUdp => "TCP over UDP",
             Self::Md5 => "MD5 signatures",
             Self::Psp => "PSP",
             Self::Tunnel => "tunnel headers",
-            Self::ZeroCopy => "zero-copy notifications",
-            Self::Timestamping => "transmit timestamps",
             Self::EndOfRecord => "end of record",
             Self::Files => "files and pipes",
             Self::Device => "the kernel's own tables",

@@ -6,9 +6,13 @@ use fyke_stack::StackConfig;
 use fyke_stack::tcp::congestion::Algorithm;
 use fyke_stack::tcp::{Config, EcnMode, KeepAlive};
 
+use super::cookies::{self, Key};
 use super::host;
 use super::outcome::SkipReason;
 use super::system::System;
+
+/// The key of fast open in google's defaults.
+const DEFAULT_KEY: &str = "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4";
 
 /// The settings in force for what is made next.
 #[derive(Debug, Clone)]
@@ -23,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) unknown: bool,
     /// `tcp_fastopen`, its bits as Linux has them.
     pub(crate) fast_open: i64,
+    /// `tcp_fastopen_key`; a kernel makes one up that no script can know.
+    pub(crate) fast_open_keys: Vec<Key>,
 }
 
 /// What became of a setting.
@@ -55,7 +61,15 @@ impl Settings {
         let connect_timeout = Duration::from_secs(75);
         // Linux lets clients ask for it unless told otherwise.
         let fast_open = i64::from(system == System::Linux);
-        Self { system, stack, keep_alive, connect_timeout, unknown: false, fast_open }
+        Self {
+            system,
+            stack,
+            keep_alive,
+            connect_timeout,
+            unknown: false,
+            fast_open,
+            fast_open_keys: Vec::new(),
+        }
     }
 
     /// What google's scripts are written for, where it is not what an unchanged Linux does.
@@ -69,6 +83,7 @@ impl Settings {
         tcp.slow_start_after_idle = false;
         tcp.ecn = EcnMode::Off;
         self.fast_open = 0x7_0403;
+        self.fast_open_keys = cookies::keys(DEFAULT_KEY).unwrap_or_default();
     }
 
     /// Makes the receive buffer the one that this window scale is chosen for; says whether it was
@@ -85,11 +100,30 @@ impl Settings {
         true
     }
 
-    /// Whether listeners grant fast open without being asked to (bits of `tcp_fastopen`).
-    pub(crate) fn listeners_grant_fast_open(&self) -> bool {
+    /// Whether clients may open fast (a bit of `tcp_fastopen`).
+    pub(crate) fn clients_open_fast(&self) -> bool {
+        self.fast_open & 0x1 != 0
+    }
+
+    /// Whether clients send data without a cookie, which the stack does not.
+    pub(crate) fn clients_need_no_cookie(&self) -> bool {
+        self.system == System::Linux && self.fast_open & 0x4 != 0
+    }
+
+    /// Whether listeners take data without a cookie, which the stack does not.
+    pub(crate) fn listeners_need_no_cookie(&self) -> bool {
+        self.system == System::Linux && self.fast_open & 0x202 == 0x202
+    }
+
+    /// How many connections a listener opens fast, by what was asked for it and its backlog.
+    pub(crate) fn fast_open_pending_max(&self, asked: Option<usize>, backlog: usize) -> usize {
         const SERVER: i64 = 0x2;
         const EVERY_LISTENER: i64 = 0x400;
-        self.fast_open & (SERVER | EVERY_LISTENER) == SERVER | EVERY_LISTENER
+        if self.system != System::Linux || self.fast_open & SERVER == 0 {
+            return 0;
+        }
+        let everyone = self.fast_open & EVERY_LISTENER != 0;
+        asked.unwrap_or(if everyone { backlog } else { 0 })
     }
 
     /// Sets one setting by its name in the kernel.
@@ -157,8 +191,8 @@ impl Settings {
             "syncookies" => self.stack.limits.syn_cookies = first != 0,
             "fastopen" => self.fast_open = first,
             "mtu_probing" if first != 0 => return Some(Effect::Skip(SkipReason::MtuProbing)),
-            "fastopen_key"
-            | "fastopen_cookies"
+            "fastopen_key" => self.fast_open_keys = cookies::keys(value)?,
+            "fastopen_cookies"
             | "fastopen_blackhole_timeout_sec"
             | "mtu_probing"
             | "base_mss"

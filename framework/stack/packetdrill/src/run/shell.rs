@@ -40,6 +40,10 @@ pub(crate) fn commands(text: &str) -> Result<Vec<Command>, Refusal> {
     for line in joined.split(['\n', ';']).flat_map(|line| line.split("&&")) {
         // What follows a failure does not follow here.
         let line = line.split("||").next().unwrap_or("");
+        if let Some(written) = echoed(line) {
+            out.push(written?);
+            continue;
+        }
         let stages: Vec<Vec<String>> = line.split('|').map(words).collect();
         if let Some(first) = stages.first()
             && let Some((program, arguments)) = first.split_first()
@@ -48,6 +52,16 @@ pub(crate) fn commands(text: &str) -> Result<Vec<Command>, Refusal> {
         }
     }
     Ok(out)
+}
+
+/// `echo 1 > /proc/sys/net/ipv4/tcp_ecn` sets a setting; other files are not the stack's.
+fn echoed(line: &str) -> Option<Result<Command, Refusal>> {
+    let (what, file) = line.trim().strip_prefix("echo ")?.split_once('>')?;
+    let Some(name) = file.trim().strip_prefix("/proc/sys/") else {
+        return Some(Err(Refusal::Skip(SkipReason::Device)));
+    };
+    let name = name.replace('/', ".");
+    Some(Ok(Command::Set { name, value: words(what).join(" ") }))
 }
 
 /// Words of a command: quotes and redirections are taken off, a comment ends it.
@@ -122,10 +136,9 @@ fn command(
         "tc" | "ethtool" | "true" | ":" | "sleep" => {}
         "ip" if arguments.first().is_some_and(|a| a == "tcp_metrics") => {}
         name if name.starts_with("sysctl_restore_") => {}
-        "echo" if arguments.iter().any(|a| a.starts_with("/sys/module/")) => {
+        "ip" | "grep" | "cat" | "ss" | "netstat" | "nstat" => {
             return Err(Refusal::Skip(SkipReason::Device));
         }
-        "ip" | "grep" | "cat" | "ss" | "netstat" => return Err(Refusal::Skip(SkipReason::Device)),
         "setkey" => return Err(Refusal::Skip(SkipReason::Md5)),
         "dd" | "rm" | "touch" => return Err(Refusal::Skip(SkipReason::Files)),
         _ => return Err(unknown()),
@@ -219,6 +232,10 @@ mod tests {
             set("net.ipv4.tcp_timestamps", "0"),
         ];
         assert_eq!(linux.unwrap(), wanted);
+        let echo = commands("echo \"4096 5\" > /proc/sys/net/ipv4/tcp_rmem");
+        assert_eq!(echo.unwrap(), [set("net.ipv4.tcp_rmem", "4096 5")]);
+        let module = commands("echo 3 > /sys/module/tcp_cubic/parameters/hystart_detect");
+        assert_eq!(module, Err(Refusal::Skip(SkipReason::Device)));
         let quiet = commands("sysctl -q net.ipv4.tcp_ecn=0 > /dev/null 2>&1");
         assert_eq!(quiet.unwrap(), [set("net.ipv4.tcp_ecn", "0")]);
         assert_eq!(commands("/tmp/sysctl_restore_${PPID}.sh"), Ok(vec![]));

@@ -98,6 +98,17 @@ const CONSTANTS: &[(&str, i64, i64)] = &[
     ("IP_PMTUDISC_WANT", 1, 1),
     ("IP_PMTUDISC_DO", 2, 2),
     ("IP_PMTUDISC_PROBE", 3, 3),
+    ("SOF_TIMESTAMPING_TX_HARDWARE", 1, 1),
+    ("SOF_TIMESTAMPING_TX_SOFTWARE", 1 << 1, 0),
+    ("SOF_TIMESTAMPING_RX_HARDWARE", 1 << 2, 0),
+    ("SOF_TIMESTAMPING_RX_SOFTWARE", 1 << 3, 0),
+    ("SOF_TIMESTAMPING_SOFTWARE", 1 << 4, 0),
+    ("SOF_TIMESTAMPING_RAW_HARDWARE", 1 << 6, 0),
+    ("SOF_TIMESTAMPING_OPT_ID", 1 << 7, 0),
+    ("SOF_TIMESTAMPING_TX_SCHED", 1 << 8, 0),
+    ("SOF_TIMESTAMPING_TX_ACK", 1 << 9, 0),
+    ("SOF_TIMESTAMPING_OPT_CMSG", 1 << 10, 0),
+    ("SOF_TIMESTAMPING_OPT_TSONLY", 1 << 11, 0),
     ("SHUT_RD", 0, 0),
     ("SHUT_WR", 1, 1),
     ("SHUT_RDWR", 2, 2),
@@ -148,5 +159,23 @@ mod tests {
         assert_eq!(System::Linux.constant("IPTOS_DSCP_CS4"), Some(0x80));
         assert_eq!(System::Linux.constant("IPTOS_DSCP_AF11"), Some(0x28));
         assert_eq!(System::Linux.constant("NOTHING"), None);
+    }
+
+    #[test]
+    fn the_order_of_options_in_a_syn_tells_the_system() {
+        let system = |source: &str| {
+            let script =
+                crate::script::parse(Path::new("t"), source, &std::collections::BTreeMap::new());
+            System::of(&script.unwrap(), source)
+        };
+        assert_eq!(
+            system("0 > S. 0:0(0) ack 1 <mss 1460,nop,wscale 6,sackOK,eol,eol>"),
+            System::FreeBsd
+        );
+        assert_eq!(
+            system("0 > S. 0:0(0) ack 1 <mss 1460,sackOK,nop,nop,nop,wscale 6>"),
+            System::Linux
+        );
+        assert_eq!(system("// FreeBSD throws it away\n0 > . 1:1(0) ack 1"), System::FreeBsd);
     }
 }

@@ -5,6 +5,8 @@
 //! | `open` | socket, bind, listen, accept, connect, close, shutdown, fcntl, ioctl |
 //! | `receive` | read, readv, recv, recvfrom, recvmsg |
 //! | `send` | write, writev, send, sendto, sendmsg |
+//! | `notices` | the error queue: zero-copy sends, times of what was sent |
+//! | `fast_open` | what opens a connection with data |
 //! | `set`, `get` | setsockopt, getsockopt |
 //! | `poll` | poll, epoll_create, epoll_ctl, epoll_wait |
 //! | `list` | what `sockstat` shows |
@@ -15,9 +17,11 @@
 //! A call is attempted as often as it takes; what it got done so far is in its [`Progress`].
 
 mod args;
+mod fast_open;
 mod get;
 mod list;
 mod names;
+mod notices;
 mod open;
 mod poll;
 mod receive;
@@ -179,6 +183,7 @@ impl Kernel {
         let attempt = self.dispatch(call, progress).unwrap_or_else(|attempt| attempt);
         progress.begun = true;
         self.host().settle()?;
+        self.note_progress();
         Ok(attempt)
     }
 

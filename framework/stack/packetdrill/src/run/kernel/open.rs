@@ -82,6 +82,8 @@ impl Kernel {
         options.traffic_class = socket.options.traffic_class;
         options.hop_limit = socket.options.hop_limit;
         options.defer_accept = socket.options.defer_accept;
+        let asked = socket.options.fast_open_queue;
+        options.fast_open_pending_max = settings.fast_open_pending_max(asked, socket.backlog);
         match self.host().stack.listen(address, options) {
             Ok(id) => self.socket(descriptor)?.place = Place::Listening(id, address),
             Err(error) => return Ok(Attempt::Error(refused(error))),
@@ -123,6 +125,12 @@ impl Kernel {
             Place::Fresh | Place::Bound(_) => {}
             Place::Listening(..) => return Ok(Attempt::Error("EOPNOTSUPP")),
             Place::Tcp(id) => return self.connect_again(descriptor, id, progress),
+        }
+        if self.socket(descriptor)?.deferred.is_some() {
+            return Ok(Attempt::Error("EISCONN"));
+        }
+        if let Some(attempt) = self.connect_with_first_data(descriptor, remote)? {
+            return Ok(attempt);
         }
         if let Err(attempt) = self.open(descriptor, remote, None)? {
             return Ok(attempt);

@@ -27,7 +27,7 @@ struct Watched {
     /// Reported once (EPOLLONESHOT).
     once: bool,
     /// Told, until something new happens.
-    told: Option<(Ready, [u64; 3])>,
+    told: Option<(Ready, [u64; 3], u64)>,
     silent: bool,
 }
 
@@ -37,6 +37,8 @@ impl Kernel {
         let Ok(socket) = self.socket(descriptor) else { return vec!["NVAL"] };
         let (read_shut, write_shut) = (socket.read_shut, socket.write_shut);
         let told = socket.told;
+        let noticed = !socket.notices.is_empty();
+        let deferred = socket.deferred.is_some();
         let id = match socket.place {
             Place::Tcp(id) => id,
             Place::Listening(listener, _) => {
@@ -47,6 +49,7 @@ impl Kernel {
                 });
                 return if waiting { vec!["IN"] } else { Vec::new() };
             }
+            _ if deferred => return vec!["OUT"],
             _ => return vec!["OUT", "HUP"],
         };
         let host = self.host();
@@ -66,13 +69,17 @@ impl Kernel {
         if writable && !opening {
             ready.push("OUT");
         }
-        if error && !told {
+        if (error && !told) || noticed {
             ready.push("ERR");
         }
         if closed.is_some() || (at_end && write_shut) {
             ready.push("HUP");
         }
-        if at_end && !opening {
+        let peer_is_done = matches!(
+            state,
+            Some(State::CloseWait | State::LastAck | State::Closing | State::TimeWait)
+        );
+        if (at_end || peer_is_done) && !opening {
             ready.push("RDHUP");
         }
         ready
@@ -216,7 +223,8 @@ impl Kernel {
         };
         let names: Vec<String> =
             ready.iter().filter(shown).map(|kind| format!("EPOLL{kind}")).collect();
-        let state = (ready, activity);
+        let notices = self.socket(descriptor).map_or(0, |socket| socket.notices.count);
+        let state = (ready, activity, notices);
         let again = watch.edge && watch.told.as_ref() == Some(&state);
         if names.is_empty() || again || watch.silent {
             if names.is_empty() {

@@ -3,7 +3,6 @@
 use fyke_stack::{StackError, TcpId};
 
 use super::super::inbound::pattern;
-use super::super::outcome::SkipReason;
 use super::super::system::System;
 use super::{Attempt, Kernel, Place, args};
 use crate::script::{CallSpec, Expr};
@@ -19,7 +18,7 @@ impl Kernel {
         };
         let has = |word: &str| flags.is_some_and(|flags| args::has_word(flags, word));
         if has("MSG_ERRQUEUE") {
-            return Ok(Attempt::Skip(SkipReason::ZeroCopy));
+            return self.receive_notice(descriptor, call);
         }
         if has("MSG_OOB") {
             return Ok(Attempt::Unknown("MSG_OOB".to_owned()));
@@ -28,7 +27,10 @@ impl Kernel {
         self.last_read.clear();
         let socket = self.socket(descriptor)?;
         let read_shut = socket.read_shut;
-        let Place::Tcp(id) = socket.place else { return Ok(Attempt::Error("ENOTCONN")) };
+        let Place::Tcp(id) = socket.place else {
+            let deferred = socket.deferred.is_some();
+            return Ok(if deferred { Attempt::Blocked } else { Attempt::Error("ENOTCONN") });
+        };
         if read_shut && self.settings.system == System::FreeBsd {
             return Ok(self.discard(id));
         }

@@ -28,12 +28,8 @@ impl Kernel {
         let number = flags.and_then(|flags| args::number(flags, self.settings.system));
         let fast = has("MSG_FASTOPEN") || number == Some(0x2000_0000);
         let waits = !has("MSG_DONTWAIT");
-        for (flag, reason) in
-            [("MSG_ZEROCOPY", SkipReason::ZeroCopy), ("MSG_EOR", SkipReason::EndOfRecord)]
-        {
-            if has(flag) {
-                return Ok(Attempt::Skip(reason));
-            }
+        if has("MSG_EOR") {
+            return Ok(Attempt::Skip(SkipReason::EndOfRecord));
         }
         if has("MSG_OOB") {
             return Ok(Attempt::Unknown("MSG_OOB".to_owned()));
@@ -42,9 +38,20 @@ impl Kernel {
         let total: usize = pieces.iter().map(|(_, length)| length).sum();
         let socket = self.socket(descriptor)?;
         let opens = socket.options.fast_open && call.name == "sendto";
+        let deferred = socket.deferred;
+        let from_nowhere = total > 0 && pieces.iter().any(|(base, _)| is_null(base));
         if matches!(socket.place, Place::Fresh | Place::Bound(_)) {
-            if fast {
-                return self.send_message_fast(descriptor, content(&pieces, 0), waits, progress);
+            if from_nowhere && (fast || deferred.is_some()) {
+                return Ok(Attempt::Error("EFAULT"));
+            }
+            if fast || deferred.is_some() {
+                let remote = match deferred {
+                    Some(remote) => remote,
+                    None => self.destination(call)?,
+                };
+                let data = content(&pieces, 0);
+                let how = (waits, has("MSG_ZEROCOPY"));
+                return self.send_message_fast(descriptor, remote, data, how, progress);
             }
             if opens {
                 return self.send_fast(descriptor, &content(&pieces, 0));
@@ -54,74 +61,25 @@ impl Kernel {
             let errno = if self.settings.system == System::Linux { "EPIPE" } else { "ENOTCONN" };
             return Ok(Attempt::Error(errno));
         };
+        if fast && !progress.begun && self.host().stack.state(id) == Some(State::SynSent) {
+            return Ok(Attempt::Error("EALREADY"));
+        }
         if let Some(refusal) = self.may_send(descriptor, id)? {
             return Ok(refusal);
         }
-        if total > 0 && pieces.iter().any(|(base, _)| is_null(base)) {
+        if from_nowhere {
             return Ok(Attempt::Error("EFAULT"));
         }
         let start = self.written(id).len() - progress.bytes;
         let data = content(&pieces, start);
-        self.send(descriptor, id, data, has("MSG_MORE"), progress)
-    }
-
-    /// A connect that is implied by data (FreeBSD's way to open fast, RFC 7413).
-    fn send_fast(&mut self, descriptor: i64, data: &[u8]) -> Result<Attempt, Attempt> {
-        let remote = self.config.remote(self.config.connect_port);
-        let granted = self.settings.fast_open != 0;
-        let first = granted.then(|| Bytes::copy_from_slice(data));
-        let id = match self.open(descriptor, remote, first)? {
-            Ok(id) => id,
-            Err(attempt) => return Ok(attempt),
-        };
-        if !granted {
-            let host = self.host();
-            let now = host.now();
-            let taken = host.stack.write(now, id, Bytes::copy_from_slice(data));
-            if taken != Ok(data.len()) {
-                return Ok(Attempt::Wrong(format!("the stack takes {taken:?}")));
-            }
+        let done = self.send(descriptor, id, data, has("MSG_MORE"), progress)?;
+        if let Attempt::Done(1..) = done {
+            let end = self.written(id).len();
+            let socket = self.socket(descriptor)?;
+            let zero_copy = has("MSG_ZEROCOPY") && socket.options.zero_copy;
+            socket.notices.sent(end, zero_copy, socket.options.timestamping);
         }
-        self.written(id).extend_from_slice(data);
-        Ok(Attempt::Done(data.len() as i64))
-    }
-
-    /// Linux's way: data goes along when there is a cookie; a call that does not wait and has none
-    /// only asks for one.
-    fn send_message_fast(
-        &mut self,
-        descriptor: i64,
-        data: Vec<u8>,
-        waits: bool,
-        progress: &mut Progress,
-    ) -> Result<Attempt, Attempt> {
-        const CLIENT: i64 = 0x1;
-        if self.settings.fast_open & CLIENT == 0 {
-            return Ok(Attempt::Error("EOPNOTSUPP"));
-        }
-        let remote = self.config.remote(self.config.connect_port);
-        let room = self.host().stack.fast_open_bytes(remote.ip()).filter(|_| !data.is_empty());
-        let known = room.is_some();
-        // TCP_MAXSEG, and what all options of a SYN may take.
-        let most = self.socket(descriptor)?.options.segment_max;
-        let most = most.map_or(usize::MAX, |most| usize::from(most).saturating_sub(40));
-        let waits = waits && !self.socket(descriptor)?.nonblocking;
-        let mut first = Bytes::from(data);
-        if !waits {
-            // What does not fit beside the options is for another call.
-            first.truncate(room.unwrap_or(0).min(most));
-        }
-        let id = match self.open(descriptor, remote, Some(first.clone()))? {
-            Ok(id) => id,
-            Err(attempt) => return Ok(attempt),
-        };
-        self.written(id).extend_from_slice(&first);
-        progress.bytes = first.len();
-        Ok(match (known, waits) {
-            (true, _) => Attempt::Done(first.len() as i64),
-            (false, true) => Attempt::Blocked,
-            (false, false) => Attempt::Error("EINPROGRESS"),
-        })
+        Ok(done)
     }
 
     fn send_pieces<'a>(&self, call: &'a CallSpec) -> Result<Vec<(&'a Expr, usize)>, Attempt> {
@@ -146,7 +104,9 @@ impl Kernel {
             return Ok(Some(Attempt::Error("EPIPE")));
         }
         let state = self.host().stack.state(id);
-        if matches!(state, Some(State::SynSent | State::SynReceived)) {
+        // Whoever accepted a connection with the data of its SYN may answer at once (RFC 7413, 4.2.2).
+        let answers = state == Some(State::SynReceived) && self.socket(descriptor)?.connected;
+        if matches!(state, Some(State::SynSent | State::SynReceived)) && !answers {
             let bsd = self.settings.system == System::FreeBsd;
             let refused = bsd && self.socket(descriptor)?.nonblocking;
             return Ok(Some(if refused { Attempt::Error("ENOTCONN") } else { Attempt::Blocked }));

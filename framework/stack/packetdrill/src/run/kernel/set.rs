@@ -15,11 +15,17 @@ impl Kernel {
     pub(super) fn call_setsockopt(&mut self, a: &[Expr]) -> Result<Attempt, Attempt> {
         let descriptor = args::descriptor(a)?;
         let name = names::option(a, self.settings.system);
-        let ours = name == "TCP_FASTOPEN" && self.settings.system == System::FreeBsd;
-        if let Some(reason) = skipped(&name).filter(|_| !ours) {
+        if let Some(reason) = skipped(&name) {
             return Ok(Attempt::Skip(reason));
         }
         let argument = args::at(a, 3)?;
+        if is_null(argument) {
+            self.socket(descriptor)?;
+            return Ok(Attempt::Error("EFAULT"));
+        }
+        if name == "TCP_FASTOPEN_KEY" {
+            return self.set_fast_open_key(descriptor, a);
+        }
         if name == "SO_LINGER" {
             return self.set_linger(descriptor, argument);
         }
@@ -31,6 +37,13 @@ impl Kernel {
             return Ok(Attempt::Unknown(format!("{name} with {argument:?}")));
         };
         let place = self.socket(descriptor)?.place;
+        if let Some(refusal) = self.refuse(&name, value, place) {
+            return Ok(refusal);
+        }
+        if let (Place::Tcp(id), "SO_TIMESTAMPING") = (place, name.as_str()) {
+            let (_, acknowledged) = self.stream_progress(id);
+            self.socket(descriptor)?.notices.number_from(acknowledged);
+        }
         if !self.remember(descriptor, &name, value)? {
             return Ok(Attempt::Unknown(format!("the option {name}")));
         }
@@ -52,6 +65,21 @@ impl Kernel {
         }
     }
 
+    /// What kernels do not let a socket have.
+    fn refuse(&self, name: &str, value: i64, place: Place) -> Option<Attempt> {
+        let closed = matches!(place, Place::Fresh | Place::Bound(_));
+        match name {
+            "TCP_FASTOPEN_CONNECT" | "SO_ZEROCOPY" if !(0..=1).contains(&value) => {
+                Some(Attempt::Error("EINVAL"))
+            }
+            "TCP_FASTOPEN_CONNECT" if !self.settings.clients_open_fast() => {
+                Some(Attempt::Error("EOPNOTSUPP"))
+            }
+            "TCP_FASTOPEN_CONNECT" if !closed => Some(Attempt::Error("EINVAL")),
+            _ => None,
+        }
+    }
+
     /// Keeps an option for the socket; says whether it is known.
     fn remember(&mut self, descriptor: i64, name: &str, value: i64) -> Result<bool, Attempt> {
         let system = self.settings.system;
@@ -63,7 +91,13 @@ impl Kernel {
         match name {
             "SO_REUSEADDR" | "SO_REUSEPORT" => options.reuse = Some(on),
             "SO_KEEPALIVE" => options.keep_alive = on,
-            "TCP_FASTOPEN" => options.fast_open = on,
+            "TCP_FASTOPEN" => {
+                options.fast_open = on && system == System::FreeBsd;
+                options.fast_open_queue = usize::try_from(value).ok();
+            }
+            "SO_ZEROCOPY" => options.zero_copy = on,
+            "SO_TIMESTAMPING" => options.timestamping = value,
+            "TCP_FASTOPEN_CONNECT" => options.fast_open_connect = on,
             "TCP_NODELAY" => options.no_delay = Some(on),
             "TCP_CORK" | "TCP_NOPUSH" => options.cork = Some(on),
             "TCP_QUICKACK" => options.quick_ack = Some(on),
@@ -175,16 +209,16 @@ fn buffer(system: System, asked: u32, least: u32) -> u32 {
     }
 }
 
+fn is_null(expression: &Expr) -> bool {
+    matches!(expression, Expr::Word(word) if word == "NULL")
+}
+
 /// Options of features that are not there.
 fn skipped(name: &str) -> Option<SkipReason> {
     Some(match name {
-        "TCP_FASTOPEN" | "TCP_FASTOPEN_CONNECT" | "TCP_FASTOPEN_KEY" | "TCP_FASTOPEN_NO_COOKIE" => {
-            SkipReason::FastOpen
-        }
+        "TCP_FASTOPEN_NO_COOKIE" => SkipReason::FastOpenBare,
         "TCP_REMOTE_UDP_ENCAPS_PORT" => SkipReason::TcpOverUdp,
         "TCP_MD5SIG" => SkipReason::Md5,
-        "SO_ZEROCOPY" => SkipReason::ZeroCopy,
-        "SO_TIMESTAMPING" => SkipReason::Timestamping,
         // On an unchanged Linux this is only for sockets in repair; scripts that set it otherwise were
         // written with a kernel that gave the number another meaning.
         "TCP_TIMESTAMP" => SkipReason::PrivateKernel,

@@ -6,9 +6,11 @@ use std::time::Duration;
 use fyke_stack::tcp::{CloseReason, ConnectionOption, KeepAlive};
 use fyke_stack::{ListenerId, TcpId};
 
+use super::super::cookies::Key;
 use super::super::settings::{self, Settings};
 use super::super::system::System;
 use super::Errno;
+use super::notices::Notices;
 use super::poll::Epoll;
 
 /// What a descriptor stands for.
@@ -28,6 +30,8 @@ pub(crate) struct Socket {
     pub(super) told: bool,
     /// A connect was answered with success.
     pub(super) connected: bool,
+    /// A connect was answered, and waits for data to go with its SYN.
+    pub(super) deferred: Option<SocketAddr>,
     /// Connections that may wait to be accepted.
     pub(super) backlog: usize,
     /// Bytes read so far.
@@ -36,6 +40,8 @@ pub(crate) struct Socket {
     pub(super) write_shut: bool,
     /// The last write said that more follows.
     pub(super) more: bool,
+    /// The error queue.
+    pub(super) notices: Notices,
 }
 
 /// Where a socket is in its life.
@@ -76,7 +82,18 @@ pub(super) struct Options {
     pub(super) congestion: Option<String>,
     pub(super) defer_accept: bool,
     pub(super) no_options: bool,
+    /// Data opens the connection (FreeBSD).
     pub(super) fast_open: bool,
+    /// MSG_ZEROCOPY counts (SO_ZEROCOPY).
+    pub(super) zero_copy: bool,
+    /// The bits of SO_TIMESTAMPING.
+    pub(super) timestamping: i64,
+    /// Connections a listener opens fast (Linux).
+    pub(super) fast_open_queue: Option<usize>,
+    /// The first write opens the connection (Linux).
+    pub(super) fast_open_connect: bool,
+    /// Keys of the listener's own.
+    pub(super) fast_open_keys: Vec<Key>,
 }
 
 impl Options {
