@@ -61,6 +61,7 @@ const DEFINES: &[(&str, &str)] = &[
     ("STANDARD", ""),
     ("CODE", "host_unreachable"),
     ("TFO_COOKIE", "3021b9d889017eeb"),
+    ("TFO_COOKIE_ZERO", "b7c12350a90dc8f5"),
     ("CMSG_LEVEL_IP", "SOL_IP"),
     ("CMSG_TYPE_RECVERR", "IP_RECVERR"),
     ("MSS", "1460"),

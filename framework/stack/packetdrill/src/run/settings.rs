@@ -134,12 +134,23 @@ impl Settings {
             self.set_freebsd(name, value)
         } else if name.starts_with("net.inet.sctp.") || name.starts_with("net.inet.udplite.") {
             return Effect::Skip(SkipReason::Protocol);
+        } else if let Some(name) = name.strip_prefix("net.core.") {
+            self.set_core(name, value)
         } else if name == "kern.ipc.maxsockbuf" {
             value.parse().ok().map(|bytes| self.set_buffers_max(bytes))
         } else {
             None
         };
         done.unwrap_or(Effect::Unknown)
+    }
+
+    /// Settings of all sockets of Linux: the limits of what SO_RCVBUF and SO_SNDBUF may ask for, and
+    /// how packets are queued for a device. Neither shows in what the stack sends.
+    fn set_core(&mut self, name: &str, value: &str) -> Option<Effect> {
+        let names =
+            ["rmem_max", "wmem_max", "rmem_default", "wmem_default", "default_qdisc", "somaxconn"];
+        self.unknown |= !value.is_empty();
+        names.contains(&name).then_some(Effect::Done)
     }
 
     fn set_buffers_max(&mut self, bytes: u32) -> Effect {
@@ -201,13 +212,44 @@ impl Settings {
             | "pacing_ss_ratio"
             | "pacing_ca_ratio"
             | "ecn_option" => {}
-            "dsack" => return Some(self.only(first, 1)),
-            "fack" => return Some(self.only(first, 0)),
-            "reordering" => return Some(self.only(first, 3)),
-            "recovery" => return Some(self.only(first, 1)),
-            _ => return None,
+            "rto_max_ms" => tcp.rto_max = millis(first)?,
+            "rto_min_us" => tcp.rto_min = Duration::from_micros(u64::try_from(first).ok()?),
+            "fin_timeout" => tcp.fin_wait_2 = seconds(first)?,
+            "orphan_retries" if first != 0 => tcp.orphan_retries = small.ok()?,
+            "syn_linear_timeouts" => tcp.syn_linear_retries = small.ok()?,
+            "keepalive_time" => self.keep_alive.idle = seconds(first)?,
+            "keepalive_intvl" => self.keep_alive.interval = seconds(first)?,
+            "keepalive_probes" => self.keep_alive.probes = small.ok()?,
+            _ => return self.set_linux_policy(name, first),
         }
         Some(Effect::Done)
+    }
+
+    /// Linux's settings whose other values the stack has no word for, with the usual ones.
+    fn set_linux_policy(&mut self, name: &str, value: i64) -> Option<Effect> {
+        let usual = match name {
+            "fack"
+            | "shrink_window"
+            | "thin_linear_timeouts"
+            | "no_metrics_save"
+            | "low_latency"
+            | "orphan_retries"
+            | "plb_enabled"
+            | "rfc1337"
+            | "abort_on_overflow" => 0,
+            "dsack" | "recovery" | "moderate_rcvbuf" | "adv_win_scale" | "autocorking"
+            | "ecn_fallback" | "backlog_ack_defer" | "migrate_req" => 1,
+            "tw_reuse" => 2,
+            "reordering" | "retries1" => 3,
+            "comp_sack_nr" => 44,
+            "min_rtt_wlen" => 300,
+            "invalid_ratelimit" => 500,
+            "limit_output_bytes" => 1 << 20,
+            "comp_sack_delay_ns" => 1_000_000,
+            "comp_sack_slack_ns" => 100_000,
+            _ => return None,
+        };
+        Some(self.only(value, usual))
     }
 
     fn set_freebsd(&mut self, name: &str, value: &str) -> Option<Effect> {
@@ -278,6 +320,14 @@ impl Settings {
     }
 }
 
+fn millis(value: i64) -> Option<Duration> {
+    u64::try_from(value).ok().map(Duration::from_millis)
+}
+
+fn seconds(value: i64) -> Option<Duration> {
+    u64::try_from(value).ok().map(Duration::from_secs)
+}
+
 /// A congestion control by its name.
 pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
     Some(match name {
@@ -303,6 +353,13 @@ mod tests {
         let mut linux = Settings::new(System::Linux);
         assert_eq!(linux.set("net.ipv4.tcp_timestamps", "0"), Effect::Done);
         assert_eq!(linux.set("net.ipv4.tcp_wmem", "4096 5 6"), Effect::Done);
+        assert_eq!(linux.set("net.ipv4.tcp_rto_max_ms", "1000"), Effect::Done);
+        assert_eq!(linux.stack.tcp.rto_max, Duration::from_secs(1));
+        assert_eq!(linux.set("net.ipv4.tcp_retries1", "3"), Effect::Done);
+        assert!(!linux.unknown);
+        assert_eq!(linux.set("net.ipv4.tcp_shrink_window", "1"), Effect::Done);
+        assert!(linux.unknown);
+        assert_eq!(linux.set("net.ipv4.tcp_tea", "1"), Effect::Unknown);
         let tcp = &linux.stack.tcp;
         assert_eq!(
             (tcp.timestamps, tcp.send_buffer_bytes, tcp.send_buffer_bytes_max),

@@ -78,6 +78,12 @@ pub(super) fn pieces(list: &Expr) -> Option<Vec<(&Expr, usize)>> {
     list.iter().map(piece).collect()
 }
 
+/// An address of no family: the word, or a structure with it.
+pub(super) fn is_unspecified(address: &Expr) -> bool {
+    let family = field(address, "sa_family").unwrap_or(address);
+    word(family) == Some("AF_UNSPEC")
+}
+
 fn fields(structure: &Expr) -> Option<&[Field]> {
     match structure {
         Expr::Struct(fields) => Some(fields),

@@ -87,9 +87,7 @@ impl Kernel {
         let Some(address) = call.arguments.get(4).filter(|_| call.name == "sendto") else {
             return Ok(otherwise);
         };
-        if args::word(address) == Some("AF_UNSPEC")
-            || args::field(address, "sa_family").and_then(args::word) == Some("AF_UNSPEC")
-        {
+        if args::is_unspecified(address) {
             return Err(Attempt::Error("EOPNOTSUPP"));
         }
         self.address(address, otherwise)

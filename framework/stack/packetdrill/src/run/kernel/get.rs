@@ -114,6 +114,7 @@ impl Kernel {
         let seconds = |time: std::time::Duration| time.as_secs() as i64;
         Some(match name {
             "SO_RCVBUF" => match info {
+                _ if options.receive_buffer.is_some() => options.receive_buffer?.into(),
                 Some(info) => info.receive_buffer.into(),
                 None => options.receive_buffer.unwrap_or(tcp.receive_buffer_bytes).into(),
             },

@@ -119,6 +119,9 @@ impl Kernel {
         progress: &Progress,
     ) -> Result<Attempt, Attempt> {
         let descriptor = args::descriptor(a)?;
+        if args::is_unspecified(args::at(a, 1)?) {
+            return self.disconnect(descriptor);
+        }
         let remote = self.address(args::at(a, 1)?, self.config.remote(self.config.connect_port))?;
         let place = self.socket(descriptor)?.place;
         match place {
@@ -139,6 +142,23 @@ impl Kernel {
             return Ok(Attempt::Error("EINPROGRESS"));
         }
         Ok(Attempt::Blocked)
+    }
+
+    /// `connect` to no address takes the connection away; the socket can have another.
+    fn disconnect(&mut self, descriptor: i64) -> Result<Attempt, Attempt> {
+        let socket = self.socket(descriptor)?;
+        let place = std::mem::take(&mut socket.place);
+        let options = socket.options.clone();
+        let nonblocking = socket.nonblocking;
+        *socket = Socket { options, nonblocking, ..Socket::default() };
+        let host = self.host();
+        let now = host.now();
+        let ended = match place {
+            Place::Tcp(id) if !host.closed.contains_key(&id) => host.stack.abort(now, id),
+            Place::Listening(id, _) => host.stack.close_listener(now, id),
+            _ => Ok(()),
+        };
+        Ok(ended.map_or_else(|error| Attempt::Error(refused(error)), |()| Attempt::Done(0)))
     }
 
     /// Begins a connection for a socket that has none, with what goes out first.

@@ -135,7 +135,10 @@ impl Kernel {
             "TCP_MAXSEG" => options.segment_max.map(ConnectionOption::SegmentBytesMax),
             "TCP_SYNCNT" => options.syn_retries.map(ConnectionOption::SynRetries),
             "SO_SNDBUF" => options.send_buffer.map(ConnectionOption::SendBufferBytes),
-            "SO_RCVBUF" => options.receive_buffer.map(ConnectionOption::ReceiveBufferBytes),
+            "SO_RCVBUF" => {
+                let room = options.receive_room(settings.system);
+                room.map(ConnectionOption::ReceiveBufferBytes)
+            }
             "TCP_NOTSENT_LOWAT" => {
                 options.not_sent_low_water.map(ConnectionOption::NotSentLowWaterBytes)
             }

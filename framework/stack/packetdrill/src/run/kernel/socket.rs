@@ -121,8 +121,12 @@ impl Options {
         if let Some(limit) = self.connect_timeout {
             config.syn_timeout = Some(limit);
         }
-        if let Some(bytes) = self.receive_buffer {
+        if let Some(bytes) = self.receive_room(settings.system) {
             config.receive_buffer_bytes = bytes;
+            if settings.system == System::Linux {
+                // A size that was asked for does not grow, and the window scale follows from it.
+                config.receive_buffer_bytes_max = bytes;
+            }
         }
         if let Some(bytes) = self.send_buffer {
             config.send_buffer_bytes = bytes;
@@ -142,6 +146,13 @@ impl Options {
         config.keep_alive = self.keep_alive.then(|| self.probing(settings));
         config.reset_on_close = self.linger == Some(Duration::ZERO);
         config
+    }
+
+    /// What a receive buffer of the asked size holds: Linux counts in it what it adds to the bytes
+    /// itself, and offers half of it as a window.
+    pub(super) fn receive_room(&self, system: System) -> Option<u32> {
+        let share = if system == System::Linux { 2 } else { 1 };
+        self.receive_buffer.map(|bytes| bytes / share)
     }
 
     /// What cannot be said in the habits and is said to each connection.
