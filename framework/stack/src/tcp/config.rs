@@ -103,6 +103,8 @@ pub struct Config {
     pub limited_transmit: bool,
     /// Probe the tail of a flight before the retransmission timer (RFC 8985, section 7).
     pub tail_loss_probe: bool,
+    /// Measure the rate of delivery ([`Info`](super::Info) tells it) also where nothing needs it.
+    pub rate_samples: bool,
     /// Find losses by time (RFC 8985); otherwise by counting (RFC 6675).
     pub rack: bool,
     /// The most ranges the scoreboard keeps apart; beyond it losses are found later.
@@ -228,6 +230,7 @@ impl Config {
             slow_start_after_idle: true,
             limited_transmit: true,
             tail_loss_probe: true,
+            rate_samples: false,
             rack: true,
             scoreboard_entries_max: 16_384,
             f_rto: true,

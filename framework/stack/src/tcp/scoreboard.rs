@@ -27,6 +27,7 @@ mod legacy;
 mod next;
 mod probe;
 mod rack;
+mod rate;
 mod recovery;
 mod sack;
 mod sent;
@@ -44,6 +45,8 @@ pub use entries::State;
 use entries::{Entries, Place};
 pub use probe::{Probe, ProbeResult};
 use rack::Rack;
+use rate::Rates;
+pub use rate::{Excess, LOSS_PERCENT_MAX, LossSample, RateSample};
 use recovery::{Episode, Undo};
 pub use recovery::{RecoveryKind, Spurious, TimedOut};
 pub use types::{Ack, Acked, Detection, Losses, NextSegment, ScoreboardConfig};
@@ -82,6 +85,8 @@ pub struct Scoreboard {
     episode: Option<Episode>,
     undo: Option<Box<Undo>>,
     probe: Option<probe::Outstanding>,
+    /// Delivery rate samples, when somebody wants them.
+    rates: Option<Box<Rates>>,
     ack_delay_max: Duration,
     entries_max: u32,
     mss: u32,
@@ -118,6 +123,7 @@ impl Scoreboard {
             episode: None,
             undo: None,
             probe: None,
+            rates: None,
             ack_delay_max: config.ack_delay_max,
             entries_max: config.entries_max.max(16),
             mss: mss.max(1),
@@ -227,6 +233,9 @@ impl Scoreboard {
         let (len, state) = (entry.len(), entry.state);
         self.lost_cursor = self.lost_cursor.min(entry.start);
         entry.state = State::Lost;
+        if let Some(rates) = &mut self.rates {
+            rates.lose(entry, self.detection);
+        }
         self.totals.lost += len;
         if state == State::Resent {
             self.totals.resent -= len;

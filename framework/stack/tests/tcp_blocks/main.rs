@@ -7,6 +7,7 @@ mod congestion;
 mod cubic;
 mod hystart;
 mod prr;
+mod rate;
 mod rtt;
 mod scoreboard;
 mod scoreboard_front;

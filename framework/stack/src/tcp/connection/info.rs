@@ -93,6 +93,12 @@ pub struct Info {
     pub resent: u32,
     /// Bytes believed to be in the network.
     pub pipe: u32,
+    /// The rate of delivery in bytes a second, when it is measured ([`Config::rate_samples`]).
+    ///
+    /// [`Config::rate_samples`]: crate::tcp::Config::rate_samples
+    pub delivery_rate: Option<u64>,
+    /// Whether the path may be faster than that, because there was not enough to send.
+    pub delivery_rate_app_limited: bool,
     /// Whether reordering was seen on the path.
     pub reordering_seen: bool,
     /// Bytes received and not read.
@@ -151,6 +157,7 @@ impl Connection {
         let (send, receive, stats) = (&self.send, &self.receive, &self.stats);
         let congestion = send.outgoing.as_ref().map(|outgoing| &outgoing.congestion);
         let board = send.outgoing.as_ref().map(|outgoing| &outgoing.board);
+        let delivery = board.and_then(Scoreboard::delivery_rate);
         Info {
             state: self.state,
             phase: congestion.map_or(self.rest.phase(), Controller::phase),
@@ -178,6 +185,8 @@ impl Connection {
             lost: board.map_or(0, Scoreboard::lost),
             resent: board.map_or(0, Scoreboard::resent),
             pipe: board.map_or(0, Scoreboard::pipe),
+            delivery_rate: delivery.map(|(rate, _)| rate),
+            delivery_rate_app_limited: delivery.is_some_and(|(_, limited)| limited),
             reordering_seen: board.is_some_and(Scoreboard::reordering_seen),
             unread: receive.inbox.len(),
             out_of_order: receive.assembler.queued(),

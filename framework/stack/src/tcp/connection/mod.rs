@@ -18,6 +18,7 @@
 //! | `ack` | step five: acknowledgements and the send window |
 //! | `recovery` | what is lost, what goes again, what may be in flight |
 //! | `outgoing` | what is written and in flight |
+//! | `rates` | how fast the network takes what is sent |
 //! | `receive` | steps six to eight: text and FIN, delayed acknowledgements |
 //! | `window` | what is offered, and how the receive buffer grows |
 //! | `new_data` | what may be sent now: silly windows, Nagle, corks |
@@ -40,6 +41,7 @@ mod new_data;
 mod open;
 mod options;
 mod outgoing;
+mod rates;
 mod receive;
 mod recovery;
 mod retransmit;

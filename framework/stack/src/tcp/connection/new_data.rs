@@ -131,6 +131,7 @@ impl Connection {
 
     /// Bytes were written: after a pause the congestion window is not what it was.
     pub(super) fn before_write(&mut self, now: Instant) {
+        self.check_app_limited();
         let idle = now.saturating_duration_since(self.send.last);
         let rto = self.rto();
         let quiet = !self.send.has_unacknowledged() && self.send.kept() == 0;

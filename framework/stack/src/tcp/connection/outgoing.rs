@@ -88,11 +88,13 @@ impl Connection {
         self.send.outgoing.get_or_insert_with(|| {
             let congestion = Controller::resume(&config.congestion, mss, start, rest);
             let ends = congestion.ends_with_partial_ack();
+            let mut board = Scoreboard::new(&board_config(config, sack, ends), start, mss);
+            board.sample_rates(config.rate_samples);
             Box::new(Outgoing {
                 congestion,
                 small: start,
                 buffer: SendBuffer::new(start, capacity),
-                board: Scoreboard::new(&board_config(config, sack, ends), start, mss),
+                board,
                 probe: None,
                 probe_flight: 0,
                 force: false,
@@ -113,6 +115,7 @@ impl Connection {
         let idle = outgoing.buffer.is_empty()
             && board.outstanding() == 0
             && !board.reordering_seen()
+            && !board.samples_rates()
             && board.recovery().is_none()
             && !board.is_probing()
             && !outgoing.congestion.can_undo();

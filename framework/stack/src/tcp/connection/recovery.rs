@@ -44,6 +44,7 @@ impl Connection {
         let min_rtt = self.rtt.min_rtt();
         let echo = self.echoed_at(now, segment);
         let duplicate = self.is_duplicate(segment, same_window);
+        self.check_app_limited();
         let Some(outgoing) = &mut self.send.outgoing else { return };
         // Slow start doubles what was in flight, and not more, however often it is acknowledged.
         let doubled = outgoing.congestion.phase() == Phase::SlowStart

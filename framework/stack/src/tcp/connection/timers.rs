@@ -97,6 +97,7 @@ impl Connection {
             self.on_slow_timer(now);
         }
         if self.timers.retransmit.take_due(now) {
+            self.check_app_limited();
             self.on_retransmit_timer(now);
         }
     }

@@ -156,7 +156,11 @@ impl Scoreboard {
         self.resent.clear();
         self.first_cursor = self.nxt;
         self.lost_cursor = self.una;
-        self.totals.lost - before
+        let lost = self.totals.lost - before;
+        if let Some(rates) = &mut self.rates {
+            rates.lose_all(lost);
+        }
+        lost
     }
 
     /// Something is sent again: undoing counts it.

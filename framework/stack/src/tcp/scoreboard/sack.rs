@@ -48,6 +48,9 @@ impl Scoreboard {
             acked.rtt = delivery.oldest.map(|sent| ack.now.saturating_duration_since(sent));
             acked.rtt_latest = delivery.latest.map(|sent| ack.now.saturating_duration_since(sent));
         }
+        if let Some(rates) = &mut self.rates {
+            rates.conclude(ack, &acked);
+        }
         acked.probe = self.probe_answered(ack, &acked);
         self.conclude(ack, &mut acked, &delivery);
         self.rack.adapt(self.una, self.nxt, acked.duplicate.is_some(), acked.recovered.is_some());
@@ -121,6 +124,9 @@ impl Scoreboard {
             return;
         }
         acked.delivered += entry.len();
+        if let Some(rates) = &mut self.rates {
+            rates.note(entry);
+        }
         self.rack.delivered(entry, ack.now, ack.echo, ack.min_rtt);
         if entry.transmissions > 1 {
             delivery.again = true;

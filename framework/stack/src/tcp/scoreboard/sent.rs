@@ -15,9 +15,11 @@ impl Scoreboard {
         if self.entries.is_empty() {
             self.high_sacked = self.una;
         }
+        let idle = self.pipe() == 0;
         let (start, end) = (self.nxt, self.nxt + len);
         self.nxt = end;
         self.note_new();
+        self.note_departure(now, end, idle);
         let segments = segments.clamp(1, len);
         self.totals.segments += segments;
         if self.entries.len() >= self.entries_max as usize {
@@ -81,6 +83,7 @@ impl Scoreboard {
     pub fn on_resent(&mut self, now: Instant, start: SeqNum, len: u32) {
         let start = start.max(self.una);
         let end = (start + len).min(self.nxt);
+        let idle = self.pipe() == 0;
         let mut place = self.entries.find(start);
         self.note_resent(now, start, end);
         while let Some(entry) = self.entries.get(place).filter(|e| e.start.is_before(end)) {
@@ -107,6 +110,7 @@ impl Scoreboard {
             self.high_resent = self.high_resent.max(end);
         }
         self.queue_resent(now, start, end);
+        self.note_departure(now, end, idle);
     }
 
     fn queue_resent(&mut self, now: Instant, start: SeqNum, end: SeqNum) {
