@@ -9,6 +9,28 @@ use core::time::Duration;
 
 use super::congestion::CongestionConfig;
 
+/// At which rate text leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Pacing {
+    /// As fast as the windows let it, unless the congestion control has a rate of its own.
+    #[default]
+    Off,
+    /// At this share of the congestion window in a round trip. A share above 100 % leaves the window
+    /// what limits.
+    ByWindow {
+        /// While the window doubles each round trip: at least 200 %, or it could not.
+        slow_start_percent: u16,
+        /// Otherwise.
+        avoidance_percent: u16,
+    },
+}
+
+impl Pacing {
+    /// The shares that Linux takes.
+    pub const USUAL: Self = Self::ByWindow { slow_start_percent: 200, avoidance_percent: 120 };
+}
+
 /// Whether congestion is told by marks instead of losses (RFC 3168).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -103,6 +125,11 @@ pub struct Config {
     pub limited_transmit: bool,
     /// Probe the tail of a flight before the retransmission timer (RFC 8985, section 7).
     pub tail_loss_probe: bool,
+    /// Spread what is sent over the round trip. An algorithm with a rate of its own, as BBR, needs no
+    /// telling.
+    pub pacing: Pacing,
+    /// The most payload that leaves in a second, in bytes, with or without pacing (SO_MAX_PACING_RATE).
+    pub pacing_rate_max: Option<u64>,
     /// Measure the rate of delivery ([`Info`](super::Info) tells it) also where nothing needs it.
     pub rate_samples: bool,
     /// Find losses by time (RFC 8985); otherwise by counting (RFC 6675).
@@ -230,6 +257,8 @@ impl Config {
             slow_start_after_idle: true,
             limited_transmit: true,
             tail_loss_probe: true,
+            pacing: Pacing::Off,
+            pacing_rate_max: None,
             rate_samples: false,
             rack: true,
             scoreboard_entries_max: 16_384,

@@ -17,7 +17,7 @@ mod seq;
 mod sink;
 
 pub use answer::{ListenAnswer, listen, reset_for};
-pub use config::{Config, EcnMode, KeepAlive};
+pub use config::{Config, EcnMode, KeepAlive, Pacing};
 pub use connection::{
     CloseReason, Connection, ConnectionOption, Event, FastOpen, FastOpenOutcome, IcmpError,
     IcmpKind, Info, State,

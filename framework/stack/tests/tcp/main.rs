@@ -10,6 +10,7 @@ mod holes;
 mod loss;
 mod offload;
 mod opening;
+mod pacing;
 mod probes;
 mod rig;
 mod security;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fyke_clock::Instant;
 use fyke_stack::tcp::congestion::Algorithm;
 use fyke_stack::tcp::{
-    CloseReason, Config, Connection, EcnMode, Flags, Initial, KeepAlive, Segment, SeqNum,
+    CloseReason, Config, Connection, EcnMode, Flags, Initial, KeepAlive, Pacing, Segment, SeqNum,
 };
 
 use crate::end::{End, Program};
@@ -48,6 +48,7 @@ impl Scenario {
         }
         links[rng.below(2) as usize].narrow = narrow;
         let mut configs = [config(rng), config(rng)];
+        pace(&mut configs, &mut Rng::new(seed ^ PACING_DRAWS));
         for config in &mut configs {
             if narrow.is_some_and(|narrow| !narrow.tells) {
                 // Nobody says why: the connection has to find out.
@@ -110,6 +111,25 @@ fn config(rng: &mut Rng) -> Config {
     (config.syn_retries, config.syn_ack_retries) = (200, 200);
     config.rto_max = Duration::from_secs(rng.pick(&[10, 60, 120]));
     config
+}
+
+/// Numbers of its own, so that seeds from before there was pacing mean the same in all else.
+const PACING_DRAWS: u64 = 0x7061_6365_7061_6365;
+
+/// In a share of the worlds text leaves at a rate.
+fn pace(configs: &mut [Config; 2], rng: &mut Rng) {
+    for config in configs {
+        config.rate_samples = rng.chance(0.2);
+        if rng.chance(0.25) {
+            config.pacing = Pacing::ByWindow {
+                slow_start_percent: rng.within(100..=400) as u16,
+                avoidance_percent: rng.within(50..=200) as u16,
+            };
+        }
+        if rng.chance(0.15) {
+            config.pacing_rate_max = Some(rng.magnitude(2_000..=100_000_000));
+        }
+    }
 }
 
 fn link(rng: &mut Rng) -> LinkConfig {

@@ -93,6 +93,8 @@ pub struct Info {
     pub resent: u32,
     /// Bytes believed to be in the network.
     pub pipe: u32,
+    /// The rate at which text leaves, in bytes a second, when something limits it.
+    pub pacing_rate: Option<u64>,
     /// The rate of delivery in bytes a second, when it is measured ([`Config::rate_samples`]).
     ///
     /// [`Config::rate_samples`]: crate::tcp::Config::rate_samples
@@ -185,6 +187,7 @@ impl Connection {
             lost: board.map_or(0, Scoreboard::lost),
             resent: board.map_or(0, Scoreboard::resent),
             pipe: board.map_or(0, Scoreboard::pipe),
+            pacing_rate: self.pacing_rate(),
             delivery_rate: delivery.map(|(rate, _)| rate),
             delivery_rate_app_limited: delivery.is_some_and(|(_, limited)| limited),
             reordering_seen: board.is_some_and(Scoreboard::reordering_seen),

@@ -18,6 +18,7 @@
 //! | `ack` | step five: acknowledgements and the send window |
 //! | `recovery` | what is lost, what goes again, what may be in flight |
 //! | `outgoing` | what is written and in flight |
+//! | `pacing` | text leaves at a rate |
 //! | `rates` | how fast the network takes what is sent |
 //! | `receive` | steps six to eight: text and FIN, delayed acknowledgements |
 //! | `window` | what is offered, and how the receive buffer grows |
@@ -41,6 +42,7 @@ mod new_data;
 mod open;
 mod options;
 mod outgoing;
+mod pacing;
 mod rates;
 mod receive;
 mod recovery;

@@ -78,7 +78,8 @@ impl Connection {
 
     /// The most that goes to the device at once.
     pub(super) fn super_segment(&self, mss: u32, room: u32) -> u32 {
-        let whole = self.config.gso_bytes_max.min(room);
+        let burst = self.send.outgoing.as_ref().map_or(u32::MAX, |outgoing| outgoing.burst);
+        let whole = self.config.gso_bytes_max.min(room).min(burst);
         (whole - whole % mss).max(mss)
     }
 
@@ -115,7 +116,7 @@ impl Connection {
             self.timers.retransmit.clear();
             return;
         }
-        if self.timers.retransmit.is_set() {
+        if self.timers.retransmit.is_set() || self.timers.held {
             return;
         }
         if self.send.attempts == 0 {

@@ -7,7 +7,7 @@ use core::time::Duration;
 use fyke_clock::Instant;
 
 use super::Connection;
-use crate::tcp::config::KeepAlive;
+use crate::tcp::config::{KeepAlive, Pacing};
 use crate::tcp::congestion::Algorithm;
 
 /// An option of one connection, as `setsockopt` knows them.
@@ -40,6 +40,10 @@ pub enum ConnectionOption {
     FinWait2(Duration),
     /// The congestion control, before data flows (TCP_CONGESTION).
     Congestion(Algorithm),
+    /// How what is sent is spread over the round trip.
+    Pacing(Pacing),
+    /// The most payload that leaves in a second, in bytes (SO_MAX_PACING_RATE).
+    PacingRateMax(Option<u64>),
 }
 
 impl Connection {
@@ -88,6 +92,10 @@ impl Connection {
                 self.set_own(option);
                 self.begin_congestion(0);
             }
+            ConnectionOption::Pacing(_) | ConnectionOption::PacingRateMax(_) => {
+                self.set_own(option);
+                self.pacing_changed();
+            }
             _ => self.set_own(option),
         }
     }
@@ -109,6 +117,8 @@ impl Connection {
             ConnectionOption::SynRetries(times) => config.syn_retries = times,
             ConnectionOption::FinWait2(time) => config.fin_wait_2 = time,
             ConnectionOption::Congestion(algorithm) => config.congestion.algorithm = algorithm,
+            ConnectionOption::Pacing(pacing) => config.pacing = pacing,
+            ConnectionOption::PacingRateMax(rate) => config.pacing_rate_max = rate,
             _ => {}
         }
     }

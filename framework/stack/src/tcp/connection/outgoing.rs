@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use fyke_clock::Instant;
 
+use super::pacing::is_paced;
 use super::transmit::Text;
 use super::{Connection, Send};
 use crate::tcp::SeqNum;
@@ -35,6 +36,9 @@ pub(super) struct Outgoing {
     pub(super) flight_max_until: SeqNum,
     /// When to look for losses again.
     pub(super) reorder: Option<Instant>,
+    /// Whether text leaves at a rate, and what may leave before the gate shuts.
+    pub(super) paced: bool,
+    pub(super) burst: u32,
 }
 
 impl Outgoing {
@@ -90,6 +94,7 @@ impl Connection {
             let ends = congestion.ends_with_partial_ack();
             let mut board = Scoreboard::new(&board_config(config, sack, ends), start, mss);
             board.sample_rates(config.rate_samples);
+            let paced = is_paced(config);
             Box::new(Outgoing {
                 congestion,
                 small: start,
@@ -103,6 +108,8 @@ impl Connection {
                 flight_max: 0,
                 flight_max_until: start,
                 reorder: None,
+                paced,
+                burst: if paced { 0 } else { u32::MAX },
             })
         })
     }
@@ -186,6 +193,7 @@ impl Connection {
         self.send.last = now;
         let nxt = self.send.nxt;
         let Some(outgoing) = &mut self.send.outgoing else { return };
+        let paced = outgoing.paced;
         outgoing.congestion.on_sent(text.len);
         if small && !text.again {
             outgoing.small = text.end();
@@ -216,6 +224,9 @@ impl Connection {
         }
         if outgoing.congestion.is_limiting(outgoing.board.pipe()) {
             outgoing.limited_until = nxt;
+        }
+        if paced {
+            self.shut_gate(now, text.len);
         }
         // Before that the timer is the SYN-ACK's.
         if self.state.is_synchronized() {

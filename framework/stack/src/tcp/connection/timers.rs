@@ -1,8 +1,8 @@
 //! What happens when time passes: retransmission, window probes, delayed acknowledgements,
 //! keep-alive, FIN_WAIT2, TIME_WAIT.
 //!
-//! A connection has three timers. The first belongs to what is in flight, and its meaning changes
-//! with it; the third to the state.
+//! A connection has four timers. The first belongs to what is in flight, and its meaning changes
+//! with it; the third to the state; the fourth to pacing.
 
 use core::time::Duration;
 
@@ -71,6 +71,9 @@ pub(super) struct Timers {
     pub(super) retransmit: Timer,
     pub(super) ack: Timer,
     pub(super) slow: Timer,
+    /// When the rate lets text out again. Nobody wakes for it unless text is held back.
+    pub(super) gate: Timer,
+    pub(super) held: bool,
     pub(super) purpose: Purpose,
 }
 
@@ -85,7 +88,8 @@ impl Connection {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let timers = &self.timers;
-        [timers.retransmit, timers.ack, timers.slow].into_iter().filter_map(Timer::get).min()
+        let gate = if timers.held { timers.gate } else { Timer::NEVER };
+        [timers.retransmit, timers.ack, timers.slow, gate].into_iter().filter_map(Timer::get).min()
     }
 
     /// Does what is due at `now`. Calling it too early does nothing, and so does calling it twice.
@@ -96,6 +100,8 @@ impl Connection {
         if self.timers.slow.take_due(now) {
             self.on_slow_timer(now);
         }
+        // The poll that follows finds the gate open.
+        self.timers.held &= self.timers.gate.get().is_some_and(|opens| opens > now);
         if self.timers.retransmit.take_due(now) {
             self.check_app_limited();
             self.on_retransmit_timer(now);

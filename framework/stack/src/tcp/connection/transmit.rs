@@ -179,9 +179,13 @@ impl Connection {
         if !self.state.may_transmit() && !early {
             return false;
         }
+        self.open_gate(now);
         let Some(text) = self.next_text() else {
             return false;
         };
+        if self.is_held_back() {
+            return false;
+        }
         // Before what is reported once has been: the segment that reports it needs the room.
         let mss = self.mss();
         let mut segment = self.bare(now);
