@@ -13,6 +13,7 @@ mod icmp_calls;
 pub(crate) mod ids;
 pub(crate) mod introspection;
 mod link_calls;
+mod memory_calls;
 pub(crate) mod pcapng;
 mod reasons;
 pub(crate) mod secrets;

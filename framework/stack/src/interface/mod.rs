@@ -17,6 +17,7 @@ pub(crate) mod ingress;
 pub(crate) mod isn;
 pub(crate) mod listener;
 pub(crate) mod lru;
+pub(crate) mod memory;
 pub(crate) mod neighbor;
 pub(crate) mod net;
 pub(crate) mod ports;

@@ -14,6 +14,7 @@ use super::egress::{Queued, Waiting};
 use super::groups::Groups;
 use super::hashed::Hashed;
 use super::icmp_limit::IcmpLimit;
+use super::memory::Memory;
 use super::neighbor::Neighbors;
 use super::reassembly::Reassembly;
 use super::routes::Routes;
@@ -54,6 +55,7 @@ pub(crate) struct Net {
     pub(crate) reassembly: Reassembly,
     pub(crate) reassembly_timer: Lazy,
     pub(crate) groups: Groups,
+    pub(crate) memory: Memory,
     pub(crate) icmp_limit: IcmpLimit,
     /// MTUs that ICMP told, and until when they are believed.
     path_mtus: Hashed<(u16, Instant)>,
@@ -95,6 +97,7 @@ impl Net {
             ),
             reassembly_timer: Lazy::default(),
             groups: Groups::default(),
+            memory: Memory::new(limits.socket_bytes_max),
             icmp_limit: IcmpLimit::new(
                 limits.icmp_errors_per_second,
                 limits.icmp_errors_per_second_each,

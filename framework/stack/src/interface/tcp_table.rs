@@ -11,6 +11,7 @@ use fyke_clock::Instant;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
+use super::egress::Look;
 use super::fast_open::Peers;
 use super::isn::Ticks;
 use super::listener::{ListenerTag, Listeners};
@@ -44,6 +45,10 @@ pub(crate) struct Socket {
     pub(crate) orphan: bool,
     /// Its four-tuple is no longer its own.
     pub(crate) detached: bool,
+    /// Stands in the queue of those that hold bytes for a peer that takes none.
+    pub(crate) stalled: bool,
+    /// What it was counted to hold.
+    pub(crate) held: u32,
     /// Not accepted yet, from this listener.
     pub(crate) listener: Option<ListenerId>,
     pub(crate) hop_limit: u8,
@@ -51,6 +56,27 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
+    /// A connection that has done nothing yet, whose packets look like this.
+    pub(crate) fn new(tuple: FourTuple, connection: Connection, look: Look) -> Self {
+        Self {
+            tuple,
+            acked_to: connection.acknowledged_to(),
+            connection,
+            timer: Lazy::default(),
+            pending: Pending::default(),
+            closed: None,
+            queued: false,
+            dirty: false,
+            orphan: false,
+            detached: false,
+            stalled: false,
+            held: 0,
+            listener: None,
+            hop_limit: look.hop_limit,
+            traffic_class: look.traffic_class,
+        }
+    }
+
     /// How many bytes were acknowledged since this was asked.
     pub(crate) fn take_acked(&mut self) -> u32 {
         let to = self.connection.acknowledged_to();

@@ -39,6 +39,12 @@ pub struct Limits {
     pub listeners_max: usize,
     /// UDP sockets.
     pub udp_sockets_max: usize,
+    /// Bytes that TCP and UDP sockets hold in all: unread, out of order, not acknowledged. From three
+    /// quarters of it on buffers stay small; at it, new connections are refused, and those that hold
+    /// bytes for a peer that takes none end, the longest stalled first
+    /// ([`CloseReason::OutOfMemory`](crate::tcp::CloseReason::OutOfMemory)). Each of several stacks
+    /// that are one host has its own.
+    pub socket_bytes_max: usize,
     /// Embryonic connections, 64 bytes each; beyond that come cookies.
     pub syn_cache_entries_max: usize,
     /// Answer with SYN cookies when the cache is full, instead of not at all (RFC 4987).
@@ -109,6 +115,7 @@ impl Default for Limits {
             connections_max: 1 << 21,
             listeners_max: 1 << 16,
             udp_sockets_max: 1 << 16,
+            socket_bytes_max: 1 << 30,
             syn_cache_entries_max: 4096,
             syn_cookies: true,
             time_wait_entries_max: 1 << 16,

@@ -10,12 +10,11 @@ use fyke_clock::Instant;
 
 use super::Stack;
 use super::error::StackError;
-use super::event::Pending;
 use super::ids::TcpId;
+use crate::interface::egress::Look;
 use crate::interface::net::Path;
 use crate::interface::steer::Flow;
 use crate::interface::tcp_table::{Place, Socket};
-use crate::interface::timer::Lazy;
 use crate::interface::tuple::FourTuple;
 use crate::tcp::{Config, Connection, Initial, SeqNum};
 
@@ -74,21 +73,9 @@ impl Stack {
         let config = options.config.unwrap_or_else(|| Arc::clone(&self.tcp.config));
         let initial = self.initial(&tuple, self.created_after(now, &tuple, last));
         let connection = self.begin(now, remote, config, initial, options.fast_open)?;
-        let id = self.tcp.insert_socket(Socket {
-            tuple,
-            acked_to: connection.acknowledged_to(),
-            connection,
-            timer: Lazy::default(),
-            pending: Pending::default(),
-            closed: None,
-            queued: false,
-            dirty: false,
-            orphan: false,
-            detached: false,
-            listener: None,
-            hop_limit: options.hop_limit.unwrap_or(self.net.config.hop_limit),
-            traffic_class: options.traffic_class,
-        });
+        let hop_limit = options.hop_limit.unwrap_or(self.net.config.hop_limit);
+        let look = Look { hop_limit, traffic_class: options.traffic_class };
+        let id = self.tcp.insert_socket(Socket::new(tuple, connection, look));
         self.touch(now, id);
         Ok(id)
     }

@@ -94,6 +94,8 @@ crate::drop_reasons! {
         /// A router marked congestion on a tunnel's packet, and the inner one takes no part in ECN
         /// (RFC 6040, section 4.2).
         TunnelCongestion => "congestion in the tunnel",
+        /// Sockets hold all the bytes they may: the text of a segment, a SYN, a datagram.
+        BuffersFull => "socket buffers full",
         /// A group message that does not follow its protocol.
         MulticastInvalid => "invalid group message",
     }
@@ -135,6 +137,8 @@ pub struct Counters {
     pub cookies_accepted: u64,
     /// Connections that ended in TIME-WAIT and were reused for a new SYN (RFC 6191).
     pub time_waits_reused: u64,
+    /// Connections ended because memory was short and their peers took nothing.
+    pub evicted: u64,
     /// Datagrams put together from fragments.
     pub reassembled: u64,
     /// Fragments sent.

@@ -60,6 +60,8 @@ pub struct Usage {
     pub timers: usize,
     /// Bytes of the connection table, the SYN cache and TIME-WAIT.
     pub table_bytes: usize,
+    /// Bytes that sockets hold: unread, out of order, not acknowledged.
+    pub socket_bytes: usize,
     /// Bytes of a connection's slot, without what it allocates.
     pub connection_bytes: usize,
 }
@@ -125,6 +127,7 @@ impl Stack {
             outbox: self.net.outbox.len(),
             timers: self.net.wheel.len(),
             table_bytes: self.tcp.memory(),
+            socket_bytes: self.net.memory.held(),
             connection_bytes: size_of::<crate::interface::tcp_table::Socket>(),
         }
     }

@@ -125,7 +125,9 @@ impl Stack {
     }
 
     fn connection(&mut self, id: TcpId) -> Result<&mut Socket, StackError> {
-        self.tcp.socket_mut(id).ok_or(StackError::NoSuchSocket)
+        let socket = self.tcp.socket_mut(id).ok_or(StackError::NoSuchSocket)?;
+        socket.connection.set_tight(self.net.memory.is_tight());
+        Ok(socket)
     }
 
     /// The next bytes received in order, at most `max`; `None` when the peer has sent its last

@@ -207,6 +207,7 @@ impl Stack {
         }
         let datagram = socket.received.pop_front().ok_or(StackError::WouldBlock)?;
         socket.received_bytes -= datagram.payload.len();
+        self.net.memory.change(datagram.payload.len(), 0);
         Ok(datagram)
     }
 
@@ -243,6 +244,7 @@ impl Stack {
     /// When there is no such socket.
     pub fn udp_close(&mut self, now: Instant, id: UdpId) -> Result<(), StackError> {
         let socket = self.udp.remove(id).ok_or(StackError::NoSuchSocket)?;
+        self.net.memory.change(socket.received_bytes, 0);
         for group in socket.groups {
             self.net.leave_group(now, group);
         }

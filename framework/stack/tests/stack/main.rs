@@ -21,6 +21,7 @@ mod handshake_rtt;
 mod icmp;
 mod listeners;
 mod martians;
+mod memory;
 mod strays;
 mod time_wait;
 mod tunnel;

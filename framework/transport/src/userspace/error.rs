@@ -37,6 +37,7 @@ fn kind_of_close(reason: CloseReason) -> ErrorKind {
         CloseReason::Reset => ErrorKind::ConnectionReset,
         CloseReason::Refused | CloseReason::PortUnreachable => ErrorKind::ConnectionRefused,
         CloseReason::Unreachable => ErrorKind::HostUnreachable,
+        CloseReason::OutOfMemory => ErrorKind::OutOfMemory,
         reason if reason.is_timeout() => ErrorKind::TimedOut,
         // What we ended ourselves takes nothing more.
         _ => ErrorKind::BrokenPipe,

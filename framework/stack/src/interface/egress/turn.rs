@@ -53,6 +53,7 @@ impl Stack {
         out: &mut dyn TxSink,
         budget: usize,
     ) -> usize {
+        self.relieve(now);
         let mut out = Budget { out, left: Cell::new(budget) };
         let mut rounds = budget.min(LOOPBACK_PER_CALL);
         loop {
@@ -128,6 +129,7 @@ impl Stack {
         let left = self.net.config.limits.segments_per_turn.max(1);
         let Some(socket) = self.tcp.sockets.at_mut(index) else { return };
         self.net.counters.work.polls += 1;
+        socket.connection.set_tight(self.net.memory.is_tight());
         let mut sink = SegmentOut {
             net: &mut self.net,
             out,
@@ -175,6 +177,7 @@ impl Stack {
     /// After anything that may have changed a connection: its events are collected, its timer is
     /// set, and when nothing is left of it but a memory, only that is kept.
     pub(crate) fn settle(&mut self, now: Instant, index: u32) {
+        self.account(index);
         self.collect_events(index);
         self.settle_fast_open(now, index);
         let generation = self.tcp.sockets.generation(index);
@@ -241,6 +244,7 @@ impl Stack {
     fn bury(&mut self, now: Instant, index: u32) {
         let Some(mut socket) = self.tcp.remove_socket(index) else { return };
         socket.timer.cancel(&mut self.net.wheel);
+        self.net.memory.change(socket.held as usize, 0);
         if socket.connection.state() != State::TimeWait {
             return;
         }

@@ -10,11 +10,10 @@ use crate::interface::isn::{self, Ticks};
 use crate::interface::listener::ListenerTag;
 use crate::interface::syn_cache::{Due, Embryo};
 use crate::interface::tcp_table::Socket;
-use crate::interface::timer::Lazy;
 use crate::interface::tuple::FourTuple;
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
-use crate::stack::event::{Pending, Source};
+use crate::stack::event::Source;
 use crate::stack::ids::{ListenerId, TcpId};
 use crate::tcp::{Config, Connection, Flags, Handshake, Initial, Options, Segment, SeqNum};
 
@@ -41,6 +40,9 @@ impl Stack {
         let Some(listener) = self.tcp.listeners.get(id) else { return };
         if listener.is_full() {
             return self.net.drop_in(now, DropReason::AcceptQueueFull);
+        }
+        if self.net.memory.is_full() {
+            return self.net.drop_in(now, DropReason::BuffersFull);
         }
         let config = Arc::clone(&listener.config);
         let fast = listener.options.fast_open_pending_max > 0;
@@ -308,21 +310,8 @@ impl Stack {
         connection: Connection,
     ) -> TcpId {
         let look = self.look_of(Some(id));
-        self.tcp.insert_socket(Socket {
-            tuple: *tuple,
-            acked_to: connection.acknowledged_to(),
-            connection,
-            timer: Lazy::default(),
-            pending: Pending::default(),
-            closed: None,
-            queued: false,
-            dirty: false,
-            orphan: false,
-            detached: false,
-            listener: Some(id),
-            hop_limit: look.hop_limit,
-            traffic_class: look.traffic_class,
-        })
+        let socket = Socket::new(*tuple, connection, look);
+        self.tcp.insert_socket(Socket { listener: Some(id), ..socket })
     }
 
     pub(super) fn queue_for_accept(&mut self, id: ListenerId, new: TcpId) {

@@ -55,6 +55,15 @@ impl Stack {
             self.tcp.detach_socket(index);
             return self.stray_input(now, tuple, segment, Some(last));
         }
+        socket.connection.set_tight(self.net.memory.is_tight());
+        match self.trimmed(now, index, segment) {
+            None => self.connection_takes(now, index, segment),
+            Some(segment) => self.connection_takes(now, index, &segment),
+        }
+    }
+
+    fn connection_takes(&mut self, now: Instant, index: u32, segment: &Segment) {
+        let Some(socket) = self.tcp.sockets.at_mut(index) else { return };
         socket.connection.on_segment(now, segment);
         self.mark_dirty(index);
         self.settle(now, index);

@@ -73,6 +73,10 @@ impl Stack {
         {
             return self.net.drop_in(now, DropReason::UdpQueueFull);
         }
+        if self.net.memory.is_full() {
+            return self.net.drop_in(now, DropReason::BuffersFull);
+        }
+        self.net.memory.change(0, datagram.payload.len());
         socket.received_bytes += datagram.payload.len();
         socket.received.push_back(datagram);
         socket.readable = true;

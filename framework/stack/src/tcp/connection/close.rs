@@ -160,12 +160,13 @@ impl Connection {
 
     /// Queues what the application wrote and tells how much was taken; when that is not all,
     /// [`Writable`](crate::tcp::Event::Writable) follows. Nothing is taken once writing is over.
-    pub fn write(&mut self, data: Bytes, now: Instant) -> usize {
+    pub fn write(&mut self, mut data: Bytes, now: Instant) -> usize {
         if !self.state.may_write() || self.send.fin {
             return 0;
         }
         self.before_write(now);
         let len = data.len();
+        data.truncate(self.send.free());
         let taken = self.outgoing().buffer.write(data);
         self.send.blocked |= taken < len;
         taken
@@ -178,7 +179,8 @@ impl Connection {
             return 0;
         }
         self.before_write(now);
-        let taken = self.outgoing().buffer.write_slice(data);
+        let room = self.send.free().min(data.len());
+        let taken = self.outgoing().buffer.write_slice(&data[..room]);
         self.send.blocked |= taken < data.len();
         taken
     }

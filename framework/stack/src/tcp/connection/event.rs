@@ -46,6 +46,8 @@ pub enum CloseReason {
     Unreachable,
     /// An ICMP error said that nobody listens.
     PortUnreachable,
+    /// The host was short of memory, and the peer took nothing of what was kept for it.
+    OutOfMemory,
 }
 
 impl CloseReason {
@@ -79,6 +81,7 @@ impl fmt::Display for CloseReason {
             Self::FinWait2Timeout => "the peer did not finish in time",
             Self::Unreachable => "unreachable",
             Self::PortUnreachable => "port unreachable",
+            Self::OutOfMemory => "ended because memory was short",
         })
     }
 }

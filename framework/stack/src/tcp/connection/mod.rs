@@ -29,6 +29,7 @@
 //! | `spaces` | SND.* and RCV.* |
 //! | `icmp` | errors of the network (RFC 5927) |
 //! | `options` | what may be set on one connection |
+//! | `memory` | what is held, and what changes when memory is short |
 //! | `info` | what can be seen |
 
 mod ack;
@@ -38,6 +39,7 @@ mod fast_open;
 mod icmp;
 mod inbox;
 mod info;
+mod memory;
 mod new_data;
 mod open;
 mod options;

@@ -67,7 +67,7 @@ impl Send {
 
     /// Room in the send buffer.
     pub(super) fn free(&self) -> usize {
-        (self.capacity as usize).saturating_sub(self.kept())
+        (self.limit() as usize).saturating_sub(self.kept())
     }
 
     /// What was sent and may be in the network.

@@ -204,7 +204,7 @@ impl Connection {
     fn grow_send_buffer(&mut self) {
         let wanted = self.congestion_window().saturating_mul(2);
         let wanted = wanted.min(self.config.send_buffer_bytes_max);
-        if wanted > self.send.capacity {
+        if wanted > self.send.capacity && !self.send.tight {
             self.send.capacity = wanted;
             if let Some(outgoing) = &mut self.send.outgoing {
                 outgoing.buffer.set_capacity(wanted as usize);

@@ -35,6 +35,8 @@ pub(super) struct Send {
     pub(super) fin_sent: bool,
     /// A write was refused.
     pub(super) blocked: bool,
+    /// Memory is short.
+    pub(super) tight: bool,
     pub(super) syn_resent: bool,
     /// When SND.UNA last moved, or the first of what is outstanding was sent.
     pub(super) progress: Instant,
@@ -69,6 +71,8 @@ pub(super) struct Receive {
     pub(super) unacked_segments: u8,
     /// The size was set by the application: it does not grow.
     pub(super) fixed: bool,
+    /// Memory is short.
+    pub(super) tight: bool,
     /// The window says how much room there is ([`Config::window_tells_room`]).
     pub(super) tells_room: bool,
     /// Where the peer's FIN stands, while something before it is missing.
@@ -102,6 +106,7 @@ impl Send {
             fin: false,
             fin_sent: false,
             blocked: false,
+            tight: false,
             syn_resent: false,
             progress: now,
             last: now,
@@ -133,6 +138,7 @@ impl Receive {
             quick: config.quick_acks,
             unacked_segments: 0,
             fixed: false,
+            tight: false,
             tells_room: config.window_tells_room,
             fin: None,
             finished: false,

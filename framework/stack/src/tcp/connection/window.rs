@@ -33,7 +33,7 @@ impl Receive {
 
     /// Room in the buffer. Bytes out of order lie within the offered window and are counted by it.
     fn room(&self) -> u32 {
-        self.buffer.saturating_sub(u32::try_from(self.inbox.len()).unwrap_or(u32::MAX))
+        self.limit().saturating_sub(u32::try_from(self.inbox.len()).unwrap_or(u32::MAX))
     }
 
     /// The right edge that may be offered now: never left of what was, and not a little right of
@@ -43,11 +43,11 @@ impl Receive {
         let room = self.room().min(largest);
         let possible = self.assembler.next() + room;
         if self.tells_room {
-            let silly = room < mss.min(self.buffer / 4);
+            let silly = room < mss.min(self.limit() / 4);
             return if silly { self.edge } else { possible.max(self.edge) };
         }
         let growth = possible.saturating_distance_from(self.edge);
-        if growth >= mss.min(self.buffer / 2).max(1) { possible } else { self.edge }
+        if growth >= mss.min(self.limit() / 2).max(1) { possible } else { self.edge }
     }
 
     /// The window field of a segment that goes out now, and the edge moves to what it says.
@@ -119,8 +119,9 @@ impl Connection {
         let receive = &self.receive;
         let growth = receive.next_edge(mss).saturating_distance_from(receive.edge);
         let left = receive.window();
-        let worth = growth >= receive.buffer / 2
-            || (growth >= 2 * mss && growth >= receive.buffer / 4)
+        let limit = receive.limit();
+        let worth = growth >= limit / 2
+            || (growth >= 2 * mss && growth >= limit / 4)
             || (growth > 0 && left < 2 * mss);
         if worth {
             self.acknowledge_now();
@@ -129,7 +130,9 @@ impl Connection {
 
     /// Whether the receive buffer may still grow.
     fn is_tuned(&self) -> bool {
-        !self.receive.fixed && self.receive.buffer < self.config.receive_buffer_bytes_max
+        !self.receive.fixed
+            && !self.receive.tight
+            && self.receive.buffer < self.config.receive_buffer_bytes_max
     }
 
     /// How old the acknowledgement is that a full segment answers: a round trip with all the queues on

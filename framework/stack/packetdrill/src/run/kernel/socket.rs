@@ -175,6 +175,7 @@ pub(super) fn errno(reason: CloseReason, system: System) -> Option<Errno> {
         }
         CloseReason::Unreachable => "EHOSTUNREACH",
         CloseReason::PortUnreachable => "ECONNREFUSED",
+        CloseReason::OutOfMemory => "ENOMEM",
         _ if system == System::Linux => "EPROTO",
         _ => "ECONNABORTED",
     })
