@@ -8,16 +8,18 @@
 //! earlier one left there, and nobody gets to see it.
 //!
 //! A batch that is short for its block is copied out: a stored frame keeps at most
-//! [`KEPT_PER_BYTE`] times its batch's bytes alive.
+//! [`KEPT_PER_BYTE`] times its batch's bytes alive. And what is stored for long (unread, out of order)
+//! keeps whole blocks alive, whoever else the frames in them were for: so only [`LENT_BYTES_MAX`] of
+//! blocks are out at a time. Beyond that every frame gets memory of its own, of just its size.
 
 use bytes::{Bytes, BytesMut};
 
 /// A batch that fills less of a block than one part in so many is copied out of it.
 const KEPT_PER_BYTE: usize = 16;
 
-/// How many bytes of blocks are remembered for another use; what is lent beyond that is freed by its
-/// users. A turn that a fast sender fills finds blocks for all of it.
-const REMEMBERED_BYTES_MAX: usize = 4 << 20;
+/// How many bytes of blocks are lent at a time. A turn that a fast sender fills finds blocks for all of
+/// it, many times over.
+const LENT_BYTES_MAX: usize = 16 << 20;
 
 /// How many blocks are still remembered when nothing came for some turns.
 const REMEMBERED_AT_REST: usize = 2;
@@ -28,7 +30,7 @@ pub(super) struct Blocks {
     capacity: usize,
     /// A block that was not lent.
     spare: Option<BytesMut>,
-    /// One more handle to each block that was lent, the latest last.
+    /// One more handle to each block that is lent, or was, the latest last.
     lent: Vec<Bytes>,
 }
 
@@ -52,19 +54,29 @@ impl Blocks {
         }
     }
 
-    /// The first `len` bytes of `block`, to be cut into frames.
-    pub(super) fn lend(&mut self, block: BytesMut, len: usize) -> Bytes {
+    /// The first `len` bytes of `block`, to be cut into frames; or the block again, because too many
+    /// are out: then frames are copied, and it is [returned](Self::give_back).
+    pub(super) fn lend(&mut self, block: BytesMut, len: usize) -> Result<Bytes, BytesMut> {
         if len < self.capacity / KEPT_PER_BYTE {
             let copy = Bytes::copy_from_slice(&block[..len]);
             self.spare = Some(block);
-            return copy;
+            return Ok(copy);
         }
-        if (self.lent.len() + 1) * self.capacity > REMEMBERED_BYTES_MAX && !self.lent.is_empty() {
-            self.lent.remove(0);
+        if (self.lent.len() + 1) * self.capacity > LENT_BYTES_MAX && !self.lent.is_empty() {
+            // One that nobody holds any more is freed: there will be others.
+            match self.lent.iter().position(Bytes::is_unique) {
+                Some(free) => drop(self.lent.remove(free)),
+                None => return Err(block),
+            }
         }
         let bytes = block.freeze();
         self.lent.push(bytes.clone());
-        bytes
+        Ok(bytes)
+    }
+
+    /// A block that was not lent after all.
+    pub(super) fn give_back(&mut self, block: BytesMut) {
+        self.spare = Some(block);
     }
 
     fn reclaim(&mut self) -> Option<BytesMut> {
@@ -80,7 +92,7 @@ mod tests {
     fn filled(blocks: &mut Blocks, len: usize) -> Bytes {
         let mut block = blocks.take();
         block[..len].fill(7);
-        blocks.lend(block, len)
+        blocks.lend(block, len).expect("few are out")
     }
 
     #[test]
@@ -114,19 +126,39 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_goes_when_nothing_comes() {
+    fn what_is_lent_is_bounded_whoever_holds_it() {
+        let capacity = 1 << 20;
+        let most = LENT_BYTES_MAX / capacity;
+        let mut blocks = Blocks::new(capacity);
+        // A byte of each is enough to keep it.
+        let mut held: Vec<Bytes> =
+            (0..most).map(|_| filled(&mut blocks, capacity).slice(..1)).collect();
+        for _ in 0..3 {
+            let block = blocks.take();
+            let block = blocks.lend(block, capacity).expect_err("all are out");
+            blocks.give_back(block);
+        }
+        assert_eq!(blocks.lent.len(), most);
+        // One comes back, and is the next.
+        let place = held.remove(5).as_ptr();
+        blocks.spare = None;
+        assert_eq!(filled(&mut blocks, capacity).as_ptr(), place);
+    }
+
+    #[test]
+    fn memory_goes_when_nothing_comes() {
         let mut blocks = Blocks::new(1 << 20);
         let held: Vec<Bytes> = (0..9).map(|_| filled(&mut blocks, 1 << 20)).collect();
-        assert_eq!(blocks.lent.len(), 4);
+        assert_eq!(blocks.lent.len(), 9);
         drop(held);
         for _ in 0..9 {
             let block = blocks.take();
             blocks.put_back(block);
         }
         assert_eq!(blocks.lent.len(), REMEMBERED_AT_REST);
-        // One that is larger than all that may be kept is still lent, and used again.
-        let mut large = Blocks::new(REMEMBERED_BYTES_MAX * 2);
-        drop(filled(&mut large, REMEMBERED_BYTES_MAX));
+        // One that is larger than all that may be out is still lent, and used again.
+        let mut large = Blocks::new(LENT_BYTES_MAX * 2);
+        drop(filled(&mut large, LENT_BYTES_MAX));
         assert_eq!(large.lent.len(), 1);
     }
 }

@@ -10,6 +10,9 @@ pub struct TapCounters {
     pub bytes_received: u64,
     /// Frames that were read and dropped: cut off, or behind a virtio header that makes no sense.
     pub frames_unusable: u64,
+    /// Frames that were copied out of their block, because too many blocks were held by those who had
+    /// frames before.
+    pub frames_copied: u64,
     /// Frames that the kernel took.
     pub frames_sent: u64,
     /// Their bytes.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use fyke_core::driver::{Readiness, Token};
 use fyke_core::transport::TransportSeat;
 use fyke_poller::Interest;
@@ -242,13 +242,27 @@ impl Tap {
         if self.spans.is_empty() {
             return self.blocks.put_back(block);
         }
-        let block = self.blocks.lend(block, used);
+        match self.blocks.lend(block, used) {
+            Ok(block) => self.cut(&block, frames, |start, end| block.slice(start..end)),
+            Err(block) => {
+                self.counters.frames_copied += self.spans.len() as u64;
+                self.cut(&block, frames, |start, end| Bytes::copy_from_slice(&block[start..end]));
+                self.blocks.give_back(block);
+            }
+        }
+    }
+
+    /// The frames of a batch; `piece` makes one of what is between two places of the block.
+    fn cut(
+        &mut self,
+        block: &[u8],
+        frames: &mut Vec<Frame>,
+        piece: impl Fn(usize, usize) -> Bytes,
+    ) {
         for span in self.spans.drain(..) {
             match span.meta() {
-                Some(meta) => {
-                    frames.push(Frame { bytes: block.slice(span.start..span.end), meta });
-                }
-                None if span.cut_datagrams(&block, frames) => {}
+                Some(meta) => frames.push(Frame { bytes: piece(span.start, span.end), meta }),
+                None if span.cut_datagrams(block, frames) => {}
                 None => self.counters.frames_unusable += 1,
             }
         }
