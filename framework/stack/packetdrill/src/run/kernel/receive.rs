@@ -48,6 +48,11 @@ impl Kernel {
         if let Attempt::Done(count) = received
             && call.name == "recvmsg"
         {
+            // A stream has nothing to say in flags.
+            let flags = args::field(args::at(a, 1)?, "msg_flags").map(args::words);
+            if let Some(flag) = flags.unwrap_or_default().first() {
+                return Ok(Attempt::Wrong(format!("msg_flags are 0, expected {flag}")));
+            }
             self.check_control(args::at(a, 1)?, before, count, id)?;
         }
         Ok(received)
