@@ -67,6 +67,8 @@ const OPTIONS: &[(c_int, c_int, &str)] = &[
     (libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, "TCP_DEFER_ACCEPT"),
     (libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, "TCP_NOTSENT_LOWAT"),
     (libc::IPPROTO_TCP, libc::TCP_CONGESTION, "TCP_CONGESTION"),
+    (libc::IPPROTO_TCP, libc::TCP_FASTOPEN, "TCP_FASTOPEN"),
+    (libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT, "TCP_FASTOPEN_CONNECT"),
     (libc::IPPROTO_TCP, libc::TCP_INFO, "TCP_INFO"),
     (libc::IPPROTO_TCP, TCP_INQ, "TCP_INQ"),
     (libc::IPPROTO_TCP, libc::TCP_CC_INFO, "TCP_CC_INFO"),

@@ -1,7 +1,8 @@
 //! The command line: runs scripts, says what became of each, and counts.
 
+mod document;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,9 @@ struct Arguments {
     /// By how many microseconds times may be off, when a script does not allow more.
     #[arg(long, default_value_t = 4000)]
     tolerance_usecs: u64,
+    /// Runs scripts that do not say over IPv6.
+    #[arg(short = '6', long)]
+    ipv6: bool,
     /// The seed of the stack's secrets.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -44,9 +48,15 @@ struct Arguments {
     /// Prints only scripts that fail, and the total.
     #[arg(short, long)]
     quiet: bool,
-    /// Writes the counts and the list of failures to this file, as Markdown.
+    /// Adds a section to this Markdown file: the counts, and the list of failures with their causes.
     #[arg(long)]
     results: Option<PathBuf>,
+    /// The heading of that section.
+    #[arg(long, default_value = "Scripts")]
+    title: String,
+    /// Counts causes in that section instead of listing failures.
+    #[arg(long)]
+    short: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -67,10 +77,22 @@ const DEFINES: &[(&str, &str)] = &[
     ("MSS", "1460"),
 ];
 
+/// Those that are others over IPv6.
+const DEFINES_V6: &[(&str, &str)] = &[
+    ("CODE", "address_unreachable"),
+    ("TFO_COOKIE", "c1d1e9742a47a9bc"),
+    ("TFO_COOKIE_ZERO", "82af1a8f9a205c34"),
+    ("CMSG_LEVEL_IP", "SOL_IPV6"),
+    ("CMSG_TYPE_RECVERR", "IPV6_RECVERR"),
+];
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut defines: BTreeMap<String, String> =
         DEFINES.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    if arguments.ipv6 {
+        defines.extend(DEFINES_V6.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
+    }
     for define in &arguments.define {
         let (name, value) = define.split_once('=').unwrap_or((define, ""));
         // The two ways a script can be meant exclude each other.
@@ -86,6 +108,7 @@ fn main() -> ExitCode {
         }),
         defines,
         tolerance: Duration::from_micros(arguments.tolerance_usecs),
+        v6: arguments.ipv6,
         seed: arguments.seed,
     };
     let mut scripts = Vec::new();
@@ -98,13 +121,33 @@ fn main() -> ExitCode {
     let reports = run_all(&scripts, &options, jobs(arguments.jobs));
     print(&arguments, &scripts, &reports);
     if let Some(path) = &arguments.results
-        && let Err(error) = std::fs::write(path, results(&arguments.paths, &scripts, &reports))
+        && let Err(error) = add_results(path, &arguments, &scripts, &reports)
     {
         eprintln!("{}: {error}", path.display());
         return ExitCode::FAILURE;
     }
     let failed = reports.iter().any(|report| report.outcome.is_fail());
     if failed || reports.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn add_results(
+    path: &Path,
+    arguments: &Arguments,
+    scripts: &[PathBuf],
+    reports: &[Report],
+) -> std::io::Result<()> {
+    let named: Vec<(String, &Outcome)> = scripts
+        .iter()
+        .zip(reports)
+        .map(|(script, report)| (document::name(&arguments.paths, script), &report.outcome))
+        .collect();
+    let total = total(reports);
+    let section = document::section(&arguments.title, &total, &named, arguments.short);
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+    if file.metadata()?.len() == 0 {
+        file.write_all(document::HEAD.as_bytes())?;
+    }
+    file.write_all(section.as_bytes())
 }
 
 fn jobs(asked: Option<usize>) -> usize {
@@ -192,40 +235,4 @@ fn total(reports: &[Report]) -> String {
         count("FAIL"),
         count("SKIP")
     )
-}
-
-/// The counts and the failures, as a document.
-fn results(roots: &[PathBuf], scripts: &[PathBuf], reports: &[Report]) -> String {
-    let mut causes: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut skips: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut failures = String::new();
-    for (path, report) in scripts.iter().zip(reports) {
-        match &report.outcome {
-            Outcome::Fail(failure) => {
-                *causes.entry(failure.cause.text()).or_default() += 1;
-                let stripped = roots.iter().find_map(|root| path.strip_prefix(root).ok());
-                let name = stripped.filter(|p| !p.as_os_str().is_empty()).unwrap_or(path);
-                // Writing to a string cannot fail.
-                let _ = writeln!(failures, "| {} | {} |", name.display(), cell(failure));
-            }
-            Outcome::Skip(reason) => *skips.entry(reason.text()).or_default() += 1,
-            _ => {}
-        }
-    }
-    let table = |counts: &BTreeMap<&str, usize>| {
-        let mut rows: Vec<_> = counts.iter().collect();
-        rows.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), **name));
-        rows.iter().map(|(name, count)| format!("| {name} | {count} |\n")).collect::<String>()
-    };
-    format!(
-        "{}\n\n| cause of FAIL | scripts |\n|---|---|\n{}\n| reason to SKIP | scripts |\n|---|---|\n{}\n\
-         | failed script | where and why |\n|---|---|\n{failures}",
-        total(reports),
-        table(&causes),
-        table(&skips),
-    )
-}
-
-fn cell(failure: &Failure) -> String {
-    failure.to_string().replace('|', "\\|").replace('\n', " ")
 }

@@ -147,7 +147,7 @@ fn what_is_not_there_is_skipped_for_its_reason() {
         ("+0 < . 1:1(0) ack 1 win 1/udp(1 > 2)", SkipReason::TcpOverUdp),
         ("+0 < ipv4 1.1.1.1 > 2.2.2.2: . 1:1(0) ack 1 win 1", SkipReason::Tunnel),
         ("+0 `setkey -F`", SkipReason::Md5),
-        ("+0 pipe([4, 5]) = 0", SkipReason::Files),
+        ("+0 `touch x`", SkipReason::Files),
         ("+0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 4", SkipReason::Protocol),
     ];
     for (line, reason) in cases {
@@ -228,6 +228,32 @@ fn the_error_queue_tells_what_was_acknowledged_and_when() {
     assert!(timed(&acknowledged).is_fail());
     assert!(timed(&stamp("SCM_TSTAMP_SND", 110_000_000, 8)).is_fail());
     assert!(timed(&stamp("SCM_TSTAMP_SND", 100_000_000, 9)).is_fail());
+}
+
+/// What a file or a pipe holds goes over the connection, and what is not there does not.
+#[test]
+fn files_and_pipes_are_sources_and_sinks_of_data() {
+    let after = |lines: &str| {
+        outcome(&format!(
+            "`dd if=/dev/zero of=/tmp/x bs=1 count=5`\n{OPEN}+0 > S. 0:0(0) ack 1 <mss 1460>\n\
+             +0 < . 1:1(0) ack 1 win 65535\n+0 accept(3, ..., ...) = 4\n{lines}"
+        ))
+    };
+    let file = "+0 open(\"/tmp/x\", O_RDONLY) = 5\n";
+    assert!(
+        after(&format!("{file}+0 sendfile(4, 5, [0], 9) = 5\n+0 > P. 1:6(5) ack 1\n")).is_pass()
+    );
+    assert!(
+        after(&format!("{file}+0 sendfile(4, 5, [2], 9) = 3\n+0 > P. 1:4(3) ack 1\n")).is_pass()
+    );
+    assert!(after(&format!("{file}+0 sendfile(4, 5, [0], 9) = 9\n")).is_fail());
+    assert!(after("+0 open(\"/tmp/y\", O_RDONLY) = -1 ENOENT\n").is_pass());
+    let pipe = "+0 pipe([5, 6]) = 0\n+0 < P. 1:101(100) ack 1 win 65535\n\
+                +0 > . 1:1(0) ack 101\n";
+    let echo = "+0 splice(4, NULL, 6, NULL, 60, 0) = 60\n+0 splice(5, NULL, 4, NULL, 99, 0) = 60\n";
+    let echoed = format!("{pipe}{echo}+0 > P. 1:61(60) ack 101\n");
+    assert!(after(&echoed).is_pass(), "{}", after(&echoed));
+    assert!(after(&format!("{pipe}+0 splice(4, NULL, 6, NULL, 600, 0) = 600\n")).is_fail());
 }
 
 #[test]

@@ -43,6 +43,7 @@ impl Runner<'_> {
                     }
                     self.checks += 1;
                 }
+                Command::MakeFile { path, size } => self.kernel.make_file(&path, size),
                 Command::Drop { state } => self.kernel.drop_state(&state)?,
             }
         }

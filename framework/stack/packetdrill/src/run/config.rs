@@ -27,6 +27,9 @@ pub(crate) struct Config {
     pub(crate) strict_segments: bool,
 }
 
+/// The MTU that upstream's runners give scripts over IPv6.
+const MTU_V6: u16 = 1520;
+
 /// What is wrong with the options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BadOption {
@@ -59,13 +62,23 @@ impl Config {
         }
     }
 
-    /// Reads a script's options; `tolerance` is the least that is used.
-    pub(crate) fn of(script: &Script, tolerance: Duration) -> Result<Self, BadOption> {
-        let v6 = script.options.iter().any(|o| {
-            o.name == "ip_version" && o.value.as_deref() == Some("ipv6")
-                || o.name == "local_ip" && o.value.as_deref().is_some_and(|v| v.contains(':'))
-        }) || named_v6(script);
+    /// Reads a script's options; `tolerance` is the least that is used, `v6` is for a script that does
+    /// not say its version.
+    pub(crate) fn of(script: &Script, tolerance: Duration, v6: bool) -> Result<Self, BadOption> {
+        let says =
+            |o: &ScriptOption| matches!(o.name.as_str(), "ip_version" | "local_ip" | "remote_ip");
+        let asked = script.options.iter().any(says);
+        let wanted = v6 && !asked;
+        let v6 = wanted
+            || script.options.iter().any(|o| {
+                o.name == "ip_version" && o.value.as_deref() == Some("ipv6")
+                    || o.name == "local_ip" && o.value.as_deref().is_some_and(|v| v.contains(':'))
+            })
+            || named_v6(script);
         let mut config = Self::standard(v6, tolerance);
+        if wanted {
+            config.mtu = MTU_V6;
+        }
         for option in &script.options {
             config.set(option)?;
         }
@@ -164,7 +177,7 @@ mod tests {
     fn config(options: &str) -> Result<Config, BadOption> {
         let source = format!("{options}\n0 `x`\n");
         let script = parse(Path::new("t"), &source, &BTreeMap::new()).unwrap();
-        Config::of(&script, Duration::from_millis(4))
+        Config::of(&script, Duration::from_millis(4), false)
     }
 
     #[test]

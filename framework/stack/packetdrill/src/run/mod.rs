@@ -42,6 +42,8 @@ pub struct Options {
     pub defines: BTreeMap<String, String>,
     /// By how much times may be off, when the script does not allow more.
     pub tolerance: Duration,
+    /// Scripts that do not say run over IPv6, with the MTU that leaves the segments of IPv4.
+    pub v6: bool,
     /// Where the stack's secrets come from.
     pub seed: u64,
 }
@@ -53,6 +55,7 @@ impl Default for Options {
             system: None,
             defines: BTreeMap::new(),
             tolerance: Duration::from_millis(4),
+            v6: false,
             seed: 1,
         }
     }

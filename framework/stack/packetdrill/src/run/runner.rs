@@ -73,7 +73,7 @@ pub fn run(path: &Path, source: &str, options: &Options) -> Report {
         }
     };
     let system = options.system.unwrap_or_else(|| System::of(&script, source));
-    let config = match Config::of(&script, options.tolerance) {
+    let config = match Config::of(&script, options.tolerance, options.v6) {
         Ok(config) => config,
         Err(BadOption::Skip(reason)) => {
             return Report { outcome: Outcome::Skip(reason), system, trace: Vec::new() };

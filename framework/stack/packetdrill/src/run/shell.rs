@@ -11,9 +11,14 @@ pub(crate) enum Command {
     Defaults,
     /// Sockets are listed and searched; the last search must find something.
     Sockets { version: Option<u8>, port: Option<u16>, searches: Vec<Filter> },
+    /// A file full of zeros is made.
+    MakeFile { path: String, size: usize },
     /// Connections in this state are dropped.
     Drop { state: String },
 }
+
+/// Files that scripts may make.
+const FILE_MAX: usize = 64 << 20;
 
 /// What a listing is piped through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,10 +170,24 @@ fn command(
             return Err(Refusal::Skip(SkipReason::Device));
         }
         "setkey" => return Err(Refusal::Skip(SkipReason::Md5)),
-        "dd" | "rm" | "touch" => return Err(Refusal::Skip(SkipReason::Files)),
+        "dd" => out.push(zeros(arguments).ok_or(Refusal::Skip(SkipReason::Files))?),
+        "rm" => {}
+        "touch" => return Err(Refusal::Skip(SkipReason::Files)),
         _ => return Err(unknown()),
     }
     Ok(())
+}
+
+/// `dd if=/dev/zero of=FILE bs=1 count=5`
+fn zeros(arguments: &[String]) -> Option<Command> {
+    let value = |name: &str| {
+        let found = arguments.iter().find_map(|argument| argument.strip_prefix(name));
+        found.and_then(|rest| rest.strip_prefix('='))
+    };
+    let bytes = |name: &str| value(name)?.parse::<usize>().ok();
+    let size = bytes("bs")?.checked_mul(bytes("count")?).filter(|size| *size <= FILE_MAX)?;
+    let path = value("of")?.to_owned();
+    (value("if") == Some("/dev/zero")).then_some(Command::MakeFile { path, size })
 }
 
 /// `sockstat -4 -P tcp -s -p 8080 | grep -c SYN_RCVD | grep 1`
@@ -262,6 +281,10 @@ mod tests {
         let sum = commands("sysctl -q net.ipv4.tcp_rmem=\"4096 5 $((32*1024))\"");
         assert_eq!(sum.unwrap(), [set("net.ipv4.tcp_rmem", "4096 5 32768")]);
         assert!(matches!(commands("sysctl x=$((1+$y))"), Err(Refusal::Unknown(_))));
+        let file = Command::MakeFile { path: "/tmp/x".to_owned(), size: 10 };
+        let dd = "/bin/rm -f /tmp/x; dd bs=2 count=5 if=/dev/zero of=/tmp/x status=none";
+        assert_eq!(commands(dd), Ok(vec![file]));
+        assert_eq!(commands("dd if=/dev/sda of=x"), Err(Refusal::Skip(SkipReason::Files)));
         assert_eq!(commands("nstat > /dev/null"), Ok(vec![]));
         let counter = commands("nstat | grep TcpExtBeyondWindow");
         assert_eq!(counter, Err(Refusal::Skip(SkipReason::Device)));

@@ -6,6 +6,7 @@
 //! | `receive` | read, readv, recv, recvfrom, recvmsg |
 //! | `send` | write, writev, send, sendto, sendmsg |
 //! | `notices` | the error queue: zero-copy sends, times of what was sent |
+//! | `files` | open, pipe, sendfile, splice |
 //! | `fast_open` | what opens a connection with data |
 //! | `set`, `get` | setsockopt, getsockopt |
 //! | `poll` | poll, epoll_create, epoll_ctl, epoll_wait |
@@ -18,6 +19,7 @@
 
 mod args;
 mod fast_open;
+mod files;
 mod get;
 mod list;
 mod names;
@@ -41,6 +43,7 @@ use super::host::{Host, Restless};
 use super::outcome::SkipReason;
 use super::settings::Settings;
 use crate::script::{CallSpec, Expr};
+use files::{Source, Store};
 pub(crate) use get::Found;
 pub(crate) use socket::{File, Place, Socket};
 
@@ -92,6 +95,7 @@ pub(crate) struct Kernel {
     pub(crate) under_test: Option<i64>,
     /// What was written to each connection, by its ends: ours and the script's.
     pub(crate) written: BTreeMap<(SocketAddr, SocketAddr), Vec<u8>>,
+    store: Store,
     next_port: u16,
     /// Compare what is read with the pattern scripts send; otherwise it is kept.
     pub(crate) check_data: bool,
@@ -111,6 +115,7 @@ impl Kernel {
             others: BTreeMap::new(),
             under_test: None,
             written: BTreeMap::new(),
+            store: Store::default(),
             // Any port will do that no script names.
             next_port: 40_000 + (seed % 1000) as u16,
             check_data: true,
@@ -148,7 +153,7 @@ impl Kernel {
                 Place::Tcp(id) => Some(id),
                 _ => None,
             },
-            File::Epoll(_) => None,
+            File::Epoll(_) | File::Source(_) => None,
         }
     }
 
@@ -159,7 +164,7 @@ impl Kernel {
     fn socket(&mut self, descriptor: i64) -> Result<&mut Socket, Attempt> {
         match self.files.get_mut(&descriptor) {
             Some(File::Socket(socket)) => Ok(socket),
-            Some(File::Epoll(_)) => Err(Attempt::Error("ENOTSOCK")),
+            Some(File::Epoll(_) | File::Source(_)) => Err(Attempt::Error("ENOTSOCK")),
             None => Err(Attempt::Error("EBADF")),
         }
     }
@@ -207,7 +212,10 @@ impl Kernel {
             "epoll_create" | "epoll_create1" => self.call_epoll_create(call),
             "epoll_ctl" => self.call_epoll_ctl(a),
             "epoll_wait" => self.call_epoll_wait(a, progress),
-            "pipe" | "splice" | "sendfile" | "open" => Ok(Attempt::Skip(SkipReason::Files)),
+            "open" => self.call_open(call),
+            "pipe" => self.call_pipe(a),
+            "sendfile" => self.call_sendfile(call, progress),
+            "splice" => self.call_splice(call, progress),
             "cap_set" | "setuid" => Ok(Attempt::Done(0)),
             name => Ok(Attempt::Unknown(name.to_owned())),
         }

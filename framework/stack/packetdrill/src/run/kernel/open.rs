@@ -247,7 +247,7 @@ impl Kernel {
                 }
                 Place::Tcp(id) => host.stack.close(now, id),
             },
-            File::Epoll(_) => Ok(()),
+            File::Epoll(_) | File::Source(_) => Ok(()),
         };
         Ok(match closed {
             Ok(()) => Attempt::Done(0),

@@ -29,6 +29,8 @@ struct Watched {
     /// Told, until something new happens.
     told: Option<(Ready, [u64; 3], u64)>,
     silent: bool,
+    /// What the application wants to be told by: `fd`, `ptr`, `u32` or `u64`.
+    data: Option<i64>,
 }
 
 impl Kernel {
@@ -156,6 +158,7 @@ impl Kernel {
             once: words.contains(&"EPOLLONESHOT"),
             told: None,
             silent: false,
+            data: a.get(3).and_then(|event| self.epoll_data(event)),
         };
         if !self.files.contains_key(&descriptor) {
             return Ok(Attempt::Error("EBADF"));
@@ -188,7 +191,7 @@ impl Kernel {
         let mut found = Vec::new();
         for (descriptor, mut watch) in watched {
             if let Some(events) = self.report(descriptor, &mut watch) {
-                found.push((descriptor, events));
+                found.push((watch.data, events));
             }
             self.epoll(epoll)?.watched.insert(descriptor, watch);
         }
@@ -198,17 +201,21 @@ impl Kernel {
         }
         let expected = args::at(a, 1)?;
         let events = args::field(expected, "events").map(args::words).unwrap_or_default();
-        let descriptor = args::field(expected, "fd");
-        let descriptor = descriptor.and_then(|d| args::number(d, self.settings.system));
-        let fits = found.iter().any(|(fd, kinds)| {
-            same(&events, kinds) && descriptor.is_none_or(|descriptor| descriptor == *fd)
-        });
+        let wanted = self.epoll_data(expected);
+        let fits = found.iter().any(|(data, kinds)| same(&events, kinds) && *data == wanted);
         let ignored = matches!(expected, Expr::Ellipsis) || is_zero(expected);
         Ok(if fits || ignored {
             Attempt::Done(found.len() as i64)
         } else {
             Attempt::Wrong(format!("epoll tells {found:?}, expected {events:?}"))
         })
+    }
+
+    /// The member of `epoll_event` that is the application's own, whichever of its names a script uses.
+    fn epoll_data(&self, event: &Expr) -> Option<i64> {
+        let names = ["fd", "ptr", "u32", "u64"];
+        let data = names.iter().find_map(|name| args::field(event, name));
+        data.and_then(|data| args::number(data, self.settings.system))
     }
 
     /// What is to be told about a watched descriptor, if anything.

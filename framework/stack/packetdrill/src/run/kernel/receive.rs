@@ -92,7 +92,7 @@ impl Kernel {
         }
     }
 
-    fn receive(
+    pub(super) fn receive(
         &mut self,
         descriptor: i64,
         id: TcpId,

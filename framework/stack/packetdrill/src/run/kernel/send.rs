@@ -96,7 +96,11 @@ impl Kernel {
     }
 
     /// Why nothing can be sent now, if so.
-    fn may_send(&mut self, descriptor: i64, id: TcpId) -> Result<Option<Attempt>, Attempt> {
+    pub(super) fn may_send(
+        &mut self,
+        descriptor: i64,
+        id: TcpId,
+    ) -> Result<Option<Attempt>, Attempt> {
         if let Some(error) = self.take_error(descriptor, id)? {
             return Ok(Some(Attempt::Error(error)));
         }
@@ -114,7 +118,7 @@ impl Kernel {
         Ok(None)
     }
 
-    fn send(
+    pub(super) fn send(
         &mut self,
         descriptor: i64,
         id: TcpId,

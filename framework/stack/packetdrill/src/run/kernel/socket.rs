@@ -10,6 +10,7 @@ use super::super::cookies::Key;
 use super::super::settings::{self, Settings};
 use super::super::system::System;
 use super::Errno;
+use super::Source;
 use super::notices::Notices;
 use super::poll::Epoll;
 
@@ -18,6 +19,7 @@ use super::poll::Epoll;
 pub(crate) enum File {
     Socket(Box<Socket>),
     Epoll(Epoll),
+    Source(Source),
 }
 
 /// A TCP socket.
