@@ -186,7 +186,8 @@ impl Reassembly {
             }
             Check::Good => {}
         }
-        let cost = piece.payload.len() + OVERHEAD_BYTES;
+        let first = if piece.offset == 0 { piece.packet.len() } else { 0 };
+        let cost = piece.payload.len() + first + OVERHEAD_BYTES;
         datagram.insert(piece, end, cost);
         self.bytes += cost;
         if datagram.end == Some(datagram.received) {
@@ -265,9 +266,12 @@ impl Datagram {
         Check::Good
     }
 
+    /// Keeps a copy: what a frame lies in may be much larger than the fragment, and must not live as
+    /// long.
     fn insert(&mut self, piece: Piece, end: usize, cost: usize) {
         if piece.offset == 0 {
-            self.first = Some((piece.protocol, piece.packet, piece.traffic_class));
+            let packet = Bytes::copy_from_slice(&piece.packet);
+            self.first = Some((piece.protocol, packet, piece.traffic_class));
         }
         if !piece.more {
             self.end = Some(end);
@@ -275,7 +279,7 @@ impl Datagram {
         self.marked |= piece.traffic_class & CONGESTION == CONGESTION;
         self.received += piece.payload.len();
         self.cost += cost;
-        self.pieces.insert(piece.offset, piece.payload);
+        self.pieces.insert(piece.offset, Bytes::copy_from_slice(&piece.payload));
     }
 
     /// All pieces in one. There are no overlaps, so as many bytes as the end says are all of them.

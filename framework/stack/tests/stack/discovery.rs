@@ -11,7 +11,7 @@ use fyke_stack::wire::{
 };
 use fyke_stack::{AddressState, DropReason, RxMeta, UdpOptions};
 
-use crate::ethernet::{MAC_CLIENT, config, link};
+use crate::ethernet::{MAC_CLIENT, MAC_SERVER, config, link};
 use crate::world::{Host, SERVER6, World, addr};
 
 const ROUTER: &str = "fe80::1";
@@ -143,6 +143,37 @@ fn a_deprecated_address_is_preferred_again() {
     world.client.stack.input(world.now, advertisement(1800, 7200, 3600), RxMeta::default());
     world.advance(Duration::from_secs(1));
     assert_eq!(global(&world).unwrap().1, AddressState::Preferred);
+}
+
+/// CVE-2015-2922: with a hop limit of 1 nothing would get beyond the link.
+#[test]
+fn a_forged_advertisement_cannot_keep_packets_on_the_link() {
+    let mut world = autonomous();
+    for hop_limit in [1, 0, 31] {
+        let router = RouterAdvertisement { lifetime_s: 0, hop_limit, ..Default::default() };
+        let frame = discovery(ROUTER, "ff02::1", 255, Message::RouterAdvertisement(router), &[]);
+        world.client.stack.input(world.now, frame, RxMeta::default());
+        assert_eq!(world.client.stack.config().hop_limit, 64);
+    }
+}
+
+/// RFC 4861, section 6.3.4: a router tells the link's MTU, and connections that are there keep to it.
+#[test]
+fn connections_keep_to_an_mtu_that_a_router_tells() {
+    let mut client = config(MAC_CLIENT);
+    client.slaac = true;
+    let mut world = World::with(client, config(MAC_SERVER));
+    world.advance(Duration::from_secs(3));
+    let (client, server) = world.established(&crate::world::at(SERVER6, 80));
+    let router = RouterAdvertisement { lifetime_s: 0, ..Default::default() };
+    let message = Message::RouterAdvertisement(router);
+    let frame = discovery(ROUTER, "ff02::1", 255, message, &[NdpOption::Mtu(1300)]);
+    world.client.stack.input(world.now, frame, RxMeta::default());
+    world.client.stack.write(world.now, client, vec![7; 5000].into()).unwrap();
+    world.advance(Duration::from_secs(1));
+    assert_eq!(world.server.read_all(world.now, server).0.len(), 5000);
+    assert_eq!(world.client.stack.info(client).unwrap().timeouts, 0);
+    assert!(world.client.sent.iter().rev().take(4).all(|frame| frame.len() <= 14 + 1300));
 }
 
 #[test]

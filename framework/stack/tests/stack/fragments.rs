@@ -149,6 +149,72 @@ fn a_fragment_of_a_fragment_is_none() {
     assert_eq!(world.server.stack.counters().drops[DropReason::ExtensionHeaders], 1);
 }
 
+/// RFC 8200, section 4.5, and RFC 7112, section 5: what is wrong with a fragment by itself is told, and
+/// a first one has all headers.
+#[test]
+fn the_sender_hears_of_fragments_that_cannot_be() {
+    let (mut world, id) = listening();
+    let body = datagram(CLIENT6, SERVER6, 100);
+    let tcp = {
+        let mut bytes = v6(4, 0, true, &body[..16]).to_vec();
+        bytes[40] = IpProtocol::TCP.0;
+        Bytes::from(bytes)
+    };
+    for (frame, code, pointer) in
+        [(v6(1, 0, true, &body[..63]), 0, 4), (v6(2, 65_528, false, &[0; 100]), 0, 42), (tcp, 3, 0)]
+    {
+        put(&mut world, [frame]);
+        let errors = world.server.transmit(world.now);
+        assert_eq!(errors.len(), 1);
+        let error = &errors[0][40..];
+        assert_eq!((error[0], error[1], &error[4..8]), (4, code, &[0, 0, 0, pointer][..]));
+    }
+    assert_eq!(world.server.stack.usage().reassembly, (0, 0));
+    // None of them spoils the datagram they claim to be of.
+    put(&mut world, [v6(1, 0, true, &body[..64]), v6(1, 64, false, &body[64..])]);
+    assert_eq!(world.server.stack.udp_receive(id).unwrap().payload.len(), 100);
+}
+
+/// RFC 1122, section 3.2.2: nobody is told about what came to everybody, whoever is said to have sent it.
+#[test]
+fn a_broadcast_that_never_became_whole_is_told_to_nobody() {
+    for to in ["10.0.0.255", "255.255.255.255", SERVER] {
+        let mut world = World::new();
+        let body = datagram(CLIENT, to, 100);
+        let mut header =
+            ipv4::Header::new(CLIENT.parse().unwrap(), to.parse().unwrap(), IpProtocol::UDP, 64);
+        header.more_fragments = true;
+        let mut bytes = header.to_vec();
+        bytes.extend_from_slice(&body[..64]);
+        put(&mut world, [bytes.into()]);
+        world.now += std::time::Duration::from_secs(31);
+        world.server.stack.handle_timeout(world.now);
+        assert_eq!(world.server.transmit(world.now).len(), usize::from(to == SERVER), "{to}");
+    }
+}
+
+/// What a device has verified is one fragment, not the datagram.
+#[test]
+fn the_checksum_of_what_was_cut_is_verified() {
+    let (mut world, id) = listening();
+    let trusted = RxMeta { checksum: fyke_stack::RxChecksum::Valid, gso_size: 0 };
+    for v6_first in [false, true] {
+        let (from, to) = if v6_first { (CLIENT6, SERVER6) } else { (CLIENT, SERVER) };
+        let mut body = datagram(from, to, 100);
+        body[80] ^= 1;
+        let frames = if v6_first {
+            [v6(1, 0, true, &body[..64]), v6(1, 64, false, &body[64..])]
+        } else {
+            [v4(1, 0, true, &body[..64]), v4(1, 64, false, &body[64..])]
+        };
+        for frame in frames {
+            world.server.stack.input(world.now, frame, trusted);
+        }
+        assert_eq!(world.server.stack.udp_receive(id), Err(StackError::WouldBlock));
+    }
+    assert_eq!(world.server.stack.counters().drops[DropReason::TransportChecksum], 2);
+}
+
 #[test]
 fn extension_headers_are_walked_over_and_limited() {
     let (mut world, id) = listening();

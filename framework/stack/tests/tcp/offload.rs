@@ -41,3 +41,22 @@ fn segments_of_a_super_segment_leave_room_for_a_reported_duplicate() {
     }
     assert!(sent.iter().any(|s| !s.options.sack.as_slice().is_empty()));
 }
+
+/// RFC 791, section 3.1: no packet is longer than its length field can say, however large the
+/// super-segments are that a device would cut.
+#[test]
+fn a_super_segment_is_a_packet() {
+    let mut config = plain();
+    config.window_scaling = true;
+    config.gso_bytes_max = u32::MAX;
+    config.send_buffer_bytes = 1 << 20;
+    config.congestion.initial_window_segments = 1000;
+    config.congestion.initial_window_bytes = 1 << 20;
+    let options = Options { mss: Some(1456), window_scale: Some(2), ..Options::default() };
+    let mut rig = Rig::established_with(config, options);
+    rig.ack(ISS + 1);
+    rig.write(200_000);
+    let sent = rig.poll();
+    assert!(sent.iter().any(|segment| segment.payload.len() > 60_000));
+    assert!(sent.iter().all(|segment| segment.payload.len() + 60 + 40 <= 65_535));
+}

@@ -1,6 +1,7 @@
 //! Own addresses: found free or taken, made from routers' prefixes, defended, forgotten (RFC 4862,
 //! RFC 5227, RFC 7217).
 
+use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 
@@ -24,6 +25,9 @@ use crate::wire::{MacAddress, arp, ipv6};
 
 /// A forged advertisement cannot cut the life of an address below this (RFC 4862, 5.5.3 e).
 const VALID_LEFT_MIN: Duration = Duration::from_secs(7200);
+/// A forged advertisement cannot keep our packets from getting far (CVE-2015-2922): no router of the
+/// Internet asks for less. Zero says nothing.
+const HOP_LIMIT_MIN: u8 = 32;
 /// The longest wait before the first question about an address (RFC 4861, section 10).
 const DELAY_MS_MAX: u32 = 1000;
 /// Prefixes from which addresses can be made: 64 bits, and 64 for the interface.
@@ -94,7 +98,7 @@ impl Stack {
             return;
         }
         self.net.autoconf.solicitations = None;
-        if advertisement.hop_limit != 0 {
+        if advertisement.hop_limit >= HOP_LIMIT_MIN {
             self.net.config.hop_limit = advertisement.hop_limit;
         }
         for option in packet.options() {
@@ -103,7 +107,7 @@ impl Stack {
                     let effects = self.net.neighbors.overheard(now, router.into(), mac, true);
                     self.net.apply(now, effects);
                 }
-                NdpOption::Mtu(mtu) => self.net.lower_link_mtu(mtu),
+                NdpOption::Mtu(mtu) if self.net.lower_link_mtu(mtu) => self.narrow_paths(now),
                 NdpOption::Prefix(prefix) => self.prefix(now, &prefix),
                 _ => {}
             }
@@ -111,6 +115,22 @@ impl Stack {
         let until = after_seconds(now, u32::from(advertisement.lifetime_s));
         self.net.learn_router(router, until.filter(|_| advertisement.lifetime_s > 0));
         self.net.arm_autoconf();
+    }
+
+    /// The link carries less than before: connections whose segments would not leave learn it. All of
+    /// them are asked, which a link can cause only as often as its MTU can still fall.
+    fn narrow_paths(&mut self, now: Instant) {
+        let all: Vec<_> = self.tcp.sockets.iter().map(|(index, it)| (index, it.tuple)).collect();
+        for (index, tuple) in all {
+            let mss = self.path_mss(&tuple);
+            if let Some(socket) = self.tcp.sockets.at_mut(index)
+                && socket.connection.path_mss() > mss
+            {
+                socket.connection.set_path_mss(now, mss);
+                self.mark_dirty(index);
+                self.settle(now, index);
+            }
+        }
     }
 
     fn prefix(&mut self, now: Instant, told: &PrefixInformation) {
@@ -228,11 +248,12 @@ impl Net {
         address.into()
     }
 
-    fn lower_link_mtu(&mut self, mtu: u32) {
+    /// Takes what a router says of the link, when that is less; says whether it was.
+    fn lower_link_mtu(&mut self, mtu: u32) -> bool {
         let least = ipv6::MTU_MIN as u32;
-        if let Ok(mtu) = u16::try_from(mtu.max(least)) {
-            self.config.mtu = self.config.mtu.min(mtu);
-        }
+        let told = u16::try_from(mtu.max(least)).ok().filter(|mtu| *mtu < self.config.mtu);
+        self.config.mtu = told.unwrap_or(self.config.mtu);
+        told.is_some()
     }
 
     fn learn_prefix(&mut self, now: Instant, told: &PrefixInformation) {

@@ -1,5 +1,7 @@
 //! Fragments of either family on their way to being whole.
 
+use core::net::IpAddr;
+
 use fyke_clock::Instant;
 
 use super::{Body, Inbound};
@@ -43,7 +45,11 @@ impl Stack {
         self.net.reassembly_timer.expired();
         while let Some(first) = self.net.reassembly.expire(now) {
             self.net.drop_in(now, DropReason::FragmentTimeout);
-            if let Some(inbound) = first.as_ref().and_then(quotable) {
+            if let Some(mut inbound) = first.as_ref().and_then(quotable) {
+                inbound.to_group |= match inbound.destination {
+                    IpAddr::V4(v4) => self.net.addresses.is_broadcast(v4),
+                    IpAddr::V6(_) => false,
+                };
                 self.net.send_error(now, &inbound, ErrorKind::ReassemblyTimeout);
             }
         }
@@ -55,7 +61,7 @@ impl Stack {
 fn quotable(packet: &bytes::Bytes) -> Option<Inbound> {
     if packet.first()? >> 4 == 4 {
         let view = ipv4::Packet::parse(packet).ok()?;
-        let to_group = view.destination().is_multicast() || view.destination().is_broadcast();
+        let to_group = view.destination().is_multicast();
         return Some(Inbound {
             protocol: view.protocol(),
             body: Body::Behind(view.header_len()),

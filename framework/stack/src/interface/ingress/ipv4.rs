@@ -10,6 +10,7 @@ use super::{Body, Inbound, Link};
 use crate::interface::reassembly::{Key, Piece, Whole};
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
+use crate::stack::frame::RxMeta;
 use crate::wire::IpProtocol;
 use crate::wire::ipv4::Packet;
 
@@ -127,6 +128,8 @@ impl Stack {
         let Some(whole) = self.fragment_input(now, key, piece) else { return };
         let Whole { payload, packet, traffic_class, .. } = whole;
         let body = Body::Apart(payload);
-        self.deliver(now, Inbound { body, packet, traffic_class, ..inbound });
+        // What the device says of the last fragment says nothing of the others.
+        let meta = RxMeta::default();
+        self.deliver(now, Inbound { body, packet, traffic_class, meta, ..inbound });
     }
 }

@@ -13,9 +13,10 @@ use crate::interface::reassembly::{Key, Piece, Whole};
 use crate::interface::tunnels::ecn_behind;
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
-use crate::wire::IpProtocol;
+use crate::stack::frame::RxMeta;
 use crate::wire::icmpv6::parameter_problem;
 use crate::wire::ipv6::{Action, Extension, Extensions, FragmentHeader, HEADER_LEN, Packet};
+use crate::wire::{Error, IpProtocol, icmpv6, tcp, udp};
 
 /// Why a packet goes no further, and what is told about it.
 struct Refusal {
@@ -147,7 +148,10 @@ impl Stack {
         inbound.protocol = extensions.protocol();
         inbound.protocol_at = extensions.protocol_at() as u32;
         inbound.body = Body::Behind(extensions.payload_at());
-        Ok(fragment)
+        match fragment.and_then(|fragment| refusal_of(&fragment, inbound)) {
+            Some(refusal) => Err(refusal),
+            None => Ok(fragment),
+        }
     }
 
     fn ipv6_fragment(
@@ -175,7 +179,9 @@ impl Stack {
         let Some(packet) = rebuilt(&whole) else {
             return self.net.drop_in(now, DropReason::FragmentBounds);
         };
-        self.ipv6_input(now, packet, Link { reassembled: true, ..link });
+        // What the device says of the last fragment says nothing of the others.
+        let meta = RxMeta::default();
+        self.ipv6_input(now, packet, Link { reassembled: true, meta, ..link });
     }
 }
 
@@ -189,6 +195,47 @@ fn misplaced(extensions: &Extensions<'_>) -> Refusal {
     let at = extensions.protocol_at() as u32;
     let error = ErrorKind::ParameterProblem { code: parameter_problem::HEADER_FIELD, at };
     Refusal { reason: DropReason::ExtensionHeaders, error: Some(error), even_to_groups: false }
+}
+
+/// What a fragment is refused for before it is kept, and what its sender is told (RFC 8200, section
+/// 4.5; RFC 7112, section 5). Behind the walk the packet's protocol stands where its fragment header
+/// begins.
+fn refusal_of(fragment: &FragmentHeader, inbound: &Inbound) -> Option<Refusal> {
+    /// Where the fixed header has the length, and the fragment header the offset.
+    const LENGTH_AT: u32 = 4;
+    const OFFSET_AT: u32 = 2;
+    let payload = inbound.payload();
+    let refuse = |reason, code, at| {
+        let error = Some(ErrorKind::ParameterProblem { code, at });
+        Some(Refusal { reason, error, even_to_groups: false })
+    };
+    if fragment.more && !payload.len().is_multiple_of(8) {
+        return refuse(DropReason::FragmentBounds, parameter_problem::HEADER_FIELD, LENGTH_AT);
+    }
+    if usize::from(fragment.offset) + payload.len() > usize::from(u16::MAX) {
+        let at = inbound.protocol_at + OFFSET_AT;
+        return refuse(DropReason::FragmentBounds, parameter_problem::HEADER_FIELD, at);
+    }
+    if fragment.offset == 0 && !has_whole_chain(fragment.next_header, payload) {
+        return refuse(DropReason::ExtensionHeaders, parameter_problem::INCOMPLETE_CHAIN, 0);
+    }
+    None
+}
+
+/// Whether a first fragment has all headers, that of the transport included.
+fn has_whole_chain(next: IpProtocol, payload: &[u8]) -> bool {
+    let mut chain = Extensions::in_fragment(next, payload);
+    // What else may be wrong with them is seen when the datagram is whole.
+    if chain.by_ref().any(|header| header.is_err_and(|error| error == Error::Truncated)) {
+        return false;
+    }
+    let least = match chain.protocol() {
+        IpProtocol::TCP => tcp::HEADER_LEN,
+        IpProtocol::UDP => udp::HEADER_LEN,
+        IpProtocol::ICMPV6 => icmpv6::HEADER_LEN,
+        _ => 0,
+    };
+    chain.payload().len() >= least
 }
 
 /// The packet that was cut: the first fragment's fixed header before what was joined. What stood

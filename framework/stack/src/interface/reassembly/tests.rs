@@ -104,3 +104,17 @@ fn time_runs_out_for_the_oldest_first() {
     assert_eq!(this.expire(at(35)), Some(None));
     assert_eq!((this.expire(at(99)), this.next_deadline()), (None, None));
 }
+
+/// A fragment is small and what it lies in may be large: nothing of that is kept.
+#[test]
+fn a_fragment_keeps_no_frame_alive() {
+    let mut this = reassembly();
+    let frame = Bytes::from(vec![7; 60_000]);
+    let first =
+        Piece { payload: frame.slice(40..48), packet: frame.slice(..48), ..piece(0, true, &[]) };
+    let second = Piece { payload: frame.slice(100..108), ..piece(16, true, &[]) };
+    assert!(matches!(add(&mut this, 1, first), Outcome::Waiting));
+    assert!(matches!(add(&mut this, 1, second), Outcome::Waiting));
+    assert!(frame.is_unique());
+    assert_eq!(this.bytes(), 3 * OVERHEAD_BYTES + 8 + 8 + 48);
+}

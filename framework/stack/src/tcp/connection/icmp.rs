@@ -68,6 +68,11 @@ impl Connection {
         }
     }
 
+    /// The segments that the path carries, without options.
+    pub(crate) fn path_mss(&self) -> u16 {
+        self.send.path_mss
+    }
+
     /// The path carries segments of `mss` bytes without options from now on, as the owner of the
     /// route knows. What is in flight and larger goes again in pieces.
     pub fn set_path_mss(&mut self, now: Instant, mss: u16) {

@@ -8,6 +8,10 @@ use super::transmit::Text;
 use super::{Connection, State};
 use crate::tcp::SackBlocks;
 
+/// The most that a super-segment carries, whatever the device would cut: with the longest headers it
+/// is a packet whose length the IP header can say.
+const SUPER_SEGMENT_MAX: u32 = 65_535 - 40 - 60;
+
 impl Connection {
     /// The payload of a full segment: the least of what the peer takes, the path carries and we
     /// want, without the options that go out with it (RFC 6691).
@@ -79,7 +83,7 @@ impl Connection {
     /// The most that goes to the device at once.
     pub(super) fn super_segment(&self, mss: u32, room: u32) -> u32 {
         let burst = self.send.outgoing.as_ref().map_or(u32::MAX, |outgoing| outgoing.burst);
-        let whole = self.config.gso_bytes_max.min(room).min(burst);
+        let whole = self.config.gso_bytes_max.min(SUPER_SEGMENT_MAX).min(room).min(burst);
         (whole - whole % mss).max(mss)
     }
 

@@ -67,6 +67,13 @@ impl<'a> Extensions<'a> {
         Self { next, rest: payload, next_at, rest_at, walked: 0, ended: false }
     }
 
+    /// The headers behind a fragment header, in the `payload` of a first fragment. Positions count as
+    /// in the packet that was cut.
+    #[must_use]
+    pub const fn in_fragment(next: IpProtocol, payload: &'a [u8]) -> Self {
+        Self { walked: 1, ..Self::new(next, payload) }
+    }
+
     /// What the payload is, after the headers that were walked over.
     #[must_use]
     pub const fn protocol(&self) -> IpProtocol {
