@@ -194,6 +194,12 @@ pub struct Config {
     /// The segment size tried in a black hole.
     pub black_hole_mss: u16,
 
+    /// An acknowledgement of what was never sent is answered, as RFC 9293, section 3.10.7.4, wants
+    /// it, not only dropped.
+    pub answer_unsent_ack: bool,
+    /// A connection that ends because nothing came back tells the peer by a reset, which RFC 9293,
+    /// section 3.10.8, does not ask for.
+    pub reset_on_timeout: bool,
     /// Any reset inside the window ends the connection, as RFC 793 had it, not only one at exactly
     /// RCV.NXT (RFC 5961, section 3.2).
     pub reset_anywhere: bool,
@@ -224,9 +230,10 @@ pub struct Config {
 
 impl Default for Config {
     /// Linux's habits, but a SYN is sent once more: connecting is tried for four minutes, as
-    /// RFC 9293, section 3.8.3, wants at least three.
+    /// RFC 9293, section 3.8.3, wants at least three; and acknowledgements of what was never sent are
+    /// answered, as section 3.10.7.4 has it.
     fn default() -> Self {
-        Self { syn_retries: 7, ..Self::linux() }
+        Self { syn_retries: 7, answer_unsent_ack: true, ..Self::linux() }
     }
 }
 
@@ -288,6 +295,8 @@ impl Config {
             invalid_ack_interval: Duration::from_millis(500),
             black_hole_timeouts: 0,
             black_hole_mss: 536,
+            answer_unsent_ack: false,
+            reset_on_timeout: false,
             reset_anywhere: false,
             reset_on_syn: false,
             drop_syn_fin: false,
@@ -335,6 +344,8 @@ impl Config {
             black_hole_timeouts: 0,
             time_wait_reuse: false,
             ack_repeats_fin: true,
+            answer_unsent_ack: true,
+            reset_on_timeout: true,
             syn_ecn_retries: 1,
             syn_timeout: Some(Duration::from_secs(75)),
             receive_buffer_in_segments: true,

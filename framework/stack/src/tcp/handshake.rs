@@ -116,7 +116,7 @@ pub(crate) fn peer_mss(config: &Config, options: &Options) -> u16 {
 
 /// The maximum segment size we tell: what the path carries without options (RFC 6691).
 pub(crate) fn own_mss(config: &Config, path_mss: u16) -> u16 {
-    path_mss.min(config.mss_max).max(config.mss_min)
+    path_mss.min(config.mss_max.max(config.mss_min)).max(1)
 }
 
 /// The shift that makes our largest window fit into sixteen bits.

@@ -5,7 +5,9 @@
 
 mod attempts;
 mod closing;
+mod disorder;
 mod flow;
+mod habits;
 mod holes;
 mod loss;
 mod offload;

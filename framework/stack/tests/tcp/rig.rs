@@ -48,6 +48,7 @@ pub fn plain() -> Config {
     config.quick_acks = 0;
     config.invalid_ack_interval = Duration::ZERO;
     config.challenge_acks_per_second = 100;
+    config.answer_unsent_ack = true;
     config
 }
 

@@ -256,6 +256,15 @@ impl Controller {
         self.phase = Phase::Recovery;
     }
 
+    /// A timer, and no ACK, gave up part of the flight, which left `pipe` of the `before` that it was: a
+    /// recovery lets no more out for that than its fast retransmit (RFC 9937, section 6.2).
+    pub fn on_loss_by_timer(&mut self, before: u32, pipe: u32) {
+        let Some(prr) = &mut self.prr else { return };
+        let fresh = prr.on_ack(0, pipe, false, self.mss);
+        let left = self.window.saturating_sub(before).min(self.ssthresh);
+        self.window = if prr.has_begun() { fresh.max(pipe.saturating_add(left)) } else { fresh };
+    }
+
     /// The peer echoed congestion (RFC 3168, section 6.1.2). Tells whether the window was reduced
     /// for it, which happens once a window of data and not in a recovery; then CWR is to be sent.
     pub fn on_ecn(&mut self, flight: u32, una: SeqNum, nxt: SeqNum) -> bool {

@@ -45,6 +45,11 @@ impl Prr {
         pipe.saturating_add(count)
     }
 
+    /// Whether the fast retransmit is out.
+    pub(super) fn has_begun(&self) -> bool {
+        self.out > 0
+    }
+
     /// Bytes were sent, new or again.
     #[inline]
     pub fn on_sent(&mut self, bytes: u32) {

@@ -11,15 +11,22 @@ impl Connection {
     /// segment is.
     pub(super) fn take_acknowledgement(&mut self, now: Instant, segment: &Segment) -> bool {
         let ack = segment.ack;
-        let send = &self.send;
-        // Of something never sent (an optimistic receiver, or an attacker), or older than any
-        // window could explain.
-        if ack.is_after(send.nxt) || ack.is_before(send.una - send.wnd_max) {
+        // Of something never sent: an optimistic receiver, or an attacker.
+        if ack.is_after(self.send.nxt) {
+            if self.config.answer_unsent_ack {
+                self.challenge(now);
+            }
+            return false;
+        }
+        if ack.is_before(self.send.una - self.oldest_ack()) {
             self.challenge(now);
             return false;
         }
         let window_changed = self.take_window(segment);
-        if ack.is_at_least(self.send.una) {
+        // An acknowledgement that was overtaken may still tell what arrived out of order, or twice
+        // (RFC 2018, section 4; RFC 2883).
+        let tells = self.agreed.sack && !segment.options.sack.as_slice().is_empty();
+        if ack.is_at_least(self.send.una) || tells {
             self.recover_with(now, segment, !window_changed);
         }
         if self.send.wnd == 0 && self.send.has_unacknowledged() && !self.orphan {
@@ -31,6 +38,15 @@ impl Connection {
         }
         self.tell_writable();
         self.state != State::Closed
+    }
+
+    /// How far behind SND.UNA an acknowledgement may be: as far as any window could explain (RFC 5961,
+    /// section 5.2), and not before what was sent first.
+    fn oldest_ack(&self) -> u32 {
+        let send = &self.send;
+        let unacknowledged = u64::from(self.outstanding());
+        let acknowledged = self.stats.bytes_sent.saturating_sub(unacknowledged) + 1;
+        u32::try_from(acknowledged).unwrap_or(u32::MAX).min(send.wnd_max)
     }
 
     /// The peer's window, when this segment is newer than the one that told it last. An

@@ -64,6 +64,12 @@ impl Connection {
         self.due.reset = Some(Reset::Here);
     }
 
+    /// Nothing came back in time: the end, and a reset if that is the habit.
+    pub(super) fn time_out(&mut self, reason: CloseReason) {
+        self.finish(reason);
+        self.due.reset = self.config.reset_on_timeout.then_some(Reset::Here);
+    }
+
     /// The connection is gone. What was received in order can still be read.
     pub(super) fn finish(&mut self, reason: CloseReason) {
         if self.state != State::TimeWait {

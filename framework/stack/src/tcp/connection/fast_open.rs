@@ -131,9 +131,18 @@ impl Connection {
             return;
         }
         self.send.nxt += len;
+        self.stats.bytes_sent += u64::from(len);
         if let Some(outgoing) = &mut self.send.outgoing {
             outgoing.board.on_sent(sent, len, 1);
         }
+    }
+
+    /// The network did not carry our SYN because of what went with it: a plain one follows (RFC 7413,
+    /// section 4.2.1).
+    pub(super) fn on_syn_data_refused(&mut self) {
+        self.send.attempts = self.send.attempts.max(1);
+        self.send.syn_resent = true;
+        self.due.syn = true;
     }
 
     /// What went with the SYN and is not acknowledged with it goes again at once: the peer did not

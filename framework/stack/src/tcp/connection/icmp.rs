@@ -63,8 +63,16 @@ impl Connection {
     /// The path carries less: it never carries more because a packet says so.
     fn on_packet_too_big(&mut self, now: Instant, mss: u16) {
         let mss = mss.max(self.config.mss_min);
-        if mss < self.send.path_mss && self.state.is_synchronized() {
+        if mss >= self.send.path_mss {
+            return;
+        }
+        if self.state.is_synchronized() {
             self.set_path_mss(now, mss);
+        } else if self.state == State::SynSent && self.syn_data_len() > 0 {
+            // What went with the SYN was too large: it goes alone, and at once. A SYN without data is
+            // too large for nothing.
+            self.send.path_mss = mss;
+            self.on_syn_data_refused();
         }
     }
 

@@ -24,9 +24,10 @@ impl Connection {
     /// The payload of a full segment while nothing is missing.
     pub(super) fn plain_mss(&self) -> u32 {
         let send = &self.send;
-        let whole = send.peer_mss.min(send.path_mss).min(self.config.mss_max);
+        // Our own link may carry less than the smallest that a peer is believed to want.
+        let ours = send.path_mss.min(self.config.mss_max.max(self.config.mss_min));
         let options = if self.agreed.timestamps { 12 } else { 0 };
-        u32::from(whole.max(self.config.mss_min)).saturating_sub(options).max(1)
+        u32::from(send.peer_mss.min(ours)).saturating_sub(options).max(1)
     }
 
     fn blocks_to_report(&self) -> u32 {

@@ -213,6 +213,11 @@ impl Connection {
         self.send.wl1 = segment.seq;
         self.send.wl2 = segment.ack;
         self.resume_early(now, self.active);
+        self.events.readable |= !self.receive.inbox.is_empty() && !self.early;
+        if self.active && !self.receive.inbox.is_empty() {
+            // What came with the SYN has waited as well.
+            self.timers.ack.set(now + self.config.delayed_ack);
+        }
         // A FIN in the peer's SYN has waited until now.
         self.take_peer_fin(now);
         true

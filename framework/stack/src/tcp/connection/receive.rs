@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use fyke_clock::Instant;
 
-use super::{Connection, State};
+use super::{Connection, Reset, State};
 use crate::tcp::{CloseReason, Flags, Segment, SeqNum};
 
 /// Duplicate acknowledgements owed at once; beyond it they tell the peer nothing new.
@@ -22,7 +22,9 @@ impl Connection {
         }
         if !segment.payload.is_empty() {
             if self.is_orphan_with_news(end) {
+                // As where there is no connection: at the number that the peer waits for.
                 self.reset_with(CloseReason::ClosedWithUnreadData);
+                self.due.reset = Some(Reset::At(segment.ack));
                 return;
             }
             self.measure_peer_segment(segment);
@@ -82,7 +84,7 @@ impl Connection {
             while let Some(piece) = receive.assembler.pop() {
                 receive.inbox.push(piece);
             }
-            self.events.readable = true;
+            self.events.readable = self.may_deliver();
             self.stats.bytes_received += u64::from(new);
         }
         let has_holes = !self.receive.assembler.is_empty();

@@ -67,7 +67,7 @@ impl Connection {
     /// Whether it was for nothing so long that the connection has ended now.
     fn is_given_up(&mut self, now: Instant) -> bool {
         if self.is_over_user_timeout(now) {
-            self.reset_with(CloseReason::UserTimeout);
+            self.time_out(CloseReason::UserTimeout);
             return true;
         }
         let limit = if self.orphan { self.config.orphan_retries } else { self.config.retries };
@@ -79,7 +79,7 @@ impl Connection {
     }
 
     fn give_up(&mut self) {
-        self.reset_with(self.no_answer());
+        self.time_out(self.no_answer());
     }
 
     /// Why nothing came back: the network may have told (RFC 9293, section 3.9.2.2).
@@ -106,7 +106,7 @@ impl Connection {
             return;
         }
         if self.is_over_user_timeout(now) {
-            self.reset_with(CloseReason::UserTimeout);
+            self.time_out(CloseReason::UserTimeout);
             return;
         }
         let new = self.unsent() > 0 && self.window_left() >= self.unsent().min(self.mss());
@@ -124,10 +124,11 @@ impl Connection {
     /// What may have been reordered had its time.
     pub(super) fn on_reorder_timer(&mut self, now: Instant) {
         if self.send.has_unacknowledged() && self.is_over_user_timeout(now) {
-            self.reset_with(CloseReason::UserTimeout);
+            self.time_out(CloseReason::UserTimeout);
             return;
         }
         let Some(outgoing) = &mut self.send.outgoing else { return };
+        let before = outgoing.board.pipe();
         let losses = outgoing.board.detect_losses(now, &self.rtt);
         outgoing.reorder = losses.timer;
         let recover_fs = outgoing.board.outstanding() - outgoing.board.sacked();
@@ -136,6 +137,9 @@ impl Connection {
             return;
         }
         self.begin_recovery(losses, recover_fs);
+        if let Some(outgoing) = &mut self.send.outgoing {
+            outgoing.congestion.on_loss_by_timer(before, outgoing.board.pipe());
+        }
         self.arm_recovery(now);
     }
 
@@ -152,7 +156,7 @@ impl Connection {
             return;
         }
         if self.is_over_user_timeout(now) {
-            self.reset_with(CloseReason::UserTimeout);
+            self.time_out(CloseReason::UserTimeout);
             return;
         }
         if self.orphan && self.send.attempts >= self.config.orphan_probes {

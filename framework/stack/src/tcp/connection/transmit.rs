@@ -118,8 +118,11 @@ impl Connection {
                 sent: None,
             };
             let mut answer = handshake.syn_ack(config, self.send.path_mss, now);
-            // Data that came with the peer's SYN is acknowledged with it.
-            answer.ack = self.receive.assembler.next();
+            // Data that came with the peer's SYN is acknowledged with it (RFC 7413), but waits when
+            // both opened at once (RFC 9293, section 3.10.7.3).
+            if !self.active {
+                answer.ack = self.receive.assembler.next();
+            }
             return answer;
         }
         let mut flags = Flags::SYN;

@@ -71,6 +71,9 @@ impl Receive {
 impl Connection {
     /// Takes at most `max` received bytes, as they lie together; `None` when there are none.
     pub fn read(&mut self, max: usize, now: Instant) -> Option<Bytes> {
+        if !self.may_deliver() {
+            return None;
+        }
         let bytes = self.receive.inbox.pop(max)?;
         self.was_read(now);
         Some(bytes)
@@ -79,6 +82,9 @@ impl Connection {
     /// Copies received bytes until there are none or `to` is full; says how many. However many
     /// segments they came in, the peer hears of the room once.
     pub fn read_into(&mut self, to: &mut [u8], now: Instant) -> usize {
+        if !self.may_deliver() {
+            return 0;
+        }
         let count = self.receive.inbox.copy_to(to);
         if count > 0 {
             self.was_read(now);
@@ -96,14 +102,20 @@ impl Connection {
     /// How many bytes can be read.
     #[must_use]
     pub fn readable(&self) -> usize {
-        self.receive.inbox.len()
+        if self.may_deliver() { self.receive.inbox.len() } else { 0 }
+    }
+
+    /// What came with a SYN waits until the open is complete (RFC 9293, section 3.10.3), unless a cookie
+    /// of ours vouched for it (RFC 7413).
+    pub(super) fn may_deliver(&self) -> bool {
+        self.early || !matches!(self.state, State::SynSent | State::SynReceived)
     }
 
     /// How many of them, `max` at most, lie in pieces shorter than `piece_min` before the first that
     /// is not: none when [`read`](Self::read) would give so long a piece now.
     #[must_use]
     pub fn readable_scattered(&self, piece_min: usize, max: usize) -> usize {
-        self.receive.inbox.scattered(piece_min, max)
+        if self.may_deliver() { self.receive.inbox.scattered(piece_min, max) } else { 0 }
     }
 
     /// Whether everything the peer ever sent has been read: its FIN came and nothing is left.

@@ -20,10 +20,12 @@ pub(super) struct Delivery {
 }
 
 impl Scoreboard {
-    /// Takes in an ACK.
+    /// Takes in an ACK. One below SND.UNA was overtaken by a later one; what it says out of order and
+    /// of duplicates may still be news.
     pub fn on_ack(&mut self, ack: &Ack<'_>) -> Acked {
         let mut acked = Acked::default();
-        if ack.ack.is_before(self.una) || ack.ack.is_after(self.nxt) {
+        let overtaken = ack.ack.is_before(self.una);
+        if ack.ack.is_after(self.nxt) || (overtaken && self.detection == Detection::NewReno) {
             return acked;
         }
         acked.recover_fs = self.outstanding() - self.totals.sacked;
@@ -44,7 +46,8 @@ impl Scoreboard {
         self.note_silence(ack, &acked);
         acked.reneging = self.entries.front().is_some_and(|entry| entry.state == State::Sacked);
         acked.reordered = self.rack.reordering_seen && !reordering;
-        if !delivery.again {
+        // The way of an ACK that was overtaken was longer than that of the data.
+        if !delivery.again && !overtaken {
             acked.rtt = delivery.oldest.map(|sent| ack.now.saturating_duration_since(sent));
             acked.rtt_latest = delivery.latest.map(|sent| ack.now.saturating_duration_since(sent));
         }
@@ -143,7 +146,10 @@ impl Scoreboard {
         let mut blocks = [(self.una, self.una); SackBlocks::MAX];
         let mut len = 0;
         let skip = usize::from(acked.duplicate.is_some());
+        let overtaken = ack.ack.is_before(self.una);
         for &(left, right) in ack.blocks.iter().skip(skip).take(SackBlocks::MAX) {
+            // Part of what was missing then may be acknowledged now.
+            let left = if overtaken { left.max(self.una) } else { left };
             let outstanding = left.is_before(right)
                 && left.is_at_least(self.una)
                 && right.is_at_most(self.nxt)

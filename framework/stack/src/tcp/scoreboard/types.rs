@@ -51,7 +51,8 @@ impl Default for ScoreboardConfig {
     }
 }
 
-/// What an ACK says that matters here. It was checked: SND.UNA <= SEG.ACK <= SND.NXT.
+/// What an ACK says that matters here. It was checked: SEG.ACK <= SND.NXT, and not older than a window
+/// could explain.
 #[derive(Debug, Clone, Copy)]
 pub struct Ack<'a> {
     /// When it came.
