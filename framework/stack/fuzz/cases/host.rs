@@ -18,6 +18,9 @@ use fyke_stack::{
 
 const MAC: MacAddress = MacAddress([2, 0, 0, 0, 0, 2]);
 
+/// Little enough that a case reaches it.
+const SOCKET_BYTES_MAX: usize = 20_000;
+
 /// A host and what an application would remember about it.
 struct Host {
     stack: Stack,
@@ -33,6 +36,7 @@ fn host(medium: Medium, slaac: bool) -> Host {
     config.limits.time_wait_entries_max = 4;
     config.limits.reassembly_bytes_max = 20_000;
     config.limits.neighbors_max = 4;
+    config.limits.socket_bytes_max = SOCKET_BYTES_MAX;
     config.limits.neighbors_pending_max = 4;
     let now = Instant::from_nanos(1_000_000_000);
     let mut stack = Stack::new(config, Seed::from(1), now);
@@ -127,6 +131,9 @@ impl Host {
         assert!(usage.embryos <= 8 && usage.connections <= 16 && usage.time_waits <= 4);
         assert!(usage.reassembly.1 <= 20_000 && usage.outbox <= 1024, "{usage:?}");
         assert!(self.stack.neighbors().count() <= 8);
+        // One write may pass the limit by a buffer, and each connection by a segment.
+        assert!(usage.socket_bytes <= SOCKET_BYTES_MAX + 90_000 + 16 * 1500, "{usage:?}");
+        assert!(usage.connections > 0 || usage.socket_bytes == 0, "{usage:?}");
     }
 }
 
@@ -156,6 +163,7 @@ pub(crate) fn check(input: &[u8]) {
         }
         host.speak();
         host.pass(200_000);
+        host.speak();
         host.check();
     }
 }

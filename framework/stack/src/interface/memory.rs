@@ -9,7 +9,7 @@
 //! | all of it | *full*: new connections are refused; text is taken by who has none only; who holds bytes for a peer that takes none ends, the longest stalled first |
 //!
 //! What was offered to a peer stays offered, so that the sum can pass the limit by a segment for each
-//! connection.
+//! connection, and by one write.
 
 use alloc::collections::VecDeque;
 

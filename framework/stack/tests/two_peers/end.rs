@@ -24,6 +24,8 @@ pub struct Program {
     pub finishes_first: bool,
     /// It aborts when it has read so much.
     pub abort_at: Option<u64>,
+    /// The host is short of memory at times; the seed of when.
+    pub shortages: Option<u64>,
 }
 
 /// The byte at `offset` of the stream that `end` writes.
@@ -55,6 +57,8 @@ pub struct End {
     edge_seen: Option<SeqNum>,
     peer_scale: u8,
     last: Option<Info>,
+    short: Option<Rng>,
+    tight: bool,
 }
 
 impl End {
@@ -62,6 +66,8 @@ impl End {
         Self {
             index,
             connection,
+            short: program.shortages.map(Rng::new),
+            tight: false,
             program,
             written: 0,
             read: 0,
@@ -89,6 +95,10 @@ impl End {
 
     /// The application's turn.
     pub fn run(&mut self, now: Instant, rng: &mut Rng) {
+        if self.short.as_mut().is_some_and(|short| short.chance(0.05)) {
+            self.tight = !self.tight;
+            self.connection.set_tight(self.tight);
+        }
         while let Some(event) = self.connection.poll_event() {
             self.on_event(event);
         }

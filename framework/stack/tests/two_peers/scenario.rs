@@ -47,6 +47,10 @@ impl Scenario {
             programs[0].abort_at = Some(rng.below(programs[1].total.max(1)).max(1));
         }
         links[rng.below(2) as usize].narrow = narrow;
+        let mut short = Rng::new(seed ^ SHORTAGE_DRAWS);
+        for program in &mut programs {
+            program.shortages = short.chance(0.15).then(|| short.next());
+        }
         let mut configs = [config(rng), config(rng)];
         pace(&mut configs, &mut Rng::new(seed ^ PACING_DRAWS));
         for config in &mut configs {
@@ -116,6 +120,9 @@ fn config(rng: &mut Rng) -> Config {
 /// Numbers of its own, so that seeds from before there was pacing mean the same in all else.
 const PACING_DRAWS: u64 = 0x7061_6365_7061_6365;
 
+/// As [`PACING_DRAWS`], from before hosts could be short of memory.
+const SHORTAGE_DRAWS: u64 = 0x7368_6f72_7461_6765;
+
 /// In a share of the worlds text leaves at a rate.
 fn pace(configs: &mut [Config; 2], rng: &mut Rng) {
     for config in configs {
@@ -169,6 +176,7 @@ fn program(rng: &mut Rng, most: u64) -> Program {
         pause_max: Duration::from_nanos(rng.magnitude(10_000..=3_000_000_000)),
         finishes_first: rng.chance(0.6),
         abort_at: None,
+        shortages: None,
     }
 }
 
