@@ -275,7 +275,7 @@ impl<F> Neighbors<F> {
     ) -> Effects<F> {
         let mut effects = Effects::default();
         let Some(&index) = self.table.get(&address) else {
-            if create {
+            if create && self.has_room_for_strangers(now) {
                 self.insert(address, Some(mac), &mut effects);
             }
             return effects;
@@ -297,6 +297,20 @@ impl<F> Neighbors<F> {
             _ => {}
         }
         effects
+    }
+
+    /// Whether one more neighbour that nobody here asked for may be known: it takes the place of none
+    /// that is known to be there. Whoever makes up neighbours by the thousand displaces his own.
+    fn has_room_for_strangers(&self, now: Instant) -> bool {
+        if self.known.len() < self.known_max {
+            return true;
+        }
+        let oldest = self.known.oldest().and_then(|index| self.entries.at(index));
+        oldest.is_none_or(|entry| match entry.state {
+            NeighborState::Reachable => now >= entry.reachable_until,
+            NeighborState::Delay | NeighborState::Probe => false,
+            _ => true,
+        })
     }
 
     /// An upper layer made progress with a neighbour: it is there (RFC 4861, section 7.3.1).

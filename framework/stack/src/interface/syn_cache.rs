@@ -144,6 +144,11 @@ impl Embryo {
         })
     }
 
+    /// How often the SYN-ACK was sent again because nobody had answered it.
+    pub(crate) fn resent(&self) -> u8 {
+        self.level.0 & Level::NUMBER
+    }
+
     /// When the SYN came.
     pub(crate) fn created(&self) -> Ticks {
         Ticks(self.created)

@@ -149,3 +149,23 @@ fn a_cookie_tells_by_its_timestamp_if_at_all() {
         }
     }
 }
+
+/// RFC 6928, section 3, and RFC 6298, section 5.7: what was lost of a handshake says something of the path,
+/// although the SYN cache sent it.
+#[test]
+fn after_lost_syn_acks_it_begins_slowly() {
+    for (lost, segments, time_out) in [(0, 10, 1), (1, 10, 3), (2, 1, 3)] {
+        let mut peer = Peer::new(ListenOptions::default());
+        let syn_ack = peer.syn();
+        peer.world.advance(Duration::from_secs((1 << lost) - 1) + MILLI);
+        let id = peer.acknowledge(&syn_ack, b"").expect("a connection");
+        let server = &mut peer.world.server.stack;
+        server.write(peer.world.now, id, vec![7; 20_000].into()).unwrap();
+        let sent = peer.world.server.transmit(peer.world.now);
+        assert_eq!(sent.len(), segments, "{lost} lost");
+        if lost > 0 {
+            let rto = peer.world.server.stack.info(id).unwrap().rto;
+            assert_eq!(rto, Duration::from_secs(time_out), "{lost} lost");
+        }
+    }
+}

@@ -171,7 +171,7 @@ impl Stack {
             self.net.drop_in(now, DropReason::BadCookie);
             return false;
         };
-        if self.establish(now, id, tuple, &handshake, segment) {
+        if self.establish(now, id, tuple, (&handshake, 0), segment) {
             self.net.counters.cookies_accepted += 1;
         }
         true
@@ -268,16 +268,17 @@ impl Stack {
             return;
         }
         self.tcp.remove_embryo(index);
-        self.establish(now, id, &embryo.tuple, &handshake, segment);
+        self.establish(now, id, &embryo.tuple, (&handshake, embryo.resent()), segment);
     }
 
-    /// Makes a connection of a handshake and gives it the segment that completes it.
+    /// Makes a connection of a handshake, whose SYN-ACK was lost so often, and gives it the segment
+    /// that completes it.
     fn establish(
         &mut self,
         now: Instant,
         id: ListenerId,
         tuple: &FourTuple,
-        handshake: &Handshake,
+        (handshake, lost): (&Handshake, u8),
         segment: &Segment,
     ) -> bool {
         if self.tcp.sockets.len() >= self.net.config.limits.connections_max {
@@ -291,7 +292,8 @@ impl Stack {
         }
         let config = Arc::clone(&listener.config);
         let mss = self.path_mss(tuple);
-        let connection = Connection::from_handshake(config, handshake, mss, now);
+        let mut connection = Connection::from_handshake(config, handshake, mss, now);
+        connection.syn_ack_was_lost(lost);
         let new = self.insert_accepted(id, tuple, connection);
         if let Some(socket) = self.tcp.sockets.at_mut(new.index) {
             socket.connection.on_segment(now, segment);

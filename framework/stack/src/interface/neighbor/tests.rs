@@ -115,3 +115,25 @@ fn what_contradicts_is_verified_and_not_believed() {
     assert_eq!(table.lookup(at(8), host(2)).0, Lookup::Known(MAC));
     assert!(table.remove(host(2)).is_some() && table.remove(host(2)).is_none());
 }
+
+/// RFC 6583, section 6: what strangers say of themselves displaces nobody who is known to be there.
+#[test]
+fn a_flood_of_questions_displaces_no_reachable_neighbour() {
+    let mut table = Neighbors::<u8>::new(4, 4, 3);
+    table.lookup(at(0), host(1));
+    table.answered(at(0), host(1), MAC);
+    for n in 100..5000 {
+        table.overheard(at(1), host(n), OTHER, true);
+    }
+    assert_eq!(table.lookup(at(2), host(1)).0, Lookup::Known(MAC));
+    assert_eq!(table.iter().count(), 4);
+    // Whom we ask ourselves becomes known.
+    table.lookup(at(3), host(2));
+    table.answered(at(3), host(2), MAC);
+    assert_eq!(table.lookup(at(3), host(2)).0, Lookup::Known(MAC));
+    assert_eq!(table.lookup(at(3), host(1)).0, Lookup::Known(MAC));
+    // What has not been heard of for a while makes room again.
+    table.overheard(at(40_000), host(6000), OTHER, true);
+    table.overheard(at(40_000), host(6001), OTHER, true);
+    assert_eq!(state(&table, host(6001)), Some(NeighborState::Stale));
+}

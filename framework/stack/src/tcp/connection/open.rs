@@ -56,6 +56,11 @@ impl Connection {
         new
     }
 
+    /// The SYN-ACK of [`from_handshake`](Self::from_handshake) had to be sent again so often.
+    pub(crate) fn syn_ack_was_lost(&mut self, times: u8) {
+        self.send.attempts = times;
+    }
+
     /// Takes over what the two SYNs say.
     pub(super) fn agree(&mut self, handshake: &Handshake, now: Instant) {
         self.receive.begin(handshake.irs, &self.config);
