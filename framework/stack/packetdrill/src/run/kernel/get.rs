@@ -3,6 +3,7 @@
 use fyke_stack::tcp::Info;
 
 use super::super::outcome::SkipReason;
+use super::super::system::System;
 use super::socket::Options;
 use super::{Attempt, Errno, Kernel, Place, args, names};
 use crate::script::Expr;
@@ -123,6 +124,10 @@ impl Kernel {
                 None => options.send_buffer.unwrap_or(tcp.send_buffer_bytes).into(),
             },
             "TCP_MAXSEG" => match info {
+                // FreeBSD tells it without what timestamps take.
+                Some(info) if info.timestamps && settings.system == System::FreeBsd => {
+                    i64::from(info.send_mss) + 12
+                }
                 Some(info) => info.send_mss.into(),
                 None => options.segment_max.unwrap_or(tcp.mss_default).into(),
             },
