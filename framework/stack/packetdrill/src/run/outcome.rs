@@ -108,7 +108,7 @@ pub enum SkipReason {
     EndOfRecord,
     /// Files and pipes as the source or sink of data.
     Files,
-    /// Routes, modules and listings of a kernel that no settings of TCP are.
+    /// Routes, modules, queues, counters and listings of a kernel that no settings of TCP are.
     Device,
     /// Probing for a larger path MTU (RFC 4821).
     MtuProbing,

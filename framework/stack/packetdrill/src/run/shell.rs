@@ -160,6 +160,10 @@ fn command(
             [option, state] if option == "-s" => out.push(Command::Drop { state: state.clone() }),
             _ => return Err(unknown()),
         },
+        // A queue that holds nothing drops everything, which a kernel notices at once.
+        "tc" if arguments.windows(2).any(|pair| pair == ["limit", "0"]) => {
+            return Err(Refusal::Skip(SkipReason::Device));
+        }
         // What was set is forgotten with the stack; host caches and queues of the device are empty.
         "tc" | "ethtool" | "true" | ":" | "sleep" => {}
         "ip" if arguments.first().is_some_and(|a| a == "tcp_metrics") => {}
@@ -286,6 +290,9 @@ mod tests {
         assert_eq!(commands(dd), Ok(vec![file]));
         assert_eq!(commands("dd if=/dev/sda of=x"), Err(Refusal::Skip(SkipReason::Files)));
         assert_eq!(commands("nstat > /dev/null"), Ok(vec![]));
+        let nothing = commands("tc qdisc add dev tun0 root pfifo limit 0");
+        assert_eq!(nothing, Err(Refusal::Skip(SkipReason::Device)));
+        assert_eq!(commands("tc qdisc add dev tun0 root pfifo"), Ok(vec![]));
         let counter = commands("nstat | grep TcpExtBeyondWindow");
         assert_eq!(counter, Err(Refusal::Skip(SkipReason::Device)));
         let kernels = [Command::Defaults, set("net.ipv4.tcp_fastopen", "3")];
