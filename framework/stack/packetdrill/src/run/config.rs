@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) timestamp_tick_micros: u64,
     /// Calls that return something else do not fail the script.
     pub(crate) calls_may_differ: bool,
+    /// The stack's own habits instead of a system's: a script of ours about what an RFC wants.
+    pub(crate) own_habits: bool,
     /// A large packet of the script does not stand for several smaller ones.
     pub(crate) strict_segments: bool,
 }
@@ -58,6 +60,7 @@ impl Config {
             mtu: 1500,
             timestamp_tick_micros: 0,
             calls_may_differ: false,
+            own_habits: false,
             strict_segments: false,
         }
     }
@@ -98,6 +101,7 @@ impl Config {
             "mtu" => self.mtu = number(option)?,
             "tcp_ts_tick_usecs" => self.timestamp_tick_micros = number(option)?,
             "non_fatal" => self.calls_may_differ = text.contains("syscall"),
+            "habits" if text == "fyke" => self.own_habits = true,
             "strict_segments" => self.strict_segments = true,
             "udp_encapsulation" => return Err(BadOption::Skip(SkipReason::TcpOverUdp)),
             name if name.starts_with("psp_") => return Err(BadOption::Skip(SkipReason::Psp)),
@@ -200,6 +204,8 @@ mod tests {
         let skip = |reason| Some(BadOption::Skip(reason));
         assert_eq!(config("--udp_encapsulation=tcp").err(), skip(SkipReason::TcpOverUdp));
         assert!(matches!(config("--mtu=x"), Err(BadOption::Wrong { line: 1, .. })));
+        assert!(config("--habits=fyke").is_ok_and(|config| config.own_habits));
+        assert!(matches!(config("--habits=tea"), Err(BadOption::Wrong { .. })));
         assert!(matches!(config("--nonsense=1"), Err(BadOption::Wrong { .. })));
     }
 }

@@ -83,8 +83,12 @@ pub fn run(path: &Path, source: &str, options: &Options) -> Report {
             return Report { outcome: Outcome::Fail(failure), system, trace: Vec::new() };
         }
     };
+    let mut settings = Settings::new(system);
+    if config.own_habits {
+        settings.stack.tcp = fyke_stack::tcp::Config::default();
+    }
     let mut runner = Runner {
-        kernel: Kernel::new(config, Settings::new(system), options.seed),
+        kernel: Kernel::new(config, settings, options.seed),
         source: source.lines().collect(),
         scope: Scope::default(),
         waiting: Vec::new(),
