@@ -14,6 +14,7 @@ pub(crate) mod ids;
 pub(crate) mod introspection;
 mod link_calls;
 mod memory_calls;
+pub(crate) mod mtu_calls;
 pub(crate) mod pcapng;
 mod reasons;
 pub(crate) mod secrets;

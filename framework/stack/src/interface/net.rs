@@ -201,7 +201,7 @@ impl Net {
     }
 
     /// The longest IP packet that leaves towards a destination.
-    fn link_mtu(&self, destination: IpAddr) -> u16 {
+    pub(crate) fn link_mtu(&self, destination: IpAddr) -> u16 {
         if self.tunnels.len() > 0
             && let Some(Path::Tunnel(id)) = self.path(destination)
             && let Some(entry) = self.tunnels.get(id)

@@ -141,6 +141,10 @@ pub struct Counters {
     pub evicted: u64,
     /// Datagrams put together from fragments.
     pub reassembled: u64,
+    /// Segments sent to find out what a path carries (RFC 4821).
+    pub mtu_probes_out: u64,
+    /// Searches whose result became what is known of a path.
+    pub mtu_searches_done: u64,
     /// Fragments sent.
     pub fragments_out: u64,
     /// Drops by reason.

@@ -8,6 +8,7 @@
 use core::time::Duration;
 
 use super::congestion::CongestionConfig;
+use super::mtu::MtuConfig;
 
 /// At which rate text leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -189,9 +190,12 @@ pub struct Config {
     pub challenge_acks_per_second: u8,
     /// The shortest time between two acknowledgements of segments out of the window.
     pub invalid_ack_interval: Duration,
-    /// Time-outs of full-sized segments before a black hole is assumed (RFC 4821, section 7.7); 0 never.
+    /// Searching for what the path carries (RFC 4821).
+    pub mtu: MtuConfig,
+    /// Time-outs of full-sized segments before a black hole is assumed although nothing is searched
+    /// for; 0 never.
     pub black_hole_timeouts: u8,
-    /// The segment size tried in a black hole.
+    /// The segment size that is kept from then on.
     pub black_hole_mss: u16,
 
     /// An acknowledgement of what was never sent is answered, as RFC 9293, section 3.10.7.4, wants
@@ -230,10 +234,12 @@ pub struct Config {
 
 impl Default for Config {
     /// Linux's habits, but a SYN is sent once more: connecting is tried for four minutes, as
-    /// RFC 9293, section 3.8.3, wants at least three; and acknowledgements of what was never sent are
-    /// answered, as section 3.10.7.4 has it.
+    /// RFC 9293, section 3.8.3, wants at least three; acknowledgements of what was never sent are
+    /// answered, as section 3.10.7.4 has it; and a path that swallows full segments is searched for
+    /// the size it carries (RFC 4821).
     fn default() -> Self {
-        Self { syn_retries: 7, answer_unsent_ack: true, ..Self::linux() }
+        let mtu = MtuConfig::default();
+        Self { syn_retries: 7, answer_unsent_ack: true, mtu, ..Self::linux() }
     }
 }
 
@@ -293,6 +299,7 @@ impl Config {
             reset_on_close: false,
             challenge_acks_per_second: 10,
             invalid_ack_interval: Duration::from_millis(500),
+            mtu: MtuConfig::linux(),
             black_hole_timeouts: 0,
             black_hole_mss: 536,
             answer_unsent_ack: false,

@@ -9,6 +9,7 @@ mod config;
 pub mod congestion;
 mod connection;
 mod handshake;
+mod mtu;
 pub mod rtt;
 pub mod scoreboard;
 mod segment;
@@ -20,9 +21,10 @@ pub use answer::{ListenAnswer, listen, reset_for};
 pub use config::{Config, EcnMode, KeepAlive, Pacing};
 pub use connection::{
     CloseReason, Connection, ConnectionOption, Event, FastOpen, FastOpenOutcome, IcmpError,
-    IcmpKind, Info, State,
+    IcmpKind, Info, MtuSearch, State,
 };
 pub use handshake::{Handshake, Initial};
+pub use mtu::{MtuConfig, MtuOrder, MtuProbing};
 pub use segment::{Ecn, Flags, Options, SackBlocks, Segment, Timestamp};
 pub use seq::SeqNum;
 pub use sink::{Payload, SegmentSink};

@@ -27,6 +27,7 @@ mod legacy;
 mod next;
 mod probe;
 mod rack;
+mod range;
 mod rate;
 mod recovery;
 mod sack;
@@ -70,6 +71,8 @@ pub struct Scoreboard {
     resent: VecDeque<(Instant, SeqNum, SeqNum)>,
     una: SeqNum,
     nxt: SeqNum,
+    /// Entries do not go on across this number.
+    apart: SeqNum,
     /// The end of the highest range ever SACKed.
     high_sacked: SeqNum,
     /// No entry before this is in flight for the first time.
@@ -113,6 +116,7 @@ impl Scoreboard {
             resent: VecDeque::new(),
             una: start,
             nxt: start,
+            apart: start,
             high_sacked: start,
             first_cursor: start,
             lost_cursor: start,

@@ -9,12 +9,21 @@ pub trait SegmentSink {
     /// a device that is busy costs time, not segments.
     fn has_room(&self) -> bool;
 
+    /// The largest segment, without options, that the first link of the way takes: the most that is
+    /// worth trying. `None` when that is not known; then it is what the connection began with.
+    fn mss_max(&self) -> Option<u16> {
+        None
+    }
+
     /// Takes a segment. Its own `payload` field is empty: the bytes are in `payload`, where the
     /// application's buffers are, to be copied (or gathered) into a frame before this returns.
     ///
     /// When `segment.gso_size` is not 0 the payload is a super-segment, to be cut into segments of
     /// that size; PSH and FIN belong to the last, CWR to the first.
     fn send(&mut self, segment: &Segment, payload: Payload<'_>);
+
+    /// What was taken last is a probe of the path MTU (RFC 4821): for captures and counters.
+    fn note_mtu_probe(&mut self) {}
 }
 
 /// The payload of an outgoing segment: an iterator over the pieces of the send buffer.

@@ -58,6 +58,8 @@ impl LinkConfig {
 #[derive(Debug, Clone, Copy)]
 pub struct Narrow {
     pub from: Instant,
+    /// When it changes back.
+    pub until: Instant,
     /// The MTU less the fixed headers of IP and TCP.
     pub mss: u16,
     /// Whether the router says so, or is a black hole.
@@ -81,7 +83,8 @@ impl Link {
 
     /// What a router in between says when the packet is too large for what follows.
     pub fn refuses(&self, now: Instant, segment: &Segment) -> Option<Narrow> {
-        let narrow = self.config.narrow.filter(|narrow| narrow.from <= now)?;
+        let narrow =
+            self.config.narrow.filter(|narrow| narrow.from <= now && now < narrow.until)?;
         let options = if segment.options.timestamp.is_some() { 12 } else { 0 };
         let blocks = segment.options.sack.as_slice().len();
         let sack = if blocks == 0 { 0 } else { 4 + 8 * blocks };

@@ -6,7 +6,8 @@ use std::time::Duration;
 use fyke_clock::Instant;
 use fyke_stack::tcp::congestion::Algorithm;
 use fyke_stack::tcp::{
-    CloseReason, Config, Connection, EcnMode, Flags, Initial, KeepAlive, Pacing, Segment, SeqNum,
+    CloseReason, Config, Connection, EcnMode, Flags, Initial, KeepAlive, MtuOrder, MtuProbing,
+    Pacing, Segment, SeqNum,
 };
 
 use crate::end::{End, Program};
@@ -35,6 +36,7 @@ impl Scenario {
             from: Instant::from_nanos(1_000_000_000 + rng.magnitude(1_000_000..=2_000_000_000)),
             mss: rng.within(60..=1500) as u16,
             tells: rng.chance(0.7),
+            until: Instant::MAX,
         });
         // A world takes as long as its slowest direction: little data over bad links.
         let bad = links.iter().any(|link| link.loss > 0.1 || link.burst_goes_on > 0.5);
@@ -60,6 +62,7 @@ impl Scenario {
                 config.black_hole_mss = 60;
             }
         }
+        search(seed, &mut configs, &mut links);
         Self {
             seed,
             configs,
@@ -69,6 +72,37 @@ impl Scenario {
             path_mss,
             both_open: rng.chance(0.1),
             attacks: if rng.chance(0.25) { rng.magnitude(1..=500) as f64 / 1000.0 } else { 0.0 },
+        }
+    }
+}
+
+/// Half of the worlds search for what their path carries, and in some it grows again. Drawn apart,
+/// so that the other half are the worlds they always were.
+fn search(seed: u64, configs: &mut [Config; 2], links: &mut [LinkConfig; 2]) {
+    let rng = &mut Rng::new(seed ^ 0x0004_8210);
+    if rng.chance(0.5) {
+        return;
+    }
+    for config in configs {
+        let mtu = &mut config.mtu;
+        mtu.probing = rng.pick(&[MtuProbing::AfterBlackHole, MtuProbing::Always]);
+        mtu.order = rng.pick(&[MtuOrder::Bisect, MtuOrder::CommonFirst]);
+        mtu.initial_mss = rng.pick(&[100, 512, 1024, 1400]);
+        mtu.base_mss = rng.pick(&[60, 512, 1024]);
+        mtu.floor_mss = 48;
+        mtu.threshold_bytes = rng.pick(&[0, 1, 8, 64]);
+        mtu.attempts_max = rng.below(4) as u8;
+        mtu.window_segments_min = rng.pick(&[0, 4, 11]);
+        mtu.interval = Duration::from_millis(rng.magnitude(1..=600_000));
+        let has_to = config.black_hole_timeouts > 0;
+        mtu.black_hole_timeouts = if has_to { 2 } else { rng.pick(&[0, 1, 3]) };
+    }
+    for link in links {
+        if let Some(narrow) = &mut link.narrow
+            && rng.chance(0.3)
+        {
+            let after = Duration::from_millis(rng.magnitude(10..=60_000));
+            narrow.until = narrow.from + after;
         }
     }
 }

@@ -44,6 +44,7 @@ impl Runner<'_> {
                     self.checks += 1;
                 }
                 Command::MakeFile { path, size } => self.kernel.make_file(&path, size),
+                Command::Route(habits) => self.kernel.change_route(habits),
                 Command::Drop { state } => self.kernel.drop_state(&state)?,
             }
         }

@@ -231,7 +231,9 @@ impl Runner<'_> {
             tolerance_micros: u64::try_from(tolerance.as_micros()).unwrap_or(u64::MAX),
         };
         let mut spec = spec.clone();
-        let large = u32::from(spec.seq.length) > self.segment_size();
+        // With strict segments a kernel's large one is told in pieces, PSH at its end.
+        let least = self.segment_size() + u32::from(!self.kernel.config.strict_segments);
+        let large = u32::from(spec.seq.length) >= least;
         if large && (spec.flags.bits ^ segment.flags) == flag::PSH {
             // Where a kernel's large segments end is where it sets PSH; ours end elsewhere.
             spec.flags.bits ^= flag::PSH;

@@ -89,6 +89,11 @@ impl Host {
         at.saturating_duration_since(self.start)
     }
 
+    /// The link carries packets of another length from now on.
+    pub(crate) fn set_mtu(&mut self, mtu: u16) {
+        self.stack.set_mtu(self.now, mtu);
+    }
+
     /// Gives the stack a packet, and lets it answer.
     pub(crate) fn receive(&mut self, packet: Vec<u8>) -> Result<(), Restless> {
         self.stack.input(self.now, Bytes::from(packet), RxMeta::default());

@@ -19,6 +19,7 @@ mod inbound;
 mod info;
 mod kernel;
 mod machine;
+mod mtu;
 mod outcome;
 mod runner;
 mod settings;

@@ -8,6 +8,7 @@ use fyke_stack::tcp::{Config, EcnMode, KeepAlive};
 
 use super::cookies::{self, Key};
 use super::host;
+use super::mtu;
 use super::outcome::SkipReason;
 use super::system::System;
 
@@ -201,12 +202,13 @@ impl Settings {
             "congestion_control" => tcp.congestion.algorithm = algorithm(value)?,
             "syncookies" => self.stack.limits.syn_cookies = first != 0,
             "fastopen" => self.fast_open = first,
-            "mtu_probing" if first != 0 => return Some(Effect::Skip(SkipReason::MtuProbing)),
+            "mtu_probing" | "base_mss" | "mtu_probe_floor" | "probe_threshold"
+            | "probe_interval" => {
+                mtu::set(&mut tcp.mtu, name, first)?;
+            }
             "fastopen_key" => self.fast_open_keys = cookies::keys(value)?,
             "fastopen_cookies"
             | "fastopen_blackhole_timeout_sec"
-            | "mtu_probing"
-            | "base_mss"
             | "min_tso_segs"
             | "tso_win_divisor"
             | "pacing_ss_ratio"

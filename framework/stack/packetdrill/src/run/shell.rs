@@ -1,5 +1,6 @@
 //! The shell commands that scripts use, recognised from a closed list; nothing is executed.
 
+use super::mtu::RouteHabits;
 use super::outcome::SkipReason;
 
 /// What a command asks for.
@@ -13,6 +14,8 @@ pub(crate) enum Command {
     Sockets { version: Option<u8>, port: Option<u16>, searches: Vec<Filter> },
     /// A file full of zeros is made.
     MakeFile { path: String, size: usize },
+    /// The route to the peer changes.
+    Route(RouteHabits),
     /// Connections in this state are dropped.
     Drop { state: String },
 }
@@ -170,6 +173,7 @@ fn command(
         name if name.starts_with("sysctl_restore_") => {}
         // Counters are there to be looked at; that is another matter than beginning to count.
         "nstat" if pipe.is_empty() => {}
+        "ip" if let Some(habits) = RouteHabits::read(arguments) => out.push(Command::Route(habits)),
         "ip" | "grep" | "cat" | "ss" | "netstat" | "nstat" => {
             return Err(Refusal::Skip(SkipReason::Device));
         }

@@ -8,8 +8,10 @@ use super::ip::{Outgoing, Transport};
 use super::prepared::Prepared;
 use crate::interface::net::Net;
 use crate::interface::tuple::FourTuple;
+use crate::stack::capture::Direction;
 use crate::stack::config::Personality;
 use crate::stack::frame::{Gso, GsoKind, TxSink};
+use crate::stack::mtu_calls::tcp_headers;
 use crate::tcp::{self, Flags, Payload, Segment, SegmentSink};
 use crate::wire::tcp::{Header, Options, SackBlocks, TcpOption};
 use crate::wire::{ChecksumIntent, Emit, IpProtocol, PseudoHeader};
@@ -78,6 +80,19 @@ impl SegmentSink for SegmentOut<'_> {
         let mut all = pieces.to_vec();
         all.extend(rest);
         self.emit(segment, &all);
+    }
+
+    fn mss_max(&self) -> Option<u16> {
+        let remote = self.tuple.remote().ip();
+        let local = self.net.addresses.is_local(remote);
+        (!local).then(|| self.net.link_mtu(remote).saturating_sub(tcp_headers(remote)))
+    }
+
+    fn note_mtu_probe(&mut self) {
+        self.net.counters.mtu_probes_out += 1;
+        if let Some(capture) = &mut self.net.capture {
+            capture.remark(self.now, Direction::Out, "MTU probe");
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::stack::Stack;
 use crate::stack::event::{Pending, Source};
 use crate::stack::frame::{TxFrame, TxSink};
 use crate::stack::ids::{TcpId, UdpId};
+use crate::stack::mtu_calls::tcp_headers;
 use crate::tcp::{self, State};
 
 /// A socket that may have something to send.
@@ -196,6 +197,11 @@ impl Stack {
         // What is to be sent has its turn first, and most of it moves the timer.
         if socket.dirty {
             return;
+        }
+        if let Some(mss) = socket.connection.take_found_mss() {
+            let remote = socket.tuple.remote().ip();
+            self.net.lower_path_mtu(remote, mss.saturating_add(tcp_headers(remote)));
+            self.net.counters.mtu_searches_done += 1;
         }
         let deadline = socket.connection.next_deadline();
         let timer = Timer::Connection { index, generation };

@@ -119,7 +119,7 @@ impl Stack {
 
     /// The link carries less than before: connections whose segments would not leave learn it. All of
     /// them are asked, which a link can cause only as often as its MTU can still fall.
-    fn narrow_paths(&mut self, now: Instant) {
+    pub(crate) fn narrow_paths(&mut self, now: Instant) {
         let all: Vec<_> = self.tcp.sockets.iter().map(|(index, it)| (index, it.tuple)).collect();
         for (index, tuple) in all {
             let mss = self.path_mss(&tuple);

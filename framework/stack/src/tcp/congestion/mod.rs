@@ -18,6 +18,7 @@ mod hystart;
 mod prr;
 mod reno;
 mod rest;
+mod size;
 mod types;
 
 use alloc::boxed::Box;
@@ -150,17 +151,6 @@ impl Controller {
             Phase::SlowStart | Phase::Loss => flight >= self.window / 2,
             _ => flight.saturating_add(self.mss) > self.window,
         }
-    }
-
-    /// Segments are of another size from now on; `untouched` when no data has been sent yet, so that
-    /// the initial window is counted anew.
-    pub fn set_mss(&mut self, mss: u32, config: &CongestionConfig, untouched: bool) {
-        self.mss = mss.max(1);
-        self.initial_window = initial_window(config, self.mss).min(self.window_max);
-        if untouched && self.phase == Phase::SlowStart {
-            self.window = self.initial_window;
-        }
-        self.window = self.window.max(self.mss);
     }
 
     /// The SYN or its answer had to be sent again: the initial window is one segment (RFC 5681,

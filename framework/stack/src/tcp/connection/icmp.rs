@@ -40,7 +40,7 @@ impl Connection {
             return;
         }
         match error.kind {
-            IcmpKind::PacketTooBig { mss } => self.on_packet_too_big(now, mss),
+            IcmpKind::PacketTooBig { mss } => self.on_packet_too_big(now, mss, error.seq),
             IcmpKind::Unreachable => self.soft_error = true,
             IcmpKind::PortUnreachable | IcmpKind::Prohibited => self.on_hard_error(error.kind),
         }
@@ -61,13 +61,17 @@ impl Connection {
     }
 
     /// The path carries less: it never carries more because a packet says so.
-    fn on_packet_too_big(&mut self, now: Instant, mss: u16) {
+    fn on_packet_too_big(&mut self, now: Instant, mss: u16, seq: SeqNum) {
         let mss = mss.max(self.config.mss_min);
+        if self.state.is_synchronized() && self.mtu_probe_too_big(now, mss, seq) {
+            return;
+        }
         if mss >= self.send.path_mss {
             return;
         }
         if self.state.is_synchronized() {
-            self.set_path_mss(now, mss);
+            self.note_told_mtu(now, mss);
+            self.change_path_mss(now, mss);
         } else if self.state == State::SynSent && self.syn_data_len() > 0 {
             // What went with the SYN was too large: it goes alone, and at once. A SYN without data is
             // too large for nothing.
@@ -84,6 +88,19 @@ impl Connection {
     /// The path carries segments of `mss` bytes without options from now on, as the owner of the
     /// route knows. What is in flight and larger goes again in pieces.
     pub fn set_path_mss(&mut self, now: Instant, mss: u16) {
+        let wider = mss > self.send.path_mss;
+        if let Some(search) = &mut self.send.search {
+            search.owner_says(now, mss);
+            if wider {
+                // What is behind the first link is for probes to find out.
+                return;
+            }
+        }
+        self.change_path_mss(now, mss);
+    }
+
+    /// Segments are of this size from now on.
+    pub(super) fn change_path_mss(&mut self, now: Instant, mss: u16) {
         let before = self.plain_mss();
         self.send.path_mss = mss.max(self.config.mss_min);
         self.mss_changed();

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::mtu_probe::MtuSearch;
 use super::transmit::Text;
 use super::{Connection, State};
 use crate::tcp::congestion::{Controller, Phase};
@@ -61,6 +62,8 @@ pub struct Info {
     pub back_offs: u8,
     /// The payload of a full segment we send.
     pub send_mss: u32,
+    /// The search for what the path carries, once there was reason for one (RFC 4821).
+    pub mtu_search: Option<MtuSearch>,
     /// The payload of a full segment the peer sends, as observed.
     pub receive_mss: u32,
     /// SND.UNA.
@@ -171,6 +174,7 @@ impl Connection {
             rto: self.rto(),
             back_offs: send.attempts,
             send_mss: self.plain_mss(),
+            mtu_search: self.mtu_search(),
             receive_mss: u32::from(receive.segment),
             snd_una: send.una,
             snd_nxt: send.nxt,

@@ -28,6 +28,7 @@
 //! | `close` | FIN, orphans, RST, TIME-WAIT |
 //! | `spaces` | SND.* and RCV.* |
 //! | `icmp` | errors of the network (RFC 5927) |
+//! | `mtu_probe`, `mtu_search` | what the path carries, found out by trying (RFC 4821) |
 //! | `options` | what may be set on one connection |
 //! | `memory` | what is held, and what changes when memory is short |
 //! | `info` | what can be seen |
@@ -40,6 +41,8 @@ mod icmp;
 mod inbox;
 mod info;
 mod memory;
+mod mtu_probe;
+mod mtu_search;
 mod new_data;
 mod open;
 mod options;
@@ -73,6 +76,7 @@ pub use fast_open::{FastOpen, FastOpenOutcome};
 pub use icmp::{IcmpError, IcmpKind};
 pub use info::Info;
 use info::Stats;
+pub use mtu_probe::MtuSearch;
 pub use options::ConnectionOption;
 use spaces::{Receive, Send};
 pub use state::State;

@@ -65,7 +65,7 @@ impl Connection {
         let len = unsent.min(whole).min(room);
         // A FIN needs a number in the window, too.
         let fin = self.send.fin && len == unsent && window > len;
-        let text = Text { seq: self.send.nxt, len, fin, again: false };
+        let text = Text { seq: self.send.nxt, len, fin, again: false, probe: false };
         if len == 0 {
             return fin.then_some(text);
         }

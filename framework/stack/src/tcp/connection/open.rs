@@ -180,6 +180,7 @@ impl Connection {
         let lost = core::mem::take(&mut self.send.attempts);
         self.send.progress = now;
         self.state = if self.send.fin { State::FinWait1 } else { State::Established };
+        self.begin_mtu_search(now);
         self.begin_congestion(lost);
         // Who could read before has been told.
         self.events.connected |= !self.early;

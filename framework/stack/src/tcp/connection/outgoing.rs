@@ -191,6 +191,11 @@ impl Connection {
         }
         self.due.push = false;
         self.send.last = now;
+        if text.probe {
+            self.mtu_probe_leaves(text);
+        } else if text.again && self.send.search.is_some() {
+            self.mtu_probe_goes_again(now, text);
+        }
         let nxt = self.send.nxt;
         let Some(outgoing) = &mut self.send.outgoing else { return };
         let paced = outgoing.paced;
@@ -206,7 +211,13 @@ impl Connection {
                 outgoing.restarted = now;
             }
         } else {
+            if text.probe {
+                outgoing.board.keep_apart();
+            }
             outgoing.board.on_sent(now, taken, segments);
+            if text.probe {
+                outgoing.board.keep_apart();
+            }
         }
         outgoing.force = false;
         if let Some(probe) = outgoing.probe.take() {

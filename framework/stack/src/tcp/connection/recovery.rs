@@ -21,7 +21,7 @@ impl Connection {
 
     /// How much the congestion window leaves. What duplicates say has left the network makes room
     /// (RFC 3042, RFC 6675).
-    fn congestion_room(&self) -> u32 {
+    pub(super) fn congestion_room(&self) -> u32 {
         let Some(outgoing) = &self.send.outgoing else { return self.rest.window() };
         let board = &outgoing.board;
         let out = if self.config.limited_transmit || board.in_recovery() {
@@ -64,6 +64,7 @@ impl Connection {
         if acked.advanced > 0 {
             self.advance(now, segment);
         }
+        let losses = self.judge_mtu_probe(now, losses);
         self.react(&acked, losses);
         self.take_echo(segment, &acked);
         let Some(outgoing) = &mut self.send.outgoing else { return };
@@ -266,7 +267,7 @@ impl Connection {
     /// A range that was sent before, which may end in the FIN.
     fn again(&self, seq: SeqNum, len: u32) -> Text {
         let data = self.send.data_end().saturating_distance_from(seq).min(len);
-        Text { seq, len: data, fin: len > data, again: true }
+        Text { seq, len: data, fin: len > data, again: true, probe: false }
     }
 
     /// How long ago our clock showed what the segment echoes, in its milliseconds.

@@ -7,7 +7,7 @@ use fyke_clock::Instant;
 
 use super::Connection;
 use super::timers::Purpose;
-use crate::tcp::CloseReason;
+use crate::tcp::{CloseReason, MtuProbing};
 
 /// The least a timer waits, so that none can be set to now again and again.
 const TIMER_LEAST: Duration = Duration::from_nanos(1);
@@ -47,6 +47,7 @@ impl Connection {
         self.rtt.back_off();
         self.stats.timeouts = self.stats.timeouts.saturating_add(1);
         self.send.attempts = self.send.attempts.saturating_add(1);
+        self.mtu_probe_timed_out(now);
         let Some(outgoing) = &mut self.send.outgoing else { return };
         let timed_out = outgoing.board.on_timeout(now, &self.rtt);
         outgoing.force = true;
@@ -91,6 +92,9 @@ impl Connection {
     /// 7.7; RFC 8899).
     fn suspect_black_hole(&mut self, now: Instant) {
         let config = &self.config;
+        if config.mtu.probing != MtuProbing::Off {
+            return self.fall_back(now);
+        }
         let enough =
             config.black_hole_timeouts > 0 && self.send.attempts >= config.black_hole_timeouts;
         let smaller = config.black_hole_mss.max(config.mss_min);
@@ -136,6 +140,7 @@ impl Connection {
             self.on_retransmission_timeout(now);
             return;
         }
+        let losses = self.judge_mtu_probe(now, losses);
         self.begin_recovery(losses, recover_fs);
         if let Some(outgoing) = &mut self.send.outgoing {
             outgoing.congestion.on_loss_by_timer(before, outgoing.board.pipe());

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use fyke_clock::Instant;
 
 use super::inbox::Inbox;
+use super::mtu_search::Search;
 use super::outgoing::Outgoing;
 use super::window::Tuning;
 use crate::tcp::SeqNum;
@@ -45,6 +46,8 @@ pub(super) struct Send {
     /// The send buffer's size.
     pub(super) capacity: u32,
     pub(super) outgoing: Option<Box<Outgoing>>,
+    /// The search for what the path carries, once there was reason for one.
+    pub(super) search: Option<Box<Search>>,
 }
 
 /// The receive sequence space, and what stands behind it. RCV.NXT is the assembler's.
@@ -112,6 +115,7 @@ impl Send {
             last: now,
             capacity: config.send_buffer_bytes,
             outgoing: None,
+            search: None,
         }
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Text {
     pub(super) len: u32,
     pub(super) fin: bool,
     pub(super) again: bool,
+    /// It is a probe of the path MTU: one segment, longer than others.
+    pub(super) probe: bool,
 }
 
 impl Text {
@@ -78,7 +80,8 @@ impl Connection {
     fn emit_opening(&mut self, now: Instant, out: &mut impl SegmentSink) -> bool {
         if core::mem::take(&mut self.due.syn) {
             let mut segment = self.opening(now);
-            let mut text = Text { seq: self.send.nxt, len: 0, fin: false, again: false };
+            let mut text =
+                Text { seq: self.send.nxt, len: 0, fin: false, again: false, probe: false };
             if let Some((cookie, len)) = self.fast_syn() {
                 segment.options.fast_open = Some(cookie);
                 text.len = len;
@@ -183,7 +186,7 @@ impl Connection {
             return false;
         }
         self.open_gate(now);
-        let Some(text) = self.next_text() else {
+        let Some(text) = self.next_text_or_mtu_probe(now, out) else {
             return false;
         };
         if self.is_held_back() {
@@ -200,11 +203,12 @@ impl Connection {
         if text.len > 0 && text.seq + text.len == self.send.data_end() {
             segment.flags |= Flags::PSH;
         }
-        if text.len > mss {
+        if text.len > mss && !text.probe {
             segment.gso_size = u16::try_from(mss).unwrap_or(u16::MAX);
         }
         self.mark_ecn(&mut segment, text);
-        self.note_sent(now, text, text.len.div_ceil(mss).max(1));
+        let segments = if text.probe { 1 } else { text.len.div_ceil(mss).max(1) };
+        self.note_sent(now, text, segments);
         self.acknowledged();
         // Data both ways is a conversation: acknowledgements find something to travel with.
         if text.len > 0 && self.receive.assembler.next() != self.receive.irs + 1 {
@@ -216,6 +220,9 @@ impl Connection {
             None => Payload::default(),
         };
         out.send(&segment, payload);
+        if text.probe {
+            out.note_mtu_probe();
+        }
         true
     }
 

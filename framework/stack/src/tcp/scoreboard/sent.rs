@@ -34,7 +34,7 @@ impl Scoreboard {
                 && last.sent == now
                 && last.transmissions == 1
                 && (size == last.segment_size() || (segments == 1 && len < last.segment_size()));
-            if alike && whole {
+            if alike && whole && start != self.apart {
                 last.end = end;
                 last.segments += segments;
                 return;

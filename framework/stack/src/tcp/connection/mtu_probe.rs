@@ -1,0 +1,333 @@
+//! Probing for what the path carries, with segments of the connection's own data (RFC 4821,
+//! section 10.1): new data in order, longer than others. When it is lost, and nothing else is, that
+//! tells of its size and not of congestion.
+//!
+//! ```text
+//!          +-- acknowledged: segments are of that size from now on ---------------+
+//!  probe --+-- lost alone: its bytes go again in pieces, the window stays as it is +-- next probe
+//!          '-- lost among others, sent again, timed out: no answer ---------------'
+//! ```
+//! Time-outs in a row throw the size back, and the search begins below (section 7.7).
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use fyke_clock::Instant;
+
+use super::mtu_search::{Probe, Search, Trial};
+use super::transmit::Text;
+use super::{Connection, State};
+use crate::tcp::congestion::Phase;
+use crate::tcp::scoreboard::Losses;
+use crate::tcp::{MtuProbing, SegmentSink, SeqNum};
+
+/// Full segments behind a probe, at least: those that tell of its loss, and one more (RFC 4821,
+/// section 7.4).
+const SEGMENTS_BEHIND: u32 = 4;
+
+/// Round trips to wait after the loss of a probe, and as many times more after a time-out (RFC 4821,
+/// sections 7.6.2 and 7.6.3).
+const PAUSE_ROUND_TRIPS: u32 = 2;
+const PAUSE_AFTER_TIMEOUT: u32 = 5;
+
+/// Time-outs in a row that refute a size which no flight has confirmed.
+const TIMEOUTS_ON_TRIAL: u8 = 2;
+
+/// What is to be done about probing now.
+enum Chance {
+    /// Nothing.
+    No,
+    /// Nothing new goes out until there is room for a probe.
+    Wait,
+    /// A probe of this size.
+    Probe(u16),
+}
+
+/// What is known of the search, to be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MtuSearch {
+    /// The size that is known to pass, or believed to: as for the others, what a packet has behind
+    /// the fixed headers of IP and TCP.
+    pub low: u16,
+    /// The largest that may pass.
+    pub high: u16,
+    /// The probe that is in flight.
+    pub probe: Option<u16>,
+    /// Probes sent.
+    pub probes: u32,
+    /// Probes that arrived.
+    pub passed: u32,
+    /// Probes that were lost alone.
+    pub lost: u32,
+    /// Black holes that were fallen into.
+    pub black_holes: u32,
+}
+
+impl Connection {
+    /// The path MSS that counts: the least of what the path, the peer and we ourselves allow.
+    fn whole_mss(&self) -> u16 {
+        let whole = self.send.peer_mss.min(self.send.path_mss).min(self.config.mss_max);
+        whole.max(self.config.mss_min)
+    }
+
+    /// The connection is open: a search from the beginning starts low.
+    pub(super) fn begin_mtu_search(&mut self, now: Instant) {
+        let mtu = self.config.mtu;
+        if mtu.probing != MtuProbing::Always {
+            return;
+        }
+        let limit = self.send.path_mss;
+        let first = mtu.initial_mss.max(self.config.mss_min).min(limit);
+        let search = Search::new(now, mtu.base_mss.min(first), limit);
+        self.send.search = Some(Box::new(search));
+        self.send.path_mss = first;
+        self.mss_changed();
+    }
+
+    /// What goes out next of data and FIN.
+    pub(super) fn next_text_or_mtu_probe(
+        &mut self,
+        now: Instant,
+        out: &impl SegmentSink,
+    ) -> Option<Text> {
+        if self.send.search.is_none() {
+            return self.next_text();
+        }
+        match self.mtu_chance(now, out) {
+            Chance::No => self.next_text(),
+            Chance::Wait => None,
+            Chance::Probe(size) => {
+                let (seq, len) = (self.send.nxt, self.payload_of(size));
+                Some(Text { seq, len, fin: false, again: false, probe: true })
+            }
+        }
+    }
+
+    /// A probe leaves.
+    pub(super) fn mtu_probe_leaves(&mut self, text: Text) {
+        let options = u32::from(self.whole_mss()).saturating_sub(self.plain_mss());
+        let size = u16::try_from(text.len + options).unwrap_or(u16::MAX);
+        if let Some(search) = &mut self.send.search {
+            search.probe = Some(Probe { start: text.seq, end: text.end(), size });
+            search.counts.probes = search.counts.probes.saturating_add(1);
+        }
+    }
+
+    /// The payload of a segment of this size: options take their part.
+    fn payload_of(&self, size: u16) -> u32 {
+        let options = u32::from(self.whole_mss()).saturating_sub(self.plain_mss());
+        u32::from(size).saturating_sub(options).max(1)
+    }
+
+    /// Whether this is the time (RFC 4821, section 7.4): nothing is missing, and enough goes out
+    /// behind the probe to tell of its loss at once.
+    fn mtu_chance(&mut self, now: Instant, out: &impl SegmentSink) -> Chance {
+        let (mss, current) = (self.mss(), self.whole_mss());
+        let (unsent, config) = (self.unsent(), self.config.mtu);
+        let least = mss.saturating_mul(SEGMENTS_BEHIND + 1);
+        let open = self.is_open_for_probe() && mss == self.plain_mss();
+        let kept = self.send.kept() as u32;
+        let Some(search) = self.send.search.as_mut().filter(|_| open && kept > least) else {
+            return Chance::No;
+        };
+        if search.probe.is_some() || now < search.pause {
+            return Chance::No;
+        }
+        let ceiling = out.mss_max().unwrap_or(search.limit);
+        let ceiling = ceiling.min(self.send.peer_mss).min(self.config.mss_max);
+        let Some(size) = search.next_size(now, current, ceiling, &config) else {
+            return Chance::No;
+        };
+        let len = self.payload_of(size);
+        let needed = len + mss.saturating_mul(SEGMENTS_BEHIND);
+        let window = self.congestion_window();
+        let wide = window >= mss.saturating_mul(config.window_segments_min.into());
+        // More than the buffer holds is to be sent: what is in flight makes room for it.
+        let comes = if self.send.blocked { self.send.capacity / 2 } else { unsent };
+        if !wide || unsent.max(comes).min(window).min(self.send.wnd) < needed {
+            return Chance::No;
+        }
+        let whole = unsent >= needed && self.window_left() >= needed;
+        if whole && self.congestion_room() >= len {
+            return Chance::Probe(size);
+        }
+        // With nothing in flight no acknowledgement would come to make room.
+        if self.send.has_unacknowledged() { Chance::Wait } else { Chance::No }
+    }
+
+    fn is_open_for_probe(&self) -> bool {
+        let Some(outgoing) = &self.send.outgoing else { return false };
+        let board = &outgoing.board;
+        let whole = board.lost() == 0 && board.sacked() == 0 && board.recovery().is_none();
+        let calm =
+            matches!(outgoing.congestion.phase(), Phase::SlowStart | Phase::CongestionAvoidance);
+        self.state.is_synchronized()
+            && self.send.attempts == 0
+            && whole
+            && calm
+            && outgoing.probe.is_none()
+            && !outgoing.force
+    }
+
+    /// What an acknowledgement, or time, says of the probe. What it lost alone is no congestion:
+    /// the losses that remain are.
+    pub(super) fn judge_mtu_probe(&mut self, now: Instant, losses: Losses) -> Losses {
+        if self.send.search.is_none() { losses } else { self.judge(now, losses) }
+    }
+
+    fn judge(&mut self, now: Instant, losses: Losses) -> Losses {
+        let una = self.send.una;
+        let pause = self.mtu_pause();
+        let Some(search) = &mut self.send.search else { return losses };
+        if search.trial.is_some_and(|trial| una.is_at_least(trial.until)) {
+            search.trial = None;
+        }
+        let Some(probe) = search.probe else { return losses };
+        if una.is_at_least(probe.end) {
+            search.probe = None;
+            search.passed(now, probe.size);
+            self.use_probed(probe.size);
+            return losses;
+        }
+        let Some(outgoing) = &mut self.send.outgoing else { return losses };
+        let board = &mut outgoing.board;
+        let inside = board.lost_within(probe.start, probe.end);
+        if losses.bytes == 0 || inside == 0 {
+            return losses;
+        }
+        if inside != board.lost() || board.in_recovery() {
+            search.forget_probe(now, pause);
+            return losses;
+        }
+        board.give_up(probe.start, probe.end);
+        search.lost(now, probe.size, pause);
+        Losses { bytes: 0, ..losses }
+    }
+
+    /// A probe found that larger segments pass.
+    fn use_probed(&mut self, size: u16) {
+        let previous = self.send.path_mss;
+        if size <= previous {
+            return;
+        }
+        let until = self.send.nxt + u32::from(size);
+        if let Some(search) = &mut self.send.search {
+            search.trial = Some(Trial { previous, until });
+        }
+        self.send.path_mss = size;
+        self.mss_changed();
+    }
+
+    /// How long to wait for the next probe after one was lost.
+    fn mtu_pause(&self) -> Duration {
+        self.rtt.srtt().unwrap_or(self.config.rto_initial) * PAUSE_ROUND_TRIPS
+    }
+
+    /// Something is sent again: if it is of the probe, an acknowledgement does not tell any more
+    /// what arrived.
+    pub(super) fn mtu_probe_goes_again(&mut self, now: Instant, text: Text) {
+        let pause = self.mtu_pause();
+        if let Some(search) = &mut self.send.search
+            && let Some(probe) = search.probe
+            && text.seq.is_before(probe.end)
+            && text.end().is_after(probe.start)
+        {
+            search.forget_probe(now, pause);
+        }
+    }
+
+    /// The retransmission timer ran out: the window is reduced as always, and the probe counts as
+    /// lost when it is what nothing came back for (RFC 4821, section 7.6.3).
+    pub(super) fn mtu_probe_timed_out(&mut self, now: Instant) {
+        let pause = self.mtu_pause() * PAUSE_AFTER_TIMEOUT;
+        let una = self.send.una;
+        let Some(search) = &mut self.send.search else { return };
+        match search.probe {
+            Some(probe) if una.is_at_least(probe.start) => {
+                search.lost(now, probe.size, pause);
+            }
+            _ => search.forget_probe(now, pause),
+        }
+    }
+
+    /// Time-outs in a row: full segments vanish and nobody says why. The size falls to the
+    /// base, then to half of it, and so on (RFC 4821, section 7.7).
+    pub(super) fn fall_back(&mut self, now: Instant) {
+        let (current, limit) = (self.whole_mss(), self.send.path_mss);
+        let mtu = self.config.mtu;
+        let trial = self.send.search.as_ref().and_then(|search| search.trial);
+        if let Some(trial) = trial.filter(|_| self.send.attempts >= TIMEOUTS_ON_TRIAL) {
+            if let Some(search) = &mut self.send.search {
+                search.refute(now, current, trial.previous);
+            }
+            return self.change_path_mss(now, trial.previous);
+        }
+        let (base, timeouts) = (mtu.base_mss, mtu.black_hole_timeouts);
+        let enough = timeouts > 0 && self.send.attempts >= timeouts;
+        let smaller = if current > base { base } else { (current / 2).max(mtu.floor_mss) };
+        let smaller = smaller.max(self.config.mss_min);
+        if !enough || smaller >= current || self.outstanding() <= u32::from(smaller) {
+            return;
+        }
+        let search = self.send.search.get_or_insert_with(|| {
+            let limit = limit.min(self.send.peer_mss).min(self.config.mss_max);
+            Box::new(Search::new(now, smaller, limit))
+        });
+        search.fall(now, smaller);
+        self.change_path_mss(now, smaller);
+    }
+
+    /// A router complains about the probe: what it says bounds the search, and segments stay as they
+    /// are (RFC 8899, section 4.6.2). `false` when it is not about the probe alone.
+    pub(super) fn mtu_probe_too_big(&mut self, now: Instant, mss: u16, seq: SeqNum) -> bool {
+        let current = self.whole_mss();
+        let Some(search) = &mut self.send.search else { return false };
+        let about = |probe: &Probe| {
+            let quoted = seq.is_at_least(probe.start) && seq.is_before(probe.end);
+            quoted && mss < probe.size && mss >= current
+        };
+        let Some(probe) = search.probe.filter(about) else { return false };
+        search.probe = None;
+        search.told(now, mss);
+        search.counts.lost = search.counts.lost.saturating_add(1);
+        if let Some(outgoing) = &mut self.send.outgoing {
+            outgoing.board.give_up(probe.start, probe.end);
+            outgoing.restarted = now;
+        }
+        self.arm_recovery(now);
+        true
+    }
+
+    /// A router says that the path carries less: larger sizes are tried again after the interval.
+    pub(super) fn note_told_mtu(&mut self, now: Instant, mss: u16) {
+        if self.config.mtu.probing == MtuProbing::Off {
+            return;
+        }
+        let limit = self.whole_mss();
+        let search = self.send.search.get_or_insert_with(|| Box::new(Search::new(now, mss, limit)));
+        search.forget_probe(now, Duration::ZERO);
+        search.told(now, mss);
+    }
+
+    /// What a search has found out about the path, without fixed headers: for the owner to tell
+    /// other connections to the same host, once.
+    pub fn take_found_mss(&mut self) -> Option<u16> {
+        self.send.search.as_mut()?.take_found().filter(|_| self.state != State::Closed)
+    }
+
+    /// The search, once there was reason for one.
+    pub(super) fn mtu_search(&self) -> Option<MtuSearch> {
+        let search = self.send.search.as_ref()?;
+        let counts = search.counts;
+        Some(MtuSearch {
+            low: search.low,
+            high: search.high,
+            probe: search.probe.map(|probe| probe.size),
+            probes: counts.probes,
+            passed: counts.passed,
+            lost: counts.lost,
+            black_holes: counts.black_holes,
+        })
+    }
+}
