@@ -142,7 +142,7 @@ fn what_is_not_there_is_skipped_for_its_reason() {
         ("+0 setsockopt(3, IPPROTO_TCP, 24, [1], 8) = 0", SkipReason::PrivateKernel),
         ("+0 setsockopt(3, SOL_TCP, TCP_REPAIR, [1], 4) = 0", SkipReason::Repair),
         ("+0 `nstat | grep TcpExtBeyondWindow`", SkipReason::Device),
-        ("+0 `echo 1 > /sys/module/x`", SkipReason::Device),
+        ("+0 `echo 1 > /sys/class/x`", SkipReason::Device),
         ("+0 `sysctl -q net.ipv4.tcp_fastopen_cookies=0 > /dev/null`", SkipReason::Device),
         ("+0 < . 1:1(0) ack 1 win 1/udp(1 > 2)", SkipReason::TcpOverUdp),
         ("+0 < ipv4 1.1.1.1 > 2.2.2.2: . 1:1(0) ack 1 win 1", SkipReason::Tunnel),

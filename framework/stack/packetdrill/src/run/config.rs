@@ -71,7 +71,7 @@ impl Config {
         let says =
             |o: &ScriptOption| matches!(o.name.as_str(), "ip_version" | "local_ip" | "remote_ip");
         let asked = script.options.iter().any(says);
-        let wanted = v6 && !asked;
+        let wanted = v6 && !asked && !named_v6(script);
         let v6 = wanted
             || script.options.iter().any(|o| {
                 o.name == "ip_version" && o.value.as_deref() == Some("ipv6")

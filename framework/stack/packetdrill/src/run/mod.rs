@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! script --runner--> kernel (calls), inbound (packets in), expect + compare (packets out),
-//!                    shell + settings (commands), info + python (assertions)
+//!                    shell + settings (commands), info + python (assertions), cookies (fast open)
 //!          all over one host: the stack and its virtual clock
 //! ```
 

@@ -137,6 +137,9 @@ impl Settings {
             return Effect::Skip(SkipReason::Protocol);
         } else if let Some(name) = name.strip_prefix("net.core.") {
             self.set_core(name, value)
+        } else if name == "cubic.parameters.hystart_detect" {
+            // By delay and by trains of ACKs: what is usual. Neither can be had alone.
+            (value.trim() == "3").then_some(Effect::Done).or(Some(Effect::Skip(SkipReason::Device)))
         } else if name == "kern.ipc.maxsockbuf" {
             value.parse().ok().map(|bytes| self.set_buffers_max(bytes))
         } else {

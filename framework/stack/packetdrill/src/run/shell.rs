@@ -82,7 +82,8 @@ fn arithmetic(text: &str) -> Option<String> {
 /// `echo 1 > /proc/sys/net/ipv4/tcp_ecn` sets a setting; other files are not the stack's.
 fn echoed(line: &str) -> Option<Result<Command, Refusal>> {
     let (what, file) = line.trim().strip_prefix("echo ")?.split_once('>')?;
-    let Some(name) = file.trim().strip_prefix("/proc/sys/") else {
+    let settings = ["/proc/sys/", "/sys/module/tcp_"];
+    let Some(name) = settings.iter().find_map(|folder| file.trim().strip_prefix(folder)) else {
         return Some(Err(Refusal::Skip(SkipReason::Device)));
     };
     let name = name.replace('/', ".");
@@ -301,7 +302,9 @@ mod tests {
         assert_eq!(counter, Err(Refusal::Skip(SkipReason::Device)));
         let kernels = [Command::Defaults, set("net.ipv4.tcp_fastopen", "3")];
         assert_eq!(commands("./defaults.sh").unwrap(), kernels);
-        let module = commands("echo 3 > /sys/module/tcp_cubic/parameters/hystart_detect");
+        let cubic = commands("echo 3 > /sys/module/tcp_cubic/parameters/hystart_detect");
+        assert_eq!(cubic.unwrap(), [set("cubic.parameters.hystart_detect", "3")]);
+        let module = commands("echo 3 > /sys/module/bonding/parameters/mode");
         assert_eq!(module, Err(Refusal::Skip(SkipReason::Device)));
         let quiet = commands("sysctl -q net.ipv4.tcp_ecn=0 > /dev/null 2>&1");
         assert_eq!(quiet.unwrap(), [set("net.ipv4.tcp_ecn", "0")]);
