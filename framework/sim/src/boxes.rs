@@ -7,8 +7,7 @@ use fyke_stack::Cidr;
 use crate::error::SimError;
 use crate::ids::{LinkId, NodeId, Side};
 use crate::link::{LinkConfig, LinkCounters};
-use crate::nat::NatConfig;
-use crate::router::{RouterConfig, RouterState};
+use crate::router::{NatConfig, RouterConfig, RouterState};
 use crate::world::cidr;
 use crate::world::{Kind, World};
 
@@ -57,7 +56,7 @@ impl Router {
         self.id
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut RouterState) -> T) -> Option<T> {
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut RouterState) -> T) -> Option<T> {
         match &mut self.world.0.state.borrow_mut().node_mut(self.id).kind {
             Kind::Router(router) => Some(work(router)),
             _ => None,
@@ -71,13 +70,13 @@ impl Router {
     /// [`SimError::Address`].
     pub fn port(&self, addresses: &[&str]) -> Result<Port, SimError> {
         let addresses = addresses.iter().map(|text| cidr(text)).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.add_port(addresses))
+        self.add_port(addresses)
     }
 
-    pub(crate) fn add_port(&self, addresses: Vec<Cidr>) -> Port {
-        let number = self.with(|router| router.add_port(addresses, 1500)).unwrap_or_default();
+    pub(crate) fn add_port(&self, addresses: Vec<Cidr>) -> Result<Port, SimError> {
+        let number = self.with(|router| router.add_port(addresses, 1500)).unwrap_or(Ok(0))?;
         self.world.0.state.borrow_mut().node_mut(self.id).ports.push(None);
-        Port { node: self.id, number }
+        Ok(Port { node: self.id, number })
     }
 
     /// Adds a route: `router.route("0.0.0.0/0", "10.0.0.254")`.
@@ -97,13 +96,13 @@ impl Router {
 
     /// Changes how it behaves.
     pub fn set_config(&self, config: RouterConfig) {
-        self.with(|router| router.set_config(config));
+        self.with(|router| router.router.set_config(config));
     }
 
     /// How it behaves.
     #[must_use]
     pub fn config(&self) -> RouterConfig {
-        self.with(|router| router.config().clone()).unwrap_or_default()
+        self.with(|router| router.router.config().clone()).unwrap_or_default()
     }
 }
 
@@ -143,7 +142,7 @@ impl Nat {
     /// Changes how it behaves; what is mapped stays mapped.
     pub fn update(&self, change: impl FnOnce(NatConfig) -> NatConfig) {
         self.router.with(|router| {
-            if let Some(nat) = &mut router.nat {
+            if let Some(nat) = router.router.nat_mut() {
                 nat.set_config(change(nat.config().clone()));
             }
         });
@@ -153,7 +152,8 @@ impl Nat {
     #[must_use]
     pub fn sessions(&self) -> usize {
         let now = self.router.world.now();
-        let sessions = |router: &mut RouterState| router.nat.as_mut().map(|nat| nat.sessions(now));
+        let sessions =
+            |router: &mut RouterState| router.router.nat_mut().map(|nat| nat.sessions(now));
         self.router.with(sessions).flatten().unwrap_or_default()
     }
 
@@ -161,7 +161,7 @@ impl Nat {
     pub fn restart(&self) {
         let now = self.router.world.now();
         self.router.with(|router| {
-            if let Some(nat) = &mut router.nat {
+            if let Some(nat) = router.router.nat_mut() {
                 nat.clear(now);
             }
         });

@@ -29,6 +29,8 @@ fyke_stack::drop_reasons! {
         OtherStation => "for another station",
         /// Lengths that contradict each other, a wrong header checksum, or no IP.
         Malformed => "malformed",
+        /// An address that cannot be on the wire.
+        Martian => "martian address",
         /// TTL or hop limit came to zero.
         TimeExceeded => "TTL exceeded",
         /// No route leads there.
@@ -47,6 +49,8 @@ fyke_stack::drop_reasons! {
         NatFiltered => "NAT filter",
         /// The NAT box has no port or no room left.
         NatExhausted => "NAT ports exhausted",
+        /// A fragment whose first one did not come to the NAT box.
+        NatFragment => "NAT fragment without a first",
         /// Something a NAT box cannot translate.
         NatUntranslatable => "not translatable",
     }

@@ -18,11 +18,6 @@ impl Frame {
         Self { bytes: bytes.into(), origin }
     }
 
-    /// The same way, with other bytes.
-    pub(crate) fn with(&self, bytes: impl Into<Bytes>) -> Self {
-        Self { bytes: bytes.into(), origin: self.origin }
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }

@@ -23,7 +23,6 @@ mod frame;
 mod host;
 mod ids;
 mod link;
-mod nat;
 mod outputs;
 mod random;
 mod router;
@@ -39,9 +38,8 @@ pub use host::{
 };
 pub use ids::{End, LinkId, NodeId};
 pub use link::{BurstLoss, LinkConfig, LinkCounters};
-pub use nat::{NatConfig, NatFiltering, NatMapping, NatUnknown};
 pub use random::Random;
-pub use router::RouterConfig;
+pub use router::{NatConfig, NatFiltering, NatMapping, NatUnknown, RouterConfig};
 pub use switch::SwitchConfig;
 pub use world::{Attach, Ended, PartitionHandle, World};
 

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`Stack`] | the host: addresses, routes, sockets, and the calls about them |
 //! | [`Tunnel`] | IPv6 through IPv4 to another host (6in4), an interface of its own |
+//! | [`router`], [`nat`] | forwarding between ports, with and without a NAT box, for gateways |
 //! | [`TxSink`], [`Segmenter`] | where frames go, and what a device without offload needs before it |
 //! | [`Shards`] | several stacks, one for each event loop, that are one host |
 //! | [`Capture`], [`PcapngCapture`] | every frame, with remarks on what was dropped and why |
@@ -21,6 +22,8 @@
 extern crate alloc;
 
 mod interface;
+pub mod nat;
+pub mod router;
 mod stack;
 pub mod tcp;
 pub mod wire;

@@ -2,7 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use fyke_stack::Cidr;
+use fyke_stack::nat::Nat as NatBox;
+use fyke_stack::{Cidr, Seed};
 
 use super::state::{Kind, Node};
 use super::{Ring, World};
@@ -11,9 +12,8 @@ use crate::error::SimError;
 use crate::host::HostBuilder;
 use crate::ids::{End, LinkId, NodeId, Side};
 use crate::link::{Direction, LinkConfig, LinkState};
-use crate::nat::{NatConfig, NatState};
 use crate::random::Random;
-use crate::router::{RouterConfig, RouterState};
+use crate::router::{NatConfig, RouterConfig, RouterState};
 use crate::switch::{SwitchConfig, SwitchState};
 
 /// What a link can be plugged into: a host, a switch, a port of a router or a NAT box.
@@ -85,7 +85,7 @@ impl World {
     /// [`SimError::NameTaken`].
     pub fn router(&self, name: &str, config: RouterConfig) -> Result<Router, SimError> {
         self.take_name(name)?;
-        let kind = Kind::Router(RouterState::new(self.next_node(), config, None));
+        let kind = Kind::Router(self.router_state(name, config));
         Ok(Router { world: self.clone(), id: self.add_node(name, 0, kind, Ring::default()) })
     }
 
@@ -107,13 +107,27 @@ impl World {
             _ => return Err(SimError::Address(format!("{inside}, {outside}"))),
         };
         self.take_name(name)?;
-        let nat = NatState::new(config, 1, address, self.now());
-        let router = RouterState::new(self.next_node(), RouterConfig::default(), Some(nat));
+        let nat = NatBox::new(config, address, self.box_seed(name), self.now());
+        let router = self.router_state(name, RouterConfig::default());
         let id = self.add_node(name, 0, Kind::Router(router), Ring::default());
         let router = Router { world: self.clone(), id };
-        let inside = router.add_port(vec![inside]);
-        let outside = router.add_port(vec![outside]);
+        let inside = router.add_port(vec![inside])?;
+        let outside = router.add_port(vec![outside])?;
+        let install = |state: &mut RouterState| match state.port(outside.number) {
+            Some(port) => state.router.set_nat(nat, port).map_err(SimError::from),
+            None => Ok(()),
+        };
+        router.with(install).unwrap_or(Ok(()))?;
         Ok(Nat { router, inside, outside })
+    }
+
+    /// What a box draws from: its own numbers, by its name.
+    fn box_seed(&self, name: &str) -> Seed {
+        Seed::from(self.random(name).next_u64())
+    }
+
+    fn router_state(&self, name: &str, config: RouterConfig) -> RouterState {
+        RouterState::new(self.next_node(), config, self.box_seed(name), self.now())
     }
 
     /// Links two parts, with the same conditions in both directions.

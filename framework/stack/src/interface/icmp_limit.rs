@@ -58,6 +58,11 @@ impl IcmpLimit {
         }
     }
 
+    /// Changes how many there may be.
+    pub(crate) fn set(&mut self, total: u32, each: u32) {
+        (self.total_per_second, self.each_per_second) = (total, each);
+    }
+
     /// Whether one more error may go to a destination.
     pub(crate) fn allows(&mut self, now: Instant, destination: IpAddr) -> bool {
         let each = self.each_per_second;

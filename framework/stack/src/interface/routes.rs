@@ -44,15 +44,24 @@ impl Route {
     }
 }
 
-/// The table.
-#[derive(Debug, Default)]
-pub(crate) struct Routes {
-    table: BTreeMap<(u8, [u8; 16]), Route>,
-    /// Prefix lengths in use, and how many routes have each.
+/// The routes of a host.
+pub(crate) type Routes = Prefixes<Route>;
+
+/// Something for each of so many networks.
+#[derive(Debug)]
+pub(crate) struct Prefixes<V> {
+    table: BTreeMap<(u8, [u8; 16]), V>,
+    /// Prefix lengths in use, and how many networks have each.
     lengths: BTreeMap<u8, u32>,
 }
 
-impl Routes {
+impl<V> Default for Prefixes<V> {
+    fn default() -> Self {
+        Self { table: BTreeMap::new(), lengths: BTreeMap::new() }
+    }
+}
+
+impl<V> Prefixes<V> {
     fn key(network: &Cidr) -> (u8, [u8; 16]) {
         let prefix = network.mapped_prefix();
         (prefix, masked(octets(network.address()), prefix))
@@ -62,35 +71,28 @@ impl Routes {
         self.table.len()
     }
 
-    /// Adds a route, or replaces the one of the same network.
-    pub(crate) fn insert(&mut self, route: Route) {
-        let key = Self::key(&route.network);
-        if self.table.insert(key, route).is_none() {
+    /// Sets what a network has.
+    pub(crate) fn set(&mut self, network: &Cidr, value: V) {
+        let key = Self::key(network);
+        if self.table.insert(key, value).is_none() {
             *self.lengths.entry(key.0).or_default() += 1;
         }
     }
 
-    pub(crate) fn remove(&mut self, network: &Cidr) -> Option<Route> {
+    pub(crate) fn remove(&mut self, network: &Cidr) -> Option<V> {
         let key = Self::key(network);
-        let route = self.table.remove(&key)?;
+        let value = self.table.remove(&key)?;
         if let Some(count) = self.lengths.get_mut(&key.0) {
             *count -= 1;
             if *count == 0 {
                 self.lengths.remove(&key.0);
             }
         }
-        Some(route)
+        Some(value)
     }
 
-    /// Removes the routes through a tunnel.
-    pub(crate) fn remove_through(&mut self, tunnel: TunnelId) {
-        let through = self.table.values().filter(|route| route.tunnel == Some(tunnel));
-        let networks: Vec<Cidr> = through.map(|route| route.network).collect();
-        networks.iter().for_each(|network| _ = self.remove(network));
-    }
-
-    /// The route with the longest prefix that the destination has.
-    pub(crate) fn lookup(&self, destination: IpAddr) -> Option<&Route> {
+    /// What the narrowest network has that the destination is in.
+    pub(crate) fn lookup(&self, destination: IpAddr) -> Option<&V> {
         let octets = octets(destination);
         // A default route of IPv6 is shorter than any IPv4-mapped prefix and must not match one.
         let shortest = if destination.is_ipv4() { 96 } else { 0 };
@@ -99,8 +101,23 @@ impl Routes {
         found.flatten().next()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {
+    /// All, the longest prefixes first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &V> {
         self.table.values().rev()
+    }
+}
+
+impl Routes {
+    /// Adds a route, or replaces the one of the same network.
+    pub(crate) fn insert(&mut self, route: Route) {
+        self.set(&route.network, route);
+    }
+
+    /// Removes the routes through a tunnel.
+    pub(crate) fn remove_through(&mut self, tunnel: TunnelId) {
+        let through = self.table.values().filter(|route| route.tunnel == Some(tunnel));
+        let networks: Vec<Cidr> = through.map(|route| route.network).collect();
+        networks.iter().for_each(|network| _ = self.remove(network));
     }
 }
 

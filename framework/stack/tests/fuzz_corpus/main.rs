@@ -10,6 +10,8 @@
 mod host;
 #[path = "../../fuzz/cases/ingress.rs"]
 mod ingress;
+#[path = "../../fuzz/cases/router.rs"]
+mod router;
 #[path = "../../fuzz/cases/two_peers.rs"]
 mod two_peers;
 #[path = "../../fuzz/cases/wire.rs"]
@@ -109,6 +111,16 @@ fn ingress_corpus() {
 #[test]
 fn two_peers_corpus() {
     replay("two_peers", two_peers::check);
+}
+
+#[test]
+fn router_corpus() {
+    replay("router", router::check);
+}
+
+#[test]
+fn router_mutations() {
+    mutations("router", 1000, router::check);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::interface::addresses::Addresses;
 
 /// Whether an IPv4 packet has a source that cannot be one host's, or a destination that is not for
 /// the wire.
-pub(super) fn is_martian_v4(
+pub(crate) fn is_martian_v4(
     source: Ipv4Addr,
     destination: Ipv4Addr,
     addresses: &Addresses,
@@ -27,7 +27,7 @@ pub(super) fn is_martian_v4(
 }
 
 /// The same for IPv6. The unspecified source is for address resolution only, and goes to groups.
-pub(super) fn is_martian_v6(source: Ipv6Addr, destination: Ipv6Addr) -> bool {
+pub(crate) fn is_martian_v6(source: Ipv6Addr, destination: Ipv6Addr) -> bool {
     let mapped = |address: Ipv6Addr| address.to_ipv4_mapped().is_some();
     // Scope 0 is reserved and scope 1 does not leave the interface (RFC 4291, section 2.7).
     let inner_group = destination.is_multicast() && destination.octets()[1] & 0xf <= 1;

@@ -17,7 +17,7 @@ mod groups;
 mod icmp;
 mod ipv4;
 mod ipv6;
-mod martian;
+pub(crate) mod martian;
 mod ndp;
 mod passive;
 mod reports;

@@ -1,9 +1,10 @@
 //! Changing addresses and ports in a packet, with the checksums that cover them.
 
-use std::net::Ipv4Addr;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
-use fyke_stack::wire::checksum::update_bytes;
-use fyke_stack::wire::{Emit, IpProtocol, PseudoHeader, icmpv4, ipv4, tcp, udp};
+use crate::wire::checksum::update_bytes;
+use crate::wire::{ChecksumIntent, Emit, IpProtocol, PseudoHeader, icmpv4, ipv4, tcp, udp};
 
 use super::table::{Endpoint, Protocol};
 
@@ -123,8 +124,7 @@ pub(super) fn reset_for(packet: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = ipv4::Header::new(source, destination, IpProtocol::TCP, length).to_vec();
     let mut emitted = header.to_vec();
     let addresses = PseudoHeader::V4 { source, destination };
-    let full = fyke_stack::wire::ChecksumIntent::Full;
-    tcp::Header::fill_checksum(&mut emitted, &addresses, &[], full);
+    tcp::Header::fill_checksum(&mut emitted, &addresses, &[], ChecksumIntent::Full);
     bytes.extend_from_slice(&emitted);
     Some(bytes)
 }
@@ -142,7 +142,8 @@ pub(super) fn rewrite_quote(packet: &mut [u8], which: Which, to: Endpoint) {
     icmpv4::Message::fill_checksum(head, &[payload]);
 }
 
-/// Puts `to` in the place of one address of a packet, whose transport is ICMP and has none.
+/// Puts `to` in the place of one address of a packet whose transport has none of it: ICMP, and what
+/// is behind the first fragment.
 pub(super) fn rewrite_address(packet: &mut [u8], which: Which, to: Ipv4Addr) {
     let at = if which == Which::Source { 12 } else { 16 };
     let old = [0, 1, 2, 3].map(|n| packet[at + n]);

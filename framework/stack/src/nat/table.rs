@@ -3,17 +3,21 @@
 //! A mapping lives as long as one of its sessions does. Time-outs are lazy: a timer asks the
 //! session when it was used last.
 
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
-use std::time::Duration;
+use alloc::collections::BTreeMap;
+use core::hash::{BuildHasher, Hasher};
+use core::net::Ipv4Addr;
+use core::time::Duration;
 
 use fyke_clock::{Instant, TimerKey, TimerWheel};
-use fyke_stack::wire::tcp;
+use hashbrown::HashMap;
+use siphasher::sip::SipHasher13;
 
 use super::config::{NatConfig, NatFiltering, NatMapping};
-use crate::drops::DropReason;
+use super::ports::PortSet;
+use crate::router::DropReason;
+use crate::wire::tcp;
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Protocol {
     Tcp,
     Udp,
@@ -25,6 +29,18 @@ pub(super) type Endpoint = (Ipv4Addr, u16);
 
 /// The inside of a mapping; with the peer when mappings depend on it.
 type InsideKey = (Protocol, Endpoint, Option<Endpoint>);
+
+/// Hashes with the box's own key: nobody can choose endpoints that collide.
+#[derive(Clone, Debug)]
+struct Keyed(SipHasher13);
+
+impl BuildHasher for Keyed {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        self.0
+    }
+}
 
 /// How far a TCP connection is, as far as a box in the middle sees it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,32 +105,49 @@ struct Mapping {
     sessions: BTreeMap<Endpoint, Session>,
 }
 
+/// What one inside address has.
+#[derive(Debug, Default)]
+struct Share {
+    mappings: usize,
+    sessions: usize,
+}
+
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) config: NatConfig,
-    inside: BTreeMap<InsideKey, u16>,
-    outside: BTreeMap<(Protocol, u16), Mapping>,
+    inside: HashMap<InsideKey, u16, Keyed>,
+    outside: HashMap<(Protocol, u16), Mapping, Keyed>,
+    hosts: HashMap<Ipv4Addr, Share, Keyed>,
+    taken: [PortSet; 3],
     sessions: usize,
     timers: Timers,
-    cursor: u16,
+    key: SipHasher13,
+    drawn: u64,
 }
 
 impl Table {
-    pub(super) fn new(config: NatConfig, now: Instant) -> Self {
-        let cursor = *config.ports.start();
+    pub(super) fn new(config: NatConfig, key: SipHasher13, now: Instant) -> Self {
         Self {
             config,
-            inside: BTreeMap::new(),
-            outside: BTreeMap::new(),
+            inside: HashMap::with_hasher(Keyed(key)),
+            outside: HashMap::with_hasher(Keyed(key)),
+            hosts: HashMap::with_hasher(Keyed(key)),
+            taken: Default::default(),
             sessions: 0,
             timers: TimerWheel::new(now),
-            cursor,
+            key,
+            drawn: 0,
         }
     }
 
     /// Pairs of endpoints that are remembered.
-    pub(super) fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.sessions
+    }
+
+    /// Outside ports that are taken.
+    pub(super) fn mappings(&self) -> usize {
+        self.outside.len()
     }
 
     /// Changes how it behaves. What is mapped stays mapped, for as long as is said now.
@@ -130,7 +163,7 @@ impl Table {
 
     /// Forgets everything, as a box does that is switched off and on.
     pub(super) fn clear(&mut self, now: Instant) {
-        *self = Self::new(self.config.clone(), now);
+        *self = Self::new(self.config.clone(), self.key, now);
     }
 
     fn timeout(config: &NatConfig, protocol: Protocol, progress: &Progress) -> Duration {
@@ -140,6 +173,11 @@ impl Table {
             Protocol::Tcp if progress.is_transitory() => config.tcp_transitory_timeout,
             Protocol::Tcp => config.tcp_timeout,
         }
+    }
+
+    /// When the next session may have to end.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next_deadline()
     }
 
     /// Ends what nobody has used for too long.
@@ -168,13 +206,33 @@ impl Table {
     fn remove(&mut self, protocol: Protocol, port: u16, peer: Endpoint) {
         let Some(mapping) = self.outside.get_mut(&(protocol, port)) else { return };
         let Some(session) = mapping.sessions.remove(&peer) else { return };
+        let (host, over) = (mapping.inside.0, mapping.sessions.is_empty());
         self.timers.cancel(session.timer);
         self.sessions -= 1;
-        if mapping.sessions.is_empty()
-            && let Some(mapping) = self.outside.remove(&(protocol, port))
-        {
+        if over && let Some(mapping) = self.outside.remove(&(protocol, port)) {
             self.inside.remove(&mapping.key);
+            self.taken[protocol as usize].remove(port);
         }
+        if let Some(share) = self.hosts.get_mut(&host) {
+            share.sessions -= 1;
+            share.mappings -= usize::from(over);
+            if share.mappings == 0 {
+                self.hosts.remove(&host);
+            }
+        }
+    }
+
+    /// Whether there is room for one more session of a host.
+    fn room(&self, host: Ipv4Addr) -> Result<&Share, DropReason> {
+        const NONE: &Share = &Share { mappings: 0, sessions: 0 };
+        let share = self.hosts.get(&host).unwrap_or(NONE);
+        if self.sessions >= self.config.sessions_max {
+            return Err(DropReason::NatExhausted);
+        }
+        if share.sessions >= self.config.sessions_per_host_max {
+            return Err(DropReason::NatHostLimit);
+        }
+        Ok(share)
     }
 
     /// The outside port for a packet from inside. `begins` allows a new session; `None` when it
@@ -203,16 +261,19 @@ impl Table {
         if !begins {
             return Ok(None);
         }
-        if self.sessions >= self.config.sessions_max {
-            return Err(DropReason::NatExhausted);
-        }
+        let share = self.room(inside.0)?;
         let port = match port {
             Some(port) => port,
             None => {
+                if share.mappings >= self.config.mappings_per_host_max {
+                    return Err(DropReason::NatHostLimit);
+                }
                 let port = self.free_port(protocol, inside.1).ok_or(DropReason::NatExhausted)?;
                 self.inside.insert(key, port);
                 let mapping = Mapping { inside, key, sessions: BTreeMap::new() };
                 self.outside.insert((protocol, port), mapping);
+                self.taken[protocol as usize].insert(port);
+                self.hosts.entry(inside.0).or_default().mappings += 1;
                 port
             }
         };
@@ -230,24 +291,23 @@ impl Table {
             let timer = self.timers.schedule(ends, key);
             mapping.sessions.insert(peer, Session { used: now, progress, timer });
             self.sessions += 1;
+            self.hosts.entry(mapping.inside.0).or_default().sessions += 1;
         }
     }
 
-    /// The inside's own port when it is free, or else the next free one.
+    /// The inside's own port when it is free (RFC 4787, section 4.2.1), or else a free one by chance
+    /// (RFC 6056).
     fn free_port(&mut self, protocol: Protocol, wanted: u16) -> Option<u16> {
-        let (first, last) = (*self.config.ports.start(), *self.config.ports.end());
-        let free = |port: u16| !self.outside.contains_key(&(protocol, port));
-        if self.config.ports.contains(&wanted) && free(wanted) {
+        let (ports, taken) = (&self.config.ports, &self.taken[protocol as usize]);
+        if ports.contains(&wanted) && !taken.contains(wanted) {
             return Some(wanted);
         }
-        let used = self.outside.range((protocol, first)..=(protocol, last)).count();
-        if first > last || used > usize::from(last - first) {
-            return None;
-        }
-        while !free(self.cursor) {
-            self.cursor = if self.cursor == last { first } else { self.cursor + 1 };
-        }
-        Some(self.cursor)
+        self.drawn += 1;
+        let mut hasher = self.key;
+        hasher.write_u64(self.drawn);
+        let span = (ports.len() as u64).max(1);
+        let start = u64::from(*ports.start()) + hasher.finish() % span;
+        taken.free(ports, start as u16)
     }
 
     /// The inside endpoint for a packet from outside.
@@ -270,10 +330,12 @@ impl Table {
             session.note(false, flags, protocol, &self.config, &mut self.timers);
             return Ok(inside);
         }
-        let mut known = mapping.sessions.keys();
         let passes = match filtering {
             NatFiltering::EndpointIndependent => true,
-            NatFiltering::AddressDependent => known.any(|(address, _)| *address == peer.0),
+            NatFiltering::AddressDependent => {
+                let of_address = (peer.0, 0)..=(peer.0, u16::MAX);
+                mapping.sessions.range(of_address).next().is_some()
+            }
             NatFiltering::AddressAndPortDependent => false,
         };
         if !passes {
@@ -282,9 +344,7 @@ impl Table {
         // Somebody outside opens a connection to a port that lets everybody in: the answer is no SYN
         // that may begin one.
         if protocol == Protocol::Tcp && flags & (tcp::SYN | tcp::ACK) == tcp::SYN {
-            if self.sessions >= self.config.sessions_max {
-                return Err(DropReason::NatExhausted);
-            }
+            self.room(inside.0)?;
             self.begin(now, false, (protocol, port, peer), flags);
         }
         Ok(inside)

@@ -1,7 +1,7 @@
 //! How a NAT box behaves, in the words of RFC 4787 (UDP), RFC 5382 (TCP) and RFC 5508 (ICMP).
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
+use core::ops::RangeInclusive;
+use core::time::Duration;
 
 /// Which packets of an inside endpoint share an outside port (RFC 4787, section 4.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -66,6 +66,16 @@ pub struct NatConfig {
     pub ports: RangeInclusive<u16>,
     /// Pairs of an inside and an outside endpoint at most (262 144).
     pub sessions_max: usize,
+    /// The same of one inside address (65 536): one host does not use up the box.
+    pub sessions_per_host_max: usize,
+    /// Outside ports that one inside address has at most, those of all protocols together (16 384).
+    pub mappings_per_host_max: usize,
+    /// How long fragments of a datagram are waited for that has lost some (RFC 4787, REQ-14; 5 s).
+    pub fragment_timeout: Duration,
+    /// Datagrams in fragments whose translation is remembered; the oldest makes room (256).
+    pub fragment_datagrams_max: usize,
+    /// Fragments that came before the first of their datagram and wait for it (64).
+    pub fragments_held_max: usize,
 }
 
 impl Default for NatConfig {
@@ -82,6 +92,11 @@ impl Default for NatConfig {
             hairpinning: true,
             ports: 1024..=u16::MAX,
             sessions_max: 1 << 18,
+            sessions_per_host_max: 1 << 16,
+            mappings_per_host_max: 1 << 14,
+            fragment_timeout: Duration::from_secs(5),
+            fragment_datagrams_max: 256,
+            fragments_held_max: 64,
         }
     }
 }
@@ -127,5 +142,15 @@ impl NatConfig {
         ports: RangeInclusive<u16>,
         /// Pairs of endpoints at most.
         sessions_max: usize,
+        /// Pairs of endpoints of one inside address at most.
+        sessions_per_host_max: usize,
+        /// Outside ports of one inside address at most.
+        mappings_per_host_max: usize,
+        /// How long fragments are waited for.
+        fragment_timeout: Duration,
+        /// Datagrams in fragments at most.
+        fragment_datagrams_max: usize,
+        /// Fragments that wait for the first at most.
+        fragments_held_max: usize,
     }
 }

@@ -1,10 +1,96 @@
-//! Packets that a router makes or changes.
+//! Packets under way in a router, and those that it makes or changes.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use fyke_stack::wire::checksum::{self, PseudoHeader};
-use fyke_stack::wire::ethernet::{self, EtherType};
-use fyke_stack::wire::{ChecksumIntent, Emit, IpProtocol, MacAddress, icmpv4, icmpv6, ipv4, ipv6};
+use bytes::{Buf, BytesMut};
+
+use crate::wire::checksum::{self, PseudoHeader};
+use crate::wire::ethernet;
+use crate::wire::{ChecksumIntent, Emit, IpProtocol, icmpv4, icmpv6, ipv4, ipv6};
+
+/// Bytes in front of a packet of the router's own: a link header, and one of a tunnel.
+const ROOM: usize = ethernet::HEADER_LEN + ipv4::HEADER_LEN;
+
+/// An IP packet in the buffer it came in, with what is in front of it.
+pub(crate) struct Packet {
+    bytes: BytesMut,
+    /// Where the IP header begins.
+    at: usize,
+    /// What goes with it.
+    pub(crate) mark: u32,
+}
+
+impl Packet {
+    /// One that was received, behind `at` bytes.
+    pub(super) const fn received(bytes: BytesMut, at: usize, mark: u32) -> Self {
+        Self { bytes, at, mark }
+    }
+
+    /// One of the router's own.
+    pub(super) fn own(parts: &[&[u8]], mark: u32) -> Self {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let mut bytes = BytesMut::with_capacity(ROOM + length);
+        bytes.resize(ROOM, 0);
+        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        Self { bytes, at: ROOM, mark }
+    }
+
+    /// The packet, from its IP header on.
+    pub(crate) fn ip(&self) -> &[u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    pub(super) fn ip_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.at..).unwrap_or_default()
+    }
+
+    /// Bytes of the packet.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.at)
+    }
+
+    /// Cuts off what is behind so many bytes: the link's padding.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(self.at + len);
+    }
+
+    /// What is behind the first so many bytes is the packet from now on.
+    pub(super) fn strip(&mut self, len: usize) {
+        self.at = (self.at + len).min(self.bytes.len());
+    }
+
+    /// So many more bytes in front belong to the packet. When there are none the rest is copied.
+    pub(super) fn grow_front(&mut self, len: usize) -> &mut [u8] {
+        if self.at < len {
+            let room = ROOM.max(len);
+            let mut bytes = BytesMut::with_capacity(room + self.len());
+            bytes.resize(room, 0);
+            bytes.extend_from_slice(self.ip());
+            (self.bytes, self.at) = (bytes, room);
+        }
+        self.at -= len;
+        &mut self.bytes[self.at..][..len]
+    }
+
+    /// The packet, with nothing in front of it.
+    pub(super) fn into_bytes(mut self) -> BytesMut {
+        self.bytes.advance(self.at);
+        self.bytes
+    }
+
+    /// The buffer as it came, or nearly so: for somebody who looks at what was dropped.
+    pub(super) fn into_buffer(self) -> BytesMut {
+        self.bytes
+    }
+}
+
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Packet").field("len", &self.len()).field("mark", &self.mark).finish()
+    }
+}
 
 /// What a router has to say about a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,36 +205,17 @@ pub(super) fn icmp_v6(
     bytes
 }
 
-/// A packet with its Ethernet header.
-pub(super) fn framed(to: MacAddress, from: MacAddress, packet: &[u8]) -> Vec<u8> {
-    let ethertype = match packet.first().map(|byte| byte >> 4) {
-        Some(6) => EtherType::IPV6,
-        _ => EtherType::IPV4,
-    };
-    framed_as(ethertype, to, from, packet)
+/// Whether a packet whose header was checked has a hop left.
+pub(super) fn has_hop(packet: &[u8]) -> bool {
+    let at = if packet[0] >> 4 == 6 { 7 } else { 8 };
+    packet[at] > 1
 }
 
-pub(super) fn framed_as(
-    ethertype: EtherType,
-    to: MacAddress,
-    from: MacAddress,
-    packet: &[u8],
-) -> Vec<u8> {
-    let header = ethernet::Header { destination: to, source: from, vlan: None, ethertype };
-    let mut bytes = Vec::with_capacity(ethernet::HEADER_LEN + packet.len());
-    header.append(&mut bytes);
-    bytes.extend_from_slice(packet);
-    bytes
-}
-
-/// Takes one off the TTL of a packet whose header was checked; `false` when nothing is left.
-pub(super) fn count_hop(packet: &mut [u8]) -> bool {
+/// Takes one off the TTL of a packet that has a hop left.
+pub(super) fn count_hop(packet: &mut [u8]) {
     if packet[0] >> 4 == 6 {
-        packet[7] = packet[7].saturating_sub(1);
-        return packet[7] > 0;
-    }
-    if packet[8] <= 1 {
-        return false;
+        packet[7] -= 1;
+        return;
     }
     let word = |packet: &[u8]| u16::from_be_bytes([packet[8], packet[9]]);
     let old = word(packet);
@@ -156,16 +223,19 @@ pub(super) fn count_hop(packet: &mut [u8]) -> bool {
     let sum = u16::from_be_bytes([packet[10], packet[11]]);
     let sum = checksum::update(sum, old, word(packet));
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
-    true
 }
 
 /// Cuts an IPv4 packet into fragments of at most `mtu` bytes (RFC 791, section 3.2). Options are in
 /// the first one only, as if none were to be copied.
-pub(super) fn fragments(packet: &[u8], mtu: usize) -> Vec<Vec<u8>> {
-    let Ok(whole) = ipv4::Packet::parse(packet) else { return Vec::new() };
+pub(super) fn fragments(packet: &Packet, mtu: usize) -> Vec<Packet> {
+    let Ok(whole) = ipv4::Packet::parse(packet.ip()) else { return Vec::new() };
     let (mut header, payload) = (whole.header(), whole.payload());
     let (start, more_behind) = (usize::from(header.fragment_offset), header.more_fragments);
     let (mut pieces, mut offset) = (Vec::new(), 0);
+    // A fragment that ends behind the longest packet is none.
+    if start + payload.len() > usize::from(u16::MAX) {
+        return pieces;
+    }
     while offset < payload.len() {
         if offset > 0 {
             header.options = ipv4::Options::EMPTY;
@@ -178,10 +248,20 @@ pub(super) fn fragments(packet: &[u8], mtu: usize) -> Vec<Vec<u8>> {
         header.fragment_offset = (start + offset) as u16;
         header.more_fragments = more_behind || end < payload.len();
         header.payload_len = (end - offset) as u16;
-        let mut piece = header.to_vec();
-        piece.extend_from_slice(&payload[offset..end]);
-        pieces.push(piece);
+        let mut bytes = [0; 60];
+        let bytes = &mut bytes[..header.wire_len()];
+        header.emit(bytes);
+        pieces.push(Packet::own(&[bytes, &payload[offset..end]], packet.mark));
         offset = end;
     }
     pieces
+}
+
+/// Both addresses of a packet whose header was checked.
+pub(super) fn addresses(packet: &[u8]) -> Option<(IpAddr, IpAddr)> {
+    if let Ok(packet) = ipv4::Packet::parse_quoted(packet) {
+        return Some((packet.source().into(), packet.destination().into()));
+    }
+    let packet = ipv6::Packet::parse_quoted(packet).ok()?;
+    Some((packet.source().into(), packet.destination().into()))
 }
