@@ -104,3 +104,23 @@ fn a_simultaneous_open_measures_no_round_trip_by_the_second_syn() {
     assert_eq!(rig.connection.state(), State::Established);
     assert_eq!(rig.connection.info().rtt, None);
 }
+
+/// Sockstress: a peer that answers retransmissions with a closed window is waited for (RFC 9293, section
+/// 3.8.6.1), but has stalled and is the first to go when memory is short.
+#[test]
+fn a_closed_window_before_data_in_flight_is_a_stall() {
+    let mut rig = Rig::established(plain());
+    rig.write(5000);
+    rig.poll();
+    for _ in 0..40 {
+        window(&mut rig, ISS + 2, 0);
+        assert!(rig.poll().is_empty());
+        let wait = rig.connection.next_deadline().unwrap() - rig.now;
+        rig.pass(wait);
+    }
+    window(&mut rig, ISS + 2, 0);
+    assert_eq!(rig.connection.state(), State::Established);
+    assert!(rig.connection.is_stalled());
+    window(&mut rig, ISS + 5001, 5000);
+    assert!(!rig.connection.is_stalled());
+}

@@ -52,7 +52,11 @@ impl Connection {
     /// not answer, or nobody but the peer is left to care.
     #[must_use]
     pub fn is_stalled(&self) -> bool {
-        self.send.kept() > 0 && (self.orphan || self.send.attempts >= STALLED_ATTEMPTS)
+        let send = &self.send;
+        // Who answers each time-out with a closed window is waited for, and makes none of them one in a
+        // row; what counts on is how often the time-out has doubled.
+        let closed = send.wnd == 0 && self.rtt.back_offs() >= u32::from(STALLED_ATTEMPTS);
+        send.kept() > 0 && (self.orphan || send.attempts >= STALLED_ATTEMPTS || closed)
     }
 
     /// Ends the connection because its memory is needed.
