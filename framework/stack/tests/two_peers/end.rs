@@ -7,6 +7,7 @@ use fyke_clock::Instant;
 use fyke_stack::tcp::congestion::Phase;
 use fyke_stack::tcp::{CloseReason, Connection, Event, Flags, Info, Segment, SeqNum, State};
 
+use crate::link::option_bytes;
 use crate::rng::Rng;
 
 /// What the application does.
@@ -235,12 +236,12 @@ impl End {
             let at = u64::from((segment.seq + offset as u32).saturating_distance_from(base));
             assert_eq!(*byte, pattern(self.index, at), "sent a wrong byte {at}");
         }
-        let size = if segment.gso_size == 0 {
-            segment.payload.len()
-        } else {
-            usize::from(segment.gso_size)
+        let size = match segment.gso_size {
+            0 => segment.payload.len(),
+            size => usize::from(size),
         };
-        assert!(size <= mss_max, "a segment of {size} bytes");
+        let options = option_bytes(segment);
+        assert!(size == 0 || size + options <= mss_max, "{size} bytes and {options} of options");
         if let Some(edge) = self.edge_seen.filter(|_| !segment.payload.is_empty()) {
             let end = segment.seq + segment.payload.len() as u32;
             assert!(end.is_at_most(edge), "sent up to {end}, the window ends at {edge}");

@@ -10,6 +10,15 @@ use crate::rng::Rng;
 /// Headers of IPv4 and TCP, which take their time on the wire, too.
 const HEADER_BYTES: u64 = 52;
 
+/// What the options of a segment that is no SYN take in its header.
+pub fn option_bytes(segment: &Segment) -> usize {
+    let timestamp = if segment.options.timestamp.is_some() { 12 } else { 0 };
+    match segment.options.sack.as_slice().len() {
+        0 => timestamp,
+        blocks => timestamp + 4 + 8 * blocks,
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct LinkConfig {
     pub delay: Duration,
@@ -85,11 +94,8 @@ impl Link {
     pub fn refuses(&self, now: Instant, segment: &Segment) -> Option<Narrow> {
         let narrow =
             self.config.narrow.filter(|narrow| narrow.from <= now && now < narrow.until)?;
-        let options = if segment.options.timestamp.is_some() { 12 } else { 0 };
-        let blocks = segment.options.sack.as_slice().len();
-        let sack = if blocks == 0 { 0 } else { 4 + 8 * blocks };
         let syn = segment.flags.contains(Flags::SYN);
-        let large = segment.payload.len() + options + sack > usize::from(narrow.mss);
+        let large = segment.payload.len() + option_bytes(segment) > usize::from(narrow.mss);
         (large && !syn).then_some(narrow)
     }
 
