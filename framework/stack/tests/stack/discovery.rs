@@ -203,6 +203,31 @@ fn discovery_from_beyond_the_link_is_not_believed() {
     assert_eq!(world.server.transmit(world.now)[0][14 + 40], 136, "it is taken");
 }
 
+/// RFC 6980, section 5: what a switch that guards the link cannot look into is not believed.
+#[test]
+fn discovery_in_fragments_is_not_believed() {
+    let whole = advertisement(1800, 7200, 3600);
+    let (head, body) = whole.split_at(14 + 40);
+    let fragment = |offset: u16, more: bool, piece: &[u8]| -> Bytes {
+        let mut bytes = head.to_vec();
+        bytes[14 + 6] = IpProtocol::FRAGMENT.0;
+        bytes[14 + 4..14 + 6].copy_from_slice(&(8 + piece.len() as u16).to_be_bytes());
+        let next_header = IpProtocol::ICMPV6;
+        ipv6::FragmentHeader { next_header, offset, more, identification: 7 }.append(&mut bytes);
+        bytes.extend_from_slice(piece);
+        bytes.into()
+    };
+    let pieces = [fragment(0, true, &body[..32]), fragment(32, false, &body[32..])];
+    for frames in [&[fragment(0, false, body)][..], &pieces] {
+        let mut world = autonomous();
+        for frame in frames {
+            world.client.stack.input(world.now, frame.clone(), RxMeta::default());
+        }
+        assert_eq!(global(&world), None);
+        assert_eq!(world.client.stack.counters().drops[DropReason::NdInvalid], 1);
+    }
+}
+
 #[test]
 fn memberships_are_told_twice_and_when_asked() {
     let mut world = link();

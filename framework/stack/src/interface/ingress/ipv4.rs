@@ -55,6 +55,7 @@ impl Stack {
             to_group: head.to_group || link.to_group,
             loopback: link.loopback,
             tunneled: false,
+            fragmented: false,
             meta: link.meta,
         };
         match head.fragment {

@@ -95,6 +95,7 @@ impl Stack {
             to_group: to_group || link.to_group,
             loopback: link.loopback,
             tunneled: link.through.is_some(),
+            fragmented: link.reassembled,
             meta: link.meta,
         })
     }
@@ -138,7 +139,9 @@ impl Stack {
                     return Err(Refusal { reason, error: Some(error), even_to_groups: false });
                 }
                 Extension::Routing(_) => {}
-                Extension::Fragment(found) if found.header.is_atomic() => {}
+                Extension::Fragment(found) if found.header.is_atomic() => {
+                    inbound.fragmented = true;
+                }
                 Extension::Fragment(found) => {
                     fragment = Some(found.header);
                     break;

@@ -81,6 +81,8 @@ pub(crate) struct Inbound {
     pub(crate) loopback: bool,
     /// It came through a tunnel.
     pub(crate) tunneled: bool,
+    /// It had a fragment header of IPv6, or was put together.
+    pub(crate) fragmented: bool,
     pub(crate) meta: RxMeta,
 }
 
@@ -135,6 +137,7 @@ impl Inbound {
             to_group: false,
             loopback: false,
             tunneled: false,
+            fragmented: false,
             meta: RxMeta::default(),
         }
     }

@@ -33,6 +33,11 @@ impl Stack {
         else {
             return;
         };
+        // A switch that guards the link cannot look into fragments, and nobody needs them here
+        // (RFC 6980, section 5).
+        if inbound.fragmented {
+            return self.net.drop_in(now, DropReason::NdInvalid);
+        }
         let packet = Packet::parse(packet).ok();
         if inbound.tunneled {
             return self.neighbor_in_tunnel(now, inbound, packet.as_ref());
