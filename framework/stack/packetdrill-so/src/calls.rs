@@ -139,6 +139,7 @@ extern "C" fn socket(userdata: UserData, domain: c_int, kind: c_int, protocol: c
             return Err(libc::EPROTONOSUPPORT);
         }
         let fd = handle()?;
+        world.begin();
         let made = value(world.call(&Call::Socket(fd.into())))?;
         if kind & libc::SOCK_NONBLOCK != 0 {
             value(world.call(&Call::SetNonBlocking(made, true)))?;

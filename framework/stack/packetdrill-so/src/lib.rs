@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The flags are a list: `freebsd` for that preset instead of Linux's, and settings by their names,
-//! like `net.ipv4.tcp_timestamps=0`, because what a script does to the real kernel with `sysctl` does
-//! not come here.
+//! like `net.ipv4.tcp_timestamps=0`. What a script does to the real kernel with `sysctl` before its first
+//! socket counts, too: run it where that harms nobody (`unshare -n`).
 //!
 //! packetdrill calls through a table of function pointers. Its main thread injects and sniffs packets;
 //! a second thread makes the blocking calls. Time is virtual: `usleep` and waiting for a packet move it
@@ -20,6 +20,7 @@
 //! | `memory` | C's buffers as slices |
 //! | `preload` | `getsockopt` for assertions about `tcp_info`, with `LD_PRELOAD` |
 //! | `world` | the stack, its clock and the calls that wait, for two threads |
+//! | `sysctl` | the real kernel's settings, as a script changed them |
 //! | `names` | numbers of errors and options of Linux |
 #![deny(unsafe_op_in_unsafe_fn)]
 
@@ -30,6 +31,7 @@ mod memory;
 mod names;
 mod options;
 mod preload;
+mod sysctl;
 mod world;
 
 use std::ffi::{CStr, c_char};

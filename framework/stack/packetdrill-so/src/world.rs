@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use fyke_packetdrill::run::{Call, Machine, Returned, System, Waiting};
 
+use crate::sysctl::Snapshot;
+
 /// The date of the machine's beginning, so that times look like times.
 const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 /// What asking for the time costs: a program that spins must see time pass.
@@ -39,6 +41,16 @@ struct State {
     waiting: BTreeMap<u64, Slot>,
     done: BTreeMap<u64, (Returned, Duration)>,
     next: u64,
+    /// Until the first socket is made: how the machine was, and is to be, made.
+    recipe: Option<Recipe>,
+}
+
+/// What a machine is made of.
+#[derive(Debug)]
+struct Recipe {
+    system: System,
+    changes: Vec<(String, String)>,
+    before: Snapshot,
 }
 
 #[derive(Debug)]
@@ -52,8 +64,10 @@ impl World {
     pub(crate) fn new(system: System, changes: &[(&str, &str)]) -> Self {
         let machine = Machine::new(system, changes, 1);
         let (waiting, done) = (BTreeMap::new(), BTreeMap::new());
+        let changes = changes.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let recipe = Recipe { system, changes: changes.collect(), before: Snapshot::take() };
         Self {
-            state: Mutex::new(State { machine, waiting, done, next: 0 }),
+            state: Mutex::new(State { machine, waiting, done, next: 0, recipe: Some(recipe) }),
             changed: Condvar::new(),
             main: thread::current().id(),
         }
@@ -62,6 +76,22 @@ impl World {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic of a call was reported as its failure; the state is a stack's, not an invariant's.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A socket is about to be made. Before the first one, what the script changed of the real
+    /// kernel's settings becomes ours.
+    pub(crate) fn begin(&self) {
+        let mut state = self.lock();
+        let Some(recipe) = state.recipe.take() else { return };
+        let now = Snapshot::take();
+        let mut changes = now.changed_since(&recipe.before);
+        if !changes.is_empty() {
+            // What the flags say is said to us alone, so it is the last word.
+            changes.extend(recipe.changes.iter().map(|(name, value)| (&**name, &**value)));
+            let elapsed = state.machine.elapsed();
+            state.machine = Machine::new(recipe.system, &changes, 1);
+            state.machine.set_elapsed(elapsed);
+        }
     }
 
     /// Whether a descriptor is one of ours.
