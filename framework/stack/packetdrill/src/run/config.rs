@@ -71,13 +71,13 @@ impl Config {
         let says =
             |o: &ScriptOption| matches!(o.name.as_str(), "ip_version" | "local_ip" | "remote_ip");
         let asked = script.options.iter().any(says);
-        let wanted = v6 && !asked && !named_v6(script);
+        let wanted = v6 && !asked && !named(script, "6") && !named(script, "4");
         let v6 = wanted
             || script.options.iter().any(|o| {
                 o.name == "ip_version" && o.value.as_deref() == Some("ipv6")
                     || o.name == "local_ip" && o.value.as_deref().is_some_and(|v| v.contains(':'))
             })
-            || named_v6(script);
+            || (named(script, "6") && !asked);
         let mut config = Self::standard(v6, tolerance);
         if wanted {
             config.mtu = MTU_V6;
@@ -153,12 +153,11 @@ impl Config {
     }
 }
 
-/// Scripts that runners only start with IPv6 have that in their names, and not in their options.
-fn named_v6(script: &Script) -> bool {
+/// Scripts that are meant for one version only have that in their names, and not always in their options.
+fn named(script: &Script, version: &str) -> bool {
     let name = script.path.file_stem().map(|name| name.to_string_lossy().into_owned());
-    let says = script.options.iter().any(|o| matches!(o.name.as_str(), "ip_version" | "local_ip"));
-    let six = |name: String| name.ends_with("ipv6") || name.ends_with("-v6");
-    !says && name.is_some_and(six)
+    let ends = [format!("ipv{version}"), format!("-v{version}")];
+    name.is_some_and(|name| ends.iter().any(|end| name.ends_with(end)))
 }
 
 fn number<T: std::str::FromStr>(option: &ScriptOption) -> Result<T, BadOption> {
@@ -197,6 +196,21 @@ mod tests {
     fn version_six_has_addresses_of_its_own() {
         assert_eq!(config("--ip_version=ipv6").unwrap().local.to_string(), "fd3d:a0b:17d6::1");
         assert_eq!(config("--local_ip=fd::1").unwrap().remote.to_string(), "fd3d:fa7b:d17d::1");
+    }
+
+    #[test]
+    fn a_name_tells_the_version_when_no_option_does() {
+        let local = |name: &str, options: &str, v6| {
+            let source = format!("{options}\n0 `x`\n");
+            let script = parse(Path::new(name), &source, &BTreeMap::new()).unwrap();
+            let config = Config::of(&script, Duration::ZERO, v6).unwrap();
+            (config.local.is_ipv6(), config.mtu)
+        };
+        assert_eq!(local("a.pkt", "", false), (false, 1500));
+        assert_eq!(local("a.pkt", "", true), (true, 1520));
+        assert_eq!(local("a-v4.pkt", "", true), (false, 1500));
+        assert_eq!(local("a-ipv6.pkt", "", false), (true, 1500));
+        assert_eq!(local("a-ipv6.pkt", "--ip_version=ipv4", true), (false, 1500));
     }
 
     #[test]
