@@ -72,6 +72,32 @@ fn a_black_hole_is_got_out_of_by_smaller_segments() {
     assert!(took > secs(1), "nobody said why, so time-outs had to: {took:?}");
 }
 
+/// RFC 4821: the size that passes is found, and not only a small one.
+#[test]
+fn a_black_hole_is_searched_for_what_passes() {
+    let world = World::new(5);
+    let (client, server, first, second) = path(&world, 1400);
+    first.set_config(RouterConfig::new().icmp(false));
+    second.set_config(RouterConfig::new().icmp(false));
+    let config = Some(std::sync::Arc::new(fyke_sim::stack::tcp::Config::default()));
+    let id = connect_with(&client, "10.3.0.2:7", config);
+    send(&client, id, &pattern(1_500_000));
+    let arrived =
+        || server.with(|talker, _| talker.lines.first().map_or(0, |line| line.received.len()));
+    let began = world.now();
+    while arrived() < 1_500_000 {
+        world.run_for(ms(10)).unwrap();
+        assert!(world.now() - began < secs(60), "{} bytes", arrived());
+    }
+    let (info, path) = client.with_stack(|stack, _| {
+        (stack.info(id).unwrap(), stack.path_mtu("10.3.0.2".parse().unwrap()))
+    });
+    let size = info.send_mss + 52;
+    assert!((1393..=1400).contains(&size), "packets of {size} bytes: {:?}", info.mtu_search);
+    assert_eq!(u32::from(path), size, "and connections to come know it");
+    assert_eq!(info.recoveries, 0, "no probe was taken for congestion");
+}
+
 #[test]
 fn datagrams_are_cut_and_put_together() {
     let world = World::new(4);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fyke_stack::tcp::congestion::Algorithm;
-use fyke_stack::tcp::{Config, EcnMode, KeepAlive};
+use fyke_stack::tcp::{Config, EcnMode, KeepAlive, MtuOrder, MtuProbing};
 
 /// Bytes of the input, zeros when there are none left.
 pub(super) struct Bits<'a>(pub(super) &'a [u8]);
@@ -53,6 +53,14 @@ pub(super) fn config(bits: &mut Bits<'_>) -> Config {
     config.scoreboard_entries_max = [16_384, 3][usize::from(times & 1)];
     config.delayed_ack = Duration::from_millis([40, 0, 200, 499][usize::from(times >> 1 & 3)]);
     config.black_hole_timeouts = times >> 3 & 3;
+    config.mtu.probing =
+        [MtuProbing::Off, MtuProbing::AfterBlackHole, MtuProbing::Always, MtuProbing::Always]
+            [usize::from(times >> 3 & 3)];
+    config.mtu.initial_mss = [200, 1024][usize::from(sizes & 1)];
+    config.mtu.base_mss = [100, 512][usize::from(more >> 2 & 1)];
+    config.mtu.order = [MtuOrder::Bisect, MtuOrder::CommonFirst][usize::from(times & 1)];
+    config.mtu.window_segments_min = 0;
+    config.mtu.interval = Duration::from_millis(500);
     config.user_timeout = on(times, 5).then_some(Duration::from_secs(20));
     config.keep_alive = on(times, 6).then(|| KeepAlive {
         idle: Duration::from_secs(3),

@@ -67,6 +67,13 @@ pub struct UdpSendOptions {
     /// From which port: what a gateway answers for somebody else. Only with
     /// [`udp_forward`](crate::StackConfig::udp_forward).
     pub source_port: Option<u16>,
+    /// It is a probe of the path MTU, for protocols that search for it themselves (RFC 8899, section
+    /// 6): it is never cut into fragments, and what is believed of the path does not hold it back,
+    /// only what the link takes. When a router drops it,
+    /// [`udp_take_error`](crate::Stack::udp_take_error) has
+    /// [`MessageTooLong`](crate::StackError::MessageTooLong), and
+    /// [`path_mtu`](crate::Stack::path_mtu) what the router said.
+    pub mtu_probe: bool,
 }
 
 /// A datagram that was received.
@@ -94,6 +101,8 @@ pub(crate) struct UdpOut {
     pub(crate) destination: SocketAddr,
     /// Instead of the socket's.
     pub(crate) hop_limit: Option<u8>,
+    /// It is not to be cut, whatever the socket's options say.
+    pub(crate) whole: bool,
     pub(crate) payload: Bytes,
 }
 

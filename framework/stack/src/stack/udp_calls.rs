@@ -140,8 +140,13 @@ impl Stack {
         };
         let longest = if to.is_ipv4() { PAYLOAD_MAX_V4 } else { PAYLOAD_MAX_V6 };
         let headers = if to.is_ipv4() { 28 } else { 48 };
-        let path = usize::from(self.net.path_mtu(to.ip())).saturating_sub(headers);
-        if payload.len() > longest || (options.dont_fragment && payload.len() > path) {
+        let whole = with.mtu_probe || options.dont_fragment;
+        let path = match with.mtu_probe {
+            true => self.net.link_mtu(to.ip()),
+            false => self.net.path_mtu(to.ip()),
+        };
+        let path = usize::from(path).saturating_sub(headers);
+        if payload.len() > longest || (whole && payload.len() > path) {
             return Err(StackError::MessageTooLong);
         }
         self.net.now = now;
@@ -155,6 +160,7 @@ impl Stack {
             source_port: with.source_port,
             destination: to,
             hop_limit: with.hop_limit,
+            whole,
             payload,
         });
         if !core::mem::replace(&mut socket.dirty, true) {

@@ -17,14 +17,14 @@ fn address(text: &str) -> IpAddr {
 }
 
 /// An ICMPv4 message from one host to another.
-fn v4(from: &str, to: &str, message: icmpv4::Message, payload: &[u8]) -> Bytes {
+pub(crate) fn v4(from: &str, to: &str, message: icmpv4::Message, payload: &[u8]) -> Bytes {
     let mut body = message.to_vec();
     icmpv4::Message::fill_checksum(&mut body, &[payload]);
     body.extend_from_slice(payload);
     ip(address(from), address(to), IpProtocol::ICMPV4, &body)
 }
 
-fn v6(from: &str, to: &str, message: icmpv6::Message, payload: &[u8]) -> Bytes {
+pub(crate) fn v6(from: &str, to: &str, message: icmpv6::Message, payload: &[u8]) -> Bytes {
     let mut body = message.to_vec();
     let pseudo = PseudoHeader::new(address(from), address(to)).unwrap();
     icmpv6::fill_checksum(&mut body, &pseudo, &[payload], ChecksumIntent::Full);

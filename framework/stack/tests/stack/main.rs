@@ -22,6 +22,7 @@ mod icmp;
 mod listeners;
 mod martians;
 mod memory;
+mod path_mtu;
 mod strays;
 mod time_wait;
 mod tunnel;

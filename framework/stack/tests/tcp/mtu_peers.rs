@@ -291,6 +291,24 @@ fn rfc_4821_5_1_options_count_for_the_size_of_a_probe() {
     assert_eq!(search(&rig).probe, Some(1460));
 }
 
+/// What reports a hole in the other direction takes its part, too; and it stays there long when that
+/// direction has a black hole.
+#[test]
+fn rfc_4821_5_1_selective_acknowledgements_count_for_the_size_of_a_probe() {
+    let mut rig = established(config());
+    rig.seq += 500;
+    rig.data(b"behind a hole");
+    rig.poll();
+    write(&mut rig, 0, 30_000);
+    let sent = rig.poll();
+    assert_eq!(lens(&sent)[..2], [PROBE - 12, MSS - 12]);
+    assert!(sent.iter().all(|segment| segment.options.sack.as_slice().len() == 1));
+    rig.now += ms(50);
+    rig.seq -= 500;
+    rig.ack(ISS + 1 + PROBE - 12);
+    assert_eq!((rig.connection.info().send_mss, search(&rig).passed), (PROBE, 1));
+}
+
 /// A peer that takes little is never asked for more.
 #[test]
 fn no_probe_is_larger_than_the_peer_takes() {

@@ -46,7 +46,7 @@ impl Net {
         };
         let packet = Outgoing {
             traffic_class: options.traffic_class,
-            dont_fragment: options.dont_fragment,
+            dont_fragment: datagram.whole,
             comes_back,
             ..Outgoing::new(source, destination, IpProtocol::UDP, hop_limit)
         };

@@ -39,8 +39,8 @@ enum Chance {
     No,
     /// Nothing new goes out until there is room for a probe.
     Wait,
-    /// A probe of this size.
-    Probe(u16),
+    /// A probe of this payload.
+    Probe(u32),
 }
 
 /// What is known of the search, to be seen.
@@ -97,8 +97,8 @@ impl Connection {
         match self.mtu_chance(now, out) {
             Chance::No => self.next_text(),
             Chance::Wait => None,
-            Chance::Probe(size) => {
-                let (seq, len) = (self.send.nxt, self.payload_of(size));
+            Chance::Probe(len) => {
+                let seq = self.send.nxt;
                 Some(Text { seq, len, fin: false, again: false, probe: true })
             }
         }
@@ -106,18 +106,11 @@ impl Connection {
 
     /// A probe leaves.
     pub(super) fn mtu_probe_leaves(&mut self, text: Text) {
-        let options = u32::from(self.whole_mss()).saturating_sub(self.plain_mss());
-        let size = u16::try_from(text.len + options).unwrap_or(u16::MAX);
         if let Some(search) = &mut self.send.search {
+            let size = search.candidate;
             search.probe = Some(Probe { start: text.seq, end: text.end(), size });
             search.counts.probes = search.counts.probes.saturating_add(1);
         }
-    }
-
-    /// The payload of a segment of this size: options take their part.
-    fn payload_of(&self, size: u16) -> u32 {
-        let options = u32::from(self.whole_mss()).saturating_sub(self.plain_mss());
-        u32::from(size).saturating_sub(options).max(1)
     }
 
     /// Whether this is the time (RFC 4821, section 7.4): nothing is missing, and enough goes out
@@ -126,7 +119,7 @@ impl Connection {
         let (mss, current) = (self.mss(), self.whole_mss());
         let (unsent, config) = (self.unsent(), self.config.mtu);
         let least = mss.saturating_mul(SEGMENTS_BEHIND + 1);
-        let open = self.is_open_for_probe() && mss == self.plain_mss();
+        let open = self.is_open_for_probe();
         let kept = self.send.kept() as u32;
         let Some(search) = self.send.search.as_mut().filter(|_| open && kept > least) else {
             return Chance::No;
@@ -139,7 +132,9 @@ impl Connection {
         let Some(size) = search.next_size(now, current, ceiling, &config) else {
             return Chance::No;
         };
-        let len = self.payload_of(size);
+        search.candidate = size;
+        // Options take their part, also those that report what the peer's direction lacks.
+        let len = u32::from(size).saturating_sub(u32::from(current).saturating_sub(mss)).max(1);
         let needed = len + mss.saturating_mul(SEGMENTS_BEHIND);
         let window = self.congestion_window();
         let wide = window >= mss.saturating_mul(config.window_segments_min.into());
@@ -150,7 +145,7 @@ impl Connection {
         }
         let whole = unsent >= needed && self.window_left() >= needed;
         if whole && self.congestion_room() >= len {
-            return Chance::Probe(size);
+            return Chance::Probe(len);
         }
         // With nothing in flight no acknowledgement would come to make room.
         if self.send.has_unacknowledged() { Chance::Wait } else { Chance::No }

@@ -58,6 +58,8 @@ pub(super) struct Search {
     /// What the first link carries, or was believed of the path when the search was made.
     pub(super) limit: u16,
     pub(super) probe: Option<Probe>,
+    /// The size that is to be tried.
+    pub(super) candidate: u16,
     pub(super) trial: Option<Trial>,
     /// No probe before this.
     pub(super) pause: Instant,
@@ -84,6 +86,7 @@ impl Search {
             high: limit,
             limit,
             probe: None,
+            candidate: 0,
             trial: None,
             pause: now,
             since: now,
