@@ -60,3 +60,21 @@ fn a_super_segment_is_a_packet() {
     assert!(sent.iter().any(|segment| segment.payload.len() > 60_000));
     assert!(sent.iter().all(|segment| segment.payload.len() + 60 + 40 <= 65_535));
 }
+
+/// RFC 9293, section 3.7.4: the end of a super-segment is a small segment, and the next one waits for it.
+#[test]
+fn what_follows_the_small_end_of_a_super_segment_waits() {
+    for gso in [0, 60_000] {
+        let mut config = plain();
+        config.minshall = true;
+        config.gso_bytes_max = gso;
+        let mut rig = Rig::established(config);
+        rig.write(3000);
+        let sent: usize = rig.poll().iter().map(|segment| segment.payload.len()).sum();
+        assert_eq!(sent, 3000);
+        rig.write(50);
+        assert!(rig.poll().is_empty(), "a small one is under way");
+        rig.ack(ISS + 1 + 3000);
+        assert_eq!(rig.poll()[0].payload.len(), 50);
+    }
+}

@@ -179,7 +179,8 @@ impl Connection {
     pub(super) fn note_sent(&mut self, now: Instant, text: Text, segments: u32) {
         let taken = text.end().saturating_distance_from(text.seq);
         let was_quiet = !self.send.has_unacknowledged();
-        let small = text.len > 0 && text.len < self.plain_mss();
+        // Of a super-segment the last may be.
+        let small = text.len > 0 && text.len < segments.saturating_mul(self.plain_mss());
         if !text.again {
             self.send.nxt = text.end();
             self.send.fin_sent |= text.fin;
