@@ -136,7 +136,9 @@ impl Nat {
         match self.table.incoming(now, ends.protocol, ends.destination.1, source, ends.flags) {
             Ok(inside) => {
                 let change = Change::Ends { source: Some(source), destination: Some(inside) };
-                self.remember(now, packet, &change);
+                if let Ok(view) = ipv4::Packet::parse(packet) {
+                    self.remember(now, &view, &change);
+                }
                 Translation::Change(change)
             }
             // The sender is inside, and is answered there.
@@ -172,7 +174,7 @@ impl Nat {
         match found {
             Ok(Some(port)) => {
                 let change = Change::Ends { source: Some((self.outside, port)), destination: None };
-                self.remember(now, packet, &change);
+                self.remember(now, &view, &change);
                 Translation::Change(change)
             }
             Ok(None) => self.unknown(packet, DropReason::NatNoMapping),
@@ -197,7 +199,7 @@ impl Nat {
         match self.table.incoming(now, ends.protocol, port, peer, ends.flags) {
             Ok(inside) => {
                 let change = Change::Ends { source: None, destination: Some(inside) };
-                self.remember(now, packet, &change);
+                self.remember(now, &view, &change);
                 Translation::Change(change)
             }
             Err(reason) if ends.protocol == Protocol::Tcp => self.unknown(packet, reason),
@@ -206,22 +208,23 @@ impl Nat {
     }
 
     /// What is behind the first fragment of a datagram goes where that went.
-    fn remember(&mut self, now: Instant, packet: &[u8], change: &Change) {
-        let Ok(view) = ipv4::Packet::parse(packet) else { return };
+    fn remember(&mut self, now: Instant, view: &ipv4::Packet<'_>, change: &Change) {
         if view.more_fragments()
             && let Change::Ends { source, destination } = change
         {
             let source = source.map(|(address, _)| address);
             let destination = destination.map(|(address, _)| address);
             let to = Addresses { source, destination };
-            self.fragments.remember(now, Key::of(&view), to, &self.table.config);
+            self.fragments.remember(now, Key::of(view), to, &self.table.config);
         }
     }
 
     /// A packet is for the box itself: later fragments of it are, too.
     pub(crate) fn pass(&mut self, now: Instant, packet: &[u8]) {
-        if ipv4::Packet::parse(packet).is_ok_and(|view| view.fragment_offset() == 0) {
-            self.remember(now, packet, &Change::Ends { source: None, destination: None });
+        if let Ok(view) = ipv4::Packet::parse(packet)
+            && view.fragment_offset() == 0
+        {
+            self.remember(now, &view, &Change::Ends { source: None, destination: None });
         }
     }
 

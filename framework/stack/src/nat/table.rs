@@ -4,7 +4,7 @@
 //! session when it was used last.
 
 use alloc::collections::BTreeMap;
-use core::hash::{BuildHasher, Hasher};
+use core::hash::{BuildHasher, Hash, Hasher};
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
@@ -17,7 +17,7 @@ use super::ports::PortSet;
 use crate::router::DropReason;
 use crate::wire::tcp;
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Protocol {
     Tcp,
     Udp,
@@ -28,7 +28,37 @@ pub(super) enum Protocol {
 pub(super) type Endpoint = (Ipv4Addr, u16);
 
 /// The inside of a mapping; with the peer when mappings depend on it.
-type InsideKey = (Protocol, Endpoint, Option<Endpoint>);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct InsideKey {
+    protocol: Protocol,
+    inside: Endpoint,
+    peer: Option<Endpoint>,
+}
+
+impl Hash for InsideKey {
+    /// In one piece: many small ones cost the hasher more than the bytes do.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (peer, port) = self.peer.unwrap_or((Ipv4Addr::UNSPECIFIED, 0));
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&self.inside.0.octets());
+        bytes[4..6].copy_from_slice(&self.inside.1.to_be_bytes());
+        bytes[6..10].copy_from_slice(&peer.octets());
+        bytes[10..12].copy_from_slice(&port.to_be_bytes());
+        bytes[12] = self.protocol as u8;
+        bytes[13] = u8::from(self.peer.is_some());
+        state.write(&bytes);
+    }
+}
+
+/// The outside of a mapping.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct OutsideKey(Protocol, u16);
+
+impl Hash for OutsideKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u32((self.0 as u32) << 16 | u32::from(self.1));
+    }
+}
 
 /// Hashes with the box's own key: nobody can choose endpoints that collide.
 #[derive(Clone, Debug)]
@@ -116,7 +146,7 @@ struct Share {
 pub(super) struct Table {
     pub(super) config: NatConfig,
     inside: HashMap<InsideKey, u16, Keyed>,
-    outside: HashMap<(Protocol, u16), Mapping, Keyed>,
+    outside: HashMap<OutsideKey, Mapping, Keyed>,
     hosts: HashMap<Ipv4Addr, Share, Keyed>,
     taken: [PortSet; 3],
     sessions: usize,
@@ -153,7 +183,7 @@ impl Table {
     /// Changes how it behaves. What is mapped stays mapped, for as long as is said now.
     pub(super) fn set_config(&mut self, config: NatConfig) {
         self.config = config;
-        for ((protocol, _), mapping) in &self.outside {
+        for (OutsideKey(protocol, _), mapping) in &self.outside {
             for session in mapping.sessions.values() {
                 let ends = session.used + Self::timeout(&self.config, *protocol, &session.progress);
                 self.timers.reschedule(session.timer, ends);
@@ -183,7 +213,7 @@ impl Table {
     /// Ends what nobody has used for too long.
     pub(super) fn expire(&mut self, now: Instant) {
         while let Some((_, (protocol, port, peer))) = self.timers.poll(now) {
-            let Some(mapping) = self.outside.get_mut(&(protocol, port)) else { continue };
+            let Some(mapping) = self.outside.get_mut(&OutsideKey(protocol, port)) else { continue };
             let Some(session) = mapping.sessions.get_mut(&peer) else { continue };
             let ends = session.used + Self::timeout(&self.config, protocol, &session.progress);
             if ends > now {
@@ -194,22 +224,20 @@ impl Table {
         }
     }
 
-    /// A session whose time is over may wait for its timer: it had more time when that was set.
-    fn end_if_over(&mut self, now: Instant, protocol: Protocol, port: u16, peer: Endpoint) {
-        let mapping = self.outside.get(&(protocol, port));
-        let Some(session) = mapping.and_then(|mapping| mapping.sessions.get(&peer)) else { return };
-        if session.used + Self::timeout(&self.config, protocol, &session.progress) <= now {
-            self.remove(protocol, port, peer);
-        }
+    /// Whether the time of a session is over, though it waits for its timer: it had more time when
+    /// that was set.
+    fn is_over(now: Instant, config: &NatConfig, protocol: Protocol, session: &Session) -> bool {
+        session.used + Self::timeout(config, protocol, &session.progress) <= now
     }
 
     fn remove(&mut self, protocol: Protocol, port: u16, peer: Endpoint) {
-        let Some(mapping) = self.outside.get_mut(&(protocol, port)) else { return };
+        let key = OutsideKey(protocol, port);
+        let Some(mapping) = self.outside.get_mut(&key) else { return };
         let Some(session) = mapping.sessions.remove(&peer) else { return };
         let (host, over) = (mapping.inside.0, mapping.sessions.is_empty());
         self.timers.cancel(session.timer);
         self.sessions -= 1;
-        if over && let Some(mapping) = self.outside.remove(&(protocol, port)) {
+        if over && let Some(mapping) = self.outside.remove(&key) {
             self.inside.remove(&mapping.key);
             self.taken[protocol as usize].remove(port);
         }
@@ -247,16 +275,18 @@ impl Table {
         begins: bool,
     ) -> Result<Option<u16>, DropReason> {
         let depends = self.config.mapping == NatMapping::AddressAndPortDependent;
-        let key = (protocol, inside, depends.then_some(peer));
-        if let Some(port) = self.inside.get(&key).copied() {
-            self.end_if_over(now, protocol, port, peer);
-        }
-        let port = self.inside.get(&key).copied();
-        let known = port.and_then(|port| self.outside.get_mut(&(protocol, port)));
+        let key = InsideKey { protocol, inside, peer: depends.then_some(peer) };
+        let mut port = self.inside.get(&key).copied();
+        let known = port.and_then(|port| self.outside.get_mut(&OutsideKey(protocol, port)));
         if let Some(session) = known.and_then(|mapping| mapping.sessions.get_mut(&peer)) {
-            session.used = now;
-            session.note(true, flags, protocol, &self.config, &mut self.timers);
-            return Ok(port);
+            if !Self::is_over(now, &self.config, protocol, session) {
+                session.used = now;
+                session.note(true, flags, protocol, &self.config, &mut self.timers);
+                return Ok(port);
+            }
+            self.remove(protocol, port.unwrap_or_default(), peer);
+            // The mapping may have gone with it.
+            port = self.inside.get(&key).copied();
         }
         if !begins {
             return Ok(None);
@@ -271,7 +301,7 @@ impl Table {
                 let port = self.free_port(protocol, inside.1).ok_or(DropReason::NatExhausted)?;
                 self.inside.insert(key, port);
                 let mapping = Mapping { inside, key, sessions: BTreeMap::new() };
-                self.outside.insert((protocol, port), mapping);
+                self.outside.insert(OutsideKey(protocol, port), mapping);
                 self.taken[protocol as usize].insert(port);
                 self.hosts.entry(inside.0).or_default().mappings += 1;
                 port
@@ -287,7 +317,7 @@ impl Table {
         let mut progress = Progress::default();
         progress.note(outgoing, flags);
         let ends = now + Self::timeout(&self.config, protocol, &progress);
-        if let Some(mapping) = self.outside.get_mut(&(protocol, port)) {
+        if let Some(mapping) = self.outside.get_mut(&OutsideKey(protocol, port)) {
             let timer = self.timers.schedule(ends, key);
             mapping.sessions.insert(peer, Session { used: now, progress, timer });
             self.sessions += 1;
@@ -319,16 +349,19 @@ impl Table {
         peer: Endpoint,
         flags: u16,
     ) -> Result<Endpoint, DropReason> {
-        self.end_if_over(now, protocol, port, peer);
-        let filtering = self.config.filtering;
-        let mapping = self.outside.get_mut(&(protocol, port)).ok_or(DropReason::NatNoMapping)?;
+        let (key, filtering) = (OutsideKey(protocol, port), self.config.filtering);
+        let mut mapping = self.outside.get_mut(&key).ok_or(DropReason::NatNoMapping)?;
         let inside = mapping.inside;
         if let Some(session) = mapping.sessions.get_mut(&peer) {
-            if self.config.incoming_refreshes {
-                session.used = now;
+            if !Self::is_over(now, &self.config, protocol, session) {
+                if self.config.incoming_refreshes {
+                    session.used = now;
+                }
+                session.note(false, flags, protocol, &self.config, &mut self.timers);
+                return Ok(inside);
             }
-            session.note(false, flags, protocol, &self.config, &mut self.timers);
-            return Ok(inside);
+            self.remove(protocol, port, peer);
+            mapping = self.outside.get_mut(&key).ok_or(DropReason::NatNoMapping)?;
         }
         let passes = match filtering {
             NatFiltering::EndpointIndependent => true,
@@ -352,7 +385,7 @@ impl Table {
 
     /// The inside endpoint of a session that an ICMP error is about.
     pub(super) fn quoted(&self, protocol: Protocol, port: u16, peer: Endpoint) -> Option<Endpoint> {
-        let mapping = self.outside.get(&(protocol, port))?;
+        let mapping = self.outside.get(&OutsideKey(protocol, port))?;
         mapping.sessions.contains_key(&peer).then_some(mapping.inside)
     }
 
@@ -364,7 +397,8 @@ impl Table {
         peer: Endpoint,
     ) -> Option<u16> {
         let depends = self.config.mapping == NatMapping::AddressAndPortDependent;
-        let port = *self.inside.get(&(protocol, inside, depends.then_some(peer)))?;
+        let port =
+            *self.inside.get(&InsideKey { protocol, inside, peer: depends.then_some(peer) })?;
         self.quoted(protocol, port, peer).map(|_| port)
     }
 }

@@ -11,6 +11,7 @@ mod counting;
 #[allow(dead_code, reason = "the bench `stack` uses more of it")]
 mod crowd;
 mod flood;
+mod forwarding;
 mod idle;
 mod remains;
 
