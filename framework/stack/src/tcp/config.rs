@@ -266,7 +266,10 @@ impl Config {
             nagle: true,
             cork_timeout: Duration::from_millis(200),
             minshall: true,
-            congestion: CongestionConfig::default(),
+            congestion: CongestionConfig {
+                reduce_from_window: true,
+                ..CongestionConfig::default()
+            },
             slow_start_after_idle: true,
             limited_transmit: true,
             tail_loss_probe: true,

@@ -208,6 +208,12 @@ impl Scoreboard {
         self.rack.reordering_seen
     }
 
+    /// By how many bytes a segment was overtaken at most, and how many ACKs showed one that was.
+    #[must_use]
+    pub fn reordering(&self) -> (u32, u32) {
+        self.rack.reordering
+    }
+
     /// When the first outstanding number was sent last.
     #[must_use]
     pub fn first_sent(&self) -> Option<Instant> {

@@ -8,7 +8,7 @@ use crate::loss::{at, sacks, starts};
 use crate::rig::{ISS, Rig, ms, plain};
 
 /// Ten segments out, a round trip of 100 ms known.
-fn ten_out(mut config: Config) -> Rig {
+pub fn ten_out(mut config: Config) -> Rig {
     config.congestion.hystart = false;
     config.sack = true;
     let mut rig = Rig::connect(config);

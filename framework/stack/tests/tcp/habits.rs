@@ -122,3 +122,18 @@ fn rfc_6691_a_link_smaller_than_the_least_segment_is_told() {
     assert_eq!(rig.poll()[0].options.mss, Some(32));
     assert_eq!(rig.connection.info().send_mss, 32);
 }
+
+#[test]
+fn rfc_7413_section_4_2_2_early_data_fills_the_window_of_the_syn() {
+    // Our SYN has its number before that window, although it is not acknowledged yet.
+    let mut syn = crate::rig::syn();
+    syn.window = 3000;
+    syn.options.mss = Some(1000);
+    let now = Rig::start();
+    let connection = Connection::accept_fast(Arc::new(plain()), &syn, initial(), now);
+    let mut rig = Rig { connection, now, seq: IRS + 1 };
+    rig.poll();
+    rig.write(5000);
+    let sent: usize = rig.poll().iter().map(|segment| segment.payload.len()).sum();
+    assert_eq!(sent, 3000);
+}

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod closing;
+mod counted;
 mod disorder;
 mod flow;
 mod habits;

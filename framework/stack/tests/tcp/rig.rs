@@ -49,6 +49,7 @@ pub fn plain() -> Config {
     config.invalid_ack_interval = Duration::ZERO;
     config.challenge_acks_per_second = 100;
     config.answer_unsent_ack = true;
+    config.congestion.reduce_from_window = false;
     config
 }
 

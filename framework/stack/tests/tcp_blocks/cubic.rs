@@ -1,6 +1,7 @@
 //! CUBIC against the closed forms of RFC 9438.
 
-use fyke_stack::tcp::congestion::{Algorithm, Cubic};
+use fyke_stack::tcp::Config;
+use fyke_stack::tcp::congestion::{Algorithm, CongestionConfig, Cubic};
 
 use super::congestion::{Flow, MSS, config};
 use super::{Duration, ms};
@@ -196,4 +197,19 @@ fn windows_are_the_same_everywhere() {
         }
     }
     assert_eq!(windows, [583_284, 617_976, 648_264, 674_434, 696_795, 715_643, 731_280, 744_004]);
+}
+
+/// Section 4.6: the flight counts, unless the window is asked for, which only use has grown.
+#[test]
+fn reduces_by_flight_or_by_window() {
+    for (reduce_from_window, left) in [(false, 2), (true, 7)] {
+        let config = CongestionConfig { reduce_from_window, ..config(Algorithm::Cubic) };
+        let mut flow = Flow::new(&config, ms(100));
+        assert_eq!(flow.segments(), 10);
+        // An application that sends little loses what it sent.
+        flow.cc.on_rto(MSS, true);
+        assert_eq!(flow.cc.ssthresh(), left * MSS);
+    }
+    assert!(!CongestionConfig::default().reduce_from_window);
+    assert!(Config::linux().congestion.reduce_from_window);
 }

@@ -1,5 +1,8 @@
 //! `tcp_info` of the connection under test, as names for assertions.
 
+use std::time::Duration;
+
+use fyke_clock::Instant;
 use fyke_stack::tcp::congestion::Phase;
 use fyke_stack::tcp::{Info, State};
 
@@ -43,22 +46,20 @@ pub(super) fn define(scope: &mut Scope, kernel: &mut Kernel) {
         Place::Fresh | Place::Bound(_) => (closed_number(system), None),
         Place::Listening(..) => (listen_number(system), None),
         Place::Tcp(id) => match kernel.host().stack.info(id) {
-            Some(info) => (number(system, info.state), Some(info)),
+            Some(info) => (number(system, info.state), Some(info.until(kernel.host().now()))),
             None => (closed_number(system), None),
         },
     };
     scope.set("tcpi_state", state);
     if let Some(info) = info {
         fields(scope, &info, system);
+        times(scope, &info, kernel.host().now());
         scope.set("tcpi_advmss", kernel.told_mss());
     }
 }
 
 fn fields(scope: &mut Scope, info: &Info, system: System) {
     let mss = info.send_mss.max(1);
-    let micros = |time: Option<std::time::Duration>| {
-        time.map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
-    };
     let scaled = info.window_scales.is_some();
     let bits = [info.timestamps, info.sack, scaled, info.ecn, false, info.syn_data];
     let bits = bits.iter().enumerate().map(|(i, on)| u32::from(*on) << i);
@@ -76,16 +77,27 @@ fn fields(scope: &mut Scope, info: &Info, system: System) {
     scope.set("tcpi_retransmits", u32::from(info.back_offs));
     scope.set("tcpi_unacked", info.unacknowledged.div_ceil(mss));
     scope.set("tcpi_sacked", info.sacked / mss);
-    scope.set("tcpi_lost", info.lost.div_ceil(mss));
+    // Linux counts as lost, until it arrives, also what was sent again since.
+    let recovers = matches!(info.phase, Phase::Recovery | Phase::Loss);
+    let lost = info.lost + if recovers { info.resent } else { 0 };
+    scope.set("tcpi_lost", lost.div_ceil(mss));
     scope.set("tcpi_retrans", info.resent.div_ceil(mss));
-    if !info.reordering_seen {
-        // How many duplicate acknowledgements make a loss, until reordering was seen.
-        scope.set("tcpi_reordering", 3_u32);
-    }
+    // How many duplicate acknowledgements make a loss, with the reordering that was seen.
+    scope.set("tcpi_reordering", info.reordering_bytes.div_ceil(mss).max(3));
+    scope.set("tcpi_reord_seen", info.reordered);
+    scope.set("tcpi_dsack_dups", info.duplicates);
+    scope.set("tcpi_delivered", info.delivered);
+    scope.set("tcpi_delivered_ce", info.delivered_marked);
+    scope.set("tcpi_probes", u32::from(info.probes_unanswered));
     scope.set("tcpi_notsent_bytes", info.unsent);
     scope.set("tcpi_bytes_received", info.bytes_received);
     scope.set("tcpi_bytes_sent", info.bytes_sent + info.bytes_sent_again);
     scope.set("tcpi_bytes_retrans", info.bytes_sent_again);
+    scope.set("tcpi_bytes_acked", info.bytes_acknowledged);
+    scope.set("tcpi_data_segs_in", info.data_segments_in);
+    scope.set("tcpi_data_segs_out", info.data_segments_out);
+    scope.set("tcpi_delivery_rate", info.delivery_rate.unwrap_or(0));
+    scope.set("tcpi_pacing_rate", info.pacing_rate.unwrap_or(u64::MAX));
     scope.set("tcpi_segs_in", info.segments_in);
     scope.set("tcpi_segs_out", info.segments_out);
     scope.set("tcpi_rcv_space", info.receive_buffer);
@@ -105,6 +117,22 @@ fn fields(scope: &mut Scope, info: &Info, system: System) {
         bytes => bytes / unit,
     };
     scope.set("tcpi_snd_ssthresh", threshold);
+}
+
+/// What depends on when it is asked.
+fn times(scope: &mut Scope, info: &Info, now: Instant) {
+    let ago = |at| u64::try_from(now.saturating_duration_since(at).as_millis()).unwrap_or(u64::MAX);
+    scope.set("tcpi_last_data_sent", ago(info.data_sent_at));
+    scope.set("tcpi_last_data_recv", ago(info.data_received_at));
+    scope.set("tcpi_last_ack_recv", ago(info.heard_at));
+    scope.set("tcpi_rcv_rtt", micros(info.receive_rtt));
+    scope.set("tcpi_busy_time", micros(Some(info.busy)));
+    scope.set("tcpi_rwnd_limited", micros(Some(info.window_limited)));
+    scope.set("tcpi_sndbuf_limited", micros(Some(info.buffer_limited)));
+}
+
+fn micros(time: Option<Duration>) -> u64 {
+    time.map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
 }
 
 fn closed_number(system: System) -> u32 {

@@ -21,12 +21,9 @@ mod rest;
 mod size;
 mod types;
 
-use alloc::boxed::Box;
-use core::time::Duration;
-
-use fyke_clock::Instant;
-
 use super::SeqNum;
+use alloc::boxed::Box;
+
 pub use cubic::Cubic;
 pub use hystart::HyStart;
 pub use prr::Prr;
@@ -61,6 +58,7 @@ pub struct Controller {
     phase: Phase,
     algorithm: Algorithm,
     idle: IdlePolicy,
+    reduce_from_window: bool,
     growth: Growth,
     hystart: Option<HyStart>,
     /// SND.NXT when the window was last reduced for ECN: one reduction a window of data.
@@ -86,6 +84,7 @@ impl Controller {
             phase: Phase::SlowStart,
             algorithm: config.algorithm,
             idle: config.idle,
+            reduce_from_window: config.reduce_from_window,
             growth: match config.algorithm {
                 Algorithm::Cubic => Growth::Cubic(Cubic::default()),
                 Algorithm::Reno | Algorithm::NewReno => Growth::Reno(Reno::default()),
@@ -342,32 +341,6 @@ impl Controller {
         }
     }
 
-    /// Data is about to be sent after nothing was sent for `idle`, and nothing is in flight.
-    pub fn after_idle(&mut self, now: Instant, idle: Duration, rto: Duration) {
-        if let Growth::Cubic(cubic) = &mut self.growth {
-            cubic.pause(now);
-        }
-        let (step, halvings_max) = match self.idle {
-            IdlePolicy::Restart | IdlePolicy::Decay => (rto, u32::MAX),
-            IdlePolicy::Preserve => (Duration::from_secs(300), 1),
-        };
-        let steps = idle.as_nanos() / step.as_nanos().max(1);
-        if steps == 0 || self.window <= self.initial_window {
-            return;
-        }
-        // What was reached is remembered as the place to slow down at (RFC 2861, section 3.1).
-        self.ssthresh = self.ssthresh.max(self.window / 4 * 3);
-        let halvings = u32::try_from(steps).unwrap_or(u32::MAX).min(halvings_max);
-        let halved = self.window.checked_shr(halvings).unwrap_or(0);
-        self.window = match self.idle {
-            IdlePolicy::Restart => self.initial_window,
-            IdlePolicy::Decay | IdlePolicy::Preserve => halved.max(self.initial_window),
-        };
-        if self.phase == Phase::CongestionAvoidance {
-            self.phase = self.phase_by_window();
-        }
-    }
-
     fn phase_by_window(&self) -> Phase {
         if self.window < self.ssthresh { Phase::SlowStart } else { Phase::CongestionAvoidance }
     }
@@ -388,7 +361,10 @@ impl Controller {
         let flight = flight.min(self.window);
         let reduced = match &mut self.growth {
             Growth::Reno(reno) => reno.reduce(flight),
-            Growth::Cubic(cubic) => cubic.reduce(flight, self.window),
+            Growth::Cubic(cubic) => {
+                let used = if self.reduce_from_window { self.window } else { flight };
+                cubic.reduce(used, self.window)
+            }
         };
         self.ssthresh = reduced.max(self.mss.saturating_mul(2));
     }

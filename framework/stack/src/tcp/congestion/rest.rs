@@ -1,8 +1,13 @@
 //! What an idle connection remembers of its congestion window, in sixteen bytes: a million of them
-//! are idle at a time, and none needs the arithmetic of growth meanwhile.
+//! are idle at a time, and none needs the arithmetic of growth meanwhile. And what becomes of it when
+//! the rest was long.
+
+use core::time::Duration;
+
+use fyke_clock::Instant;
 
 use super::types::initial_window;
-use super::{CongestionConfig, Controller, Cubic, Growth, Phase};
+use super::{CongestionConfig, Controller, Cubic, Growth, IdlePolicy, Phase};
 use crate::tcp::SeqNum;
 
 /// A window at rest.
@@ -72,5 +77,31 @@ impl Controller {
             *cubic = Cubic::resume(rest.w_max, rest.prior);
         }
         resumed
+    }
+
+    /// Data is about to be sent after nothing was sent for `idle`, and nothing is in flight.
+    pub fn after_idle(&mut self, now: Instant, idle: Duration, rto: Duration) {
+        if let Growth::Cubic(cubic) = &mut self.growth {
+            cubic.pause(now);
+        }
+        let (step, halvings_max) = match self.idle {
+            IdlePolicy::Restart | IdlePolicy::Decay => (rto, u32::MAX),
+            IdlePolicy::Preserve => (Duration::from_secs(300), 1),
+        };
+        let steps = idle.as_nanos() / step.as_nanos().max(1);
+        if steps == 0 || self.window <= self.initial_window {
+            return;
+        }
+        // What was reached is remembered as the place to slow down at (RFC 2861, section 3.1).
+        self.ssthresh = self.ssthresh.max(self.window / 4 * 3);
+        let halvings = u32::try_from(steps).unwrap_or(u32::MAX).min(halvings_max);
+        let halved = self.window.checked_shr(halvings).unwrap_or(0);
+        self.window = match self.idle {
+            IdlePolicy::Restart => self.initial_window,
+            IdlePolicy::Decay | IdlePolicy::Preserve => halved.max(self.initial_window),
+        };
+        if self.phase == Phase::CongestionAvoidance {
+            self.phase = self.phase_by_window();
+        }
     }
 }

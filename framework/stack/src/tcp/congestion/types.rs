@@ -46,6 +46,9 @@ pub struct CongestionConfig {
     pub ack_segments_max: u32,
     /// Whether HyStart++ may end the first slow start before there is loss.
     pub hystart: bool,
+    /// CUBIC's reductions are a share of the congestion window and not of the flight, as RFC 9438,
+    /// section 4.6, permits: the window grows by use only.
+    pub reduce_from_window: bool,
     /// What happens to the window while nothing is sent.
     pub idle: IdlePolicy,
     /// The largest window.
@@ -60,6 +63,7 @@ impl Default for CongestionConfig {
             initial_window_bytes: 14_600,
             ack_segments_max: 8,
             hystart: true,
+            reduce_from_window: false,
             idle: IdlePolicy::Decay,
             window_bytes_max: 1 << 30,
         }

@@ -43,10 +43,8 @@ impl Connection {
     /// How far behind SND.UNA an acknowledgement may be: as far as any window could explain (RFC 5961,
     /// section 5.2), and not before what was sent first.
     fn oldest_ack(&self) -> u32 {
-        let send = &self.send;
-        let unacknowledged = u64::from(self.outstanding());
-        let acknowledged = self.stats.bytes_sent.saturating_sub(unacknowledged) + 1;
-        u32::try_from(acknowledged).unwrap_or(u32::MAX).min(send.wnd_max)
+        let acknowledged = u32::try_from(self.bytes_acknowledged()).unwrap_or(u32::MAX);
+        acknowledged.saturating_add(1).min(self.send.wnd_max)
     }
 
     /// The peer's window, when this segment is newer than the one that told it last. An

@@ -2,41 +2,15 @@
 
 use core::time::Duration;
 
+use fyke_clock::Instant;
+
 use super::mtu_probe::MtuSearch;
-use super::transmit::Text;
+use super::stats::Limit;
+use super::timers::Purpose;
 use super::{Connection, State};
+use crate::tcp::SeqNum;
 use crate::tcp::congestion::{Controller, Phase};
 use crate::tcp::scoreboard::Scoreboard;
-use crate::tcp::{Segment, SeqNum};
-
-/// What is counted over a connection's life.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Stats {
-    pub(super) segments_in: u64,
-    pub(super) segments_out: u64,
-    pub(super) bytes_received: u64,
-    pub(super) bytes_sent: u64,
-    pub(super) bytes_sent_again: u64,
-    pub(super) old_timestamps: u32,
-    pub(super) challenges: u32,
-    pub(super) probes_sent: u32,
-    pub(super) timeouts: u32,
-    pub(super) recoveries: u32,
-    pub(super) undone: u32,
-}
-
-impl Stats {
-    pub(super) fn note_sent(&mut self, segment: &Segment, text: Text) {
-        let size = u32::from(segment.gso_size);
-        let segments = if size == 0 { 1 } else { text.len.div_ceil(size).max(1) };
-        self.segments_out += u64::from(segments);
-        if text.again {
-            self.bytes_sent_again += u64::from(text.len);
-        } else {
-            self.bytes_sent += u64::from(text.len);
-        }
-    }
-}
 
 /// A connection at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +80,10 @@ pub struct Info {
     pub delivery_rate_app_limited: bool,
     /// Whether reordering was seen on the path.
     pub reordering_seen: bool,
+    /// By how many bytes a segment was overtaken at most.
+    pub reordering_bytes: u32,
+    /// How many acknowledgements showed segments that were overtaken.
+    pub reordered: u32,
     /// Bytes received and not read.
     pub unread: usize,
     /// Bytes received out of order.
@@ -124,6 +102,36 @@ pub struct Info {
     pub bytes_sent: u64,
     /// Bytes sent again.
     pub bytes_sent_again: u64,
+    /// Bytes acknowledged, in order.
+    pub bytes_acknowledged: u64,
+    /// Segments received with payload; wraps.
+    pub data_segments_in: u32,
+    /// Segments sent with payload; wraps.
+    pub data_segments_out: u32,
+    /// Segments known to have arrived, the SYN among them; wraps.
+    pub delivered: u32,
+    /// Segments among them whose acknowledgements told of congestion (RFC 3168).
+    pub delivered_marked: u32,
+    /// Segments that the peer had twice (RFC 2883).
+    pub duplicates: u32,
+    /// Probes of a closed window or a silent peer that were not answered yet.
+    pub probes_unanswered: u8,
+    /// What keeps it from sending more, and since when.
+    pub limit: (Limit, Instant),
+    /// How long there was something to send.
+    pub busy: Duration,
+    /// How long of that the peer's window was in the way.
+    pub window_limited: Duration,
+    /// How long of that the send buffer was too small for a writer.
+    pub buffer_limited: Duration,
+    /// When payload was last sent.
+    pub data_sent_at: Instant,
+    /// When payload was last received, or the connection began.
+    pub data_received_at: Instant,
+    /// When anything was last received.
+    pub heard_at: Instant,
+    /// A round trip as the peer's segments show it.
+    pub receive_rtt: Option<Duration>,
     /// Segments dropped for an old timestamp (PAWS).
     pub old_timestamps: u32,
     /// Challenge acknowledgements sent (RFC 5961).
@@ -142,7 +150,38 @@ pub struct Info {
     pub syn_data: bool,
 }
 
+impl Info {
+    /// The same with the times counted on until `now`.
+    #[must_use]
+    pub fn until(mut self, now: Instant) -> Self {
+        let (limit, since) = self.limit;
+        let spent = now.saturating_duration_since(since);
+        match limit {
+            Limit::Idle => return self,
+            Limit::Network => {}
+            Limit::Window => self.window_limited += spent,
+            Limit::Buffer => self.buffer_limited += spent,
+        }
+        self.busy += spent;
+        self.limit.1 = since.max(now);
+        self
+    }
+}
+
 impl Connection {
+    /// Probes that were sent since the peer was last heard.
+    fn probes_unanswered(&self) -> u8 {
+        let persists = self.timers.purpose == Purpose::Persist && self.timers.retransmit.is_set();
+        if persists { self.send.attempts } else { self.probes }
+    }
+
+    /// Bytes acknowledged in order, without SYN and FIN.
+    pub(super) fn bytes_acknowledged(&self) -> u64 {
+        let fin = self.send.fin_sent && self.send.has_unacknowledged();
+        let text = self.outstanding().saturating_sub(u32::from(fin));
+        self.stats.bytes_sent.saturating_sub(u64::from(text))
+    }
+
     /// Whether what it believes of itself agrees: for tests, which ask after every step.
     #[must_use]
     pub fn check(&self) -> bool {
@@ -160,6 +199,8 @@ impl Connection {
     #[must_use]
     pub fn info(&self) -> Info {
         let (send, receive, stats) = (&self.send, &self.receive, &self.stats);
+        let rare = stats.rare_now();
+        let limit = send.outgoing.as_ref().map(|outgoing| outgoing.limited);
         let congestion = send.outgoing.as_ref().map(|outgoing| &outgoing.congestion);
         let board = send.outgoing.as_ref().map(|outgoing| &outgoing.board);
         let delivery = board.and_then(Scoreboard::delivery_rate);
@@ -195,6 +236,8 @@ impl Connection {
             delivery_rate: delivery.map(|(rate, _)| rate),
             delivery_rate_app_limited: delivery.is_some_and(|(_, limited)| limited),
             reordering_seen: board.is_some_and(Scoreboard::reordering_seen),
+            reordering_bytes: board.map_or(0, |board| board.reordering().0),
+            reordered: board.map_or(0, |board| board.reordering().1),
             unread: receive.inbox.len(),
             out_of_order: receive.assembler.queued(),
             receive_buffer: receive.buffer,
@@ -204,12 +247,28 @@ impl Connection {
             bytes_received: stats.bytes_received,
             bytes_sent: stats.bytes_sent,
             bytes_sent_again: stats.bytes_sent_again,
-            old_timestamps: stats.old_timestamps,
-            challenges: stats.challenges,
-            probes_sent: stats.probes_sent,
-            timeouts: stats.timeouts,
-            recoveries: stats.recoveries,
-            undone: stats.undone,
+            bytes_acknowledged: self.bytes_acknowledged(),
+            data_segments_in: stats.data_segments_in,
+            data_segments_out: stats.data_segments_out,
+            delivered: stats.delivered,
+            delivered_marked: rare.delivered_marked,
+            duplicates: rare.duplicates,
+            probes_unanswered: self.probes_unanswered(),
+            limit: limit.unwrap_or((Limit::Idle, send.last)),
+            busy: stats.busy(),
+            window_limited: rare.window_limited,
+            buffer_limited: rare.buffer_limited,
+            data_sent_at: send.last,
+            data_received_at: stats.text_at(receive.heard),
+            heard_at: receive.heard,
+            receive_rtt: (receive.round_ms > 0)
+                .then(|| Duration::from_millis(receive.round_ms.into())),
+            old_timestamps: rare.old_timestamps,
+            challenges: rare.challenges,
+            probes_sent: rare.probes_sent,
+            timeouts: rare.timeouts,
+            recoveries: rare.recoveries,
+            undone: rare.undone,
             unreachable: self.soft_error,
             syn_data: self.syn_data,
         }

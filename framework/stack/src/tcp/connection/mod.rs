@@ -31,7 +31,7 @@
 //! | `mtu_probe`, `mtu_search` | what the path carries, found out by trying (RFC 4821) |
 //! | `options` | what may be set on one connection |
 //! | `memory` | what is held, and what changes when memory is short |
-//! | `info` | what can be seen |
+//! | `info`, `stats` | what can be seen, and what is counted for it |
 
 mod ack;
 mod close;
@@ -54,6 +54,7 @@ mod recovery;
 mod retransmit;
 mod spaces;
 mod state;
+mod stats;
 mod timers;
 mod transmit;
 mod validate;
@@ -75,11 +76,12 @@ use fast_open::Fast;
 pub use fast_open::{FastOpen, FastOpenOutcome};
 pub use icmp::{IcmpError, IcmpKind};
 pub use info::Info;
-use info::Stats;
 pub use mtu_probe::MtuSearch;
 pub use options::ConnectionOption;
 use spaces::{Receive, Send};
 pub use state::State;
+pub use stats::Limit;
+use stats::Stats;
 use timers::Timers;
 use validate::{Challenges, Times};
 

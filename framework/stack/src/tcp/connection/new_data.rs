@@ -47,7 +47,9 @@ impl Connection {
 
     /// What the peer's window leaves.
     pub(super) fn window_left(&self) -> u32 {
-        (self.send.una + self.send.wnd).saturating_distance_from(self.send.nxt)
+        // The peer's SYN told of room behind ours, which is not acknowledged while data goes early.
+        let first = self.send.una + u32::from(self.state == State::SynReceived);
+        (first + self.send.wnd).saturating_distance_from(self.send.nxt)
     }
 
     /// The next segment with new data, or the FIN, when the congestion window leaves `room`.

@@ -173,8 +173,12 @@ impl Connection {
     /// The acknowledgement that completes the open, in SYN-SENT and in SYN-RECEIVED.
     pub(super) fn syn_acknowledged(&mut self, now: Instant, segment: &Segment) {
         self.send.una = self.send.iss + 1;
+        self.receive.heard = now;
+        self.stats.heard_text(now);
         let whole = segment.ack == self.send.nxt && self.send.has_unacknowledged();
         self.syn_data |= self.active && whole;
+        // A SYN that went with data is one segment with it.
+        self.stats.delivered += u32::from(!(self.active && whole));
         self.sample_handshake(now, segment);
         self.timers.retransmit.clear();
         let lost = core::mem::take(&mut self.send.attempts);

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use fyke_clock::Instant;
 
 use super::pacing::is_paced;
+use super::stats::Limit;
 use super::transmit::Text;
 use super::{Connection, Send};
 use crate::tcp::SeqNum;
@@ -36,6 +37,8 @@ pub(super) struct Outgoing {
     pub(super) flight_max_until: SeqNum,
     /// When to look for losses again.
     pub(super) reorder: Option<Instant>,
+    /// What kept more from leaving, and since when.
+    pub(super) limited: (Limit, Instant),
     /// Whether text leaves at a rate, and what may leave before the gate shuts.
     pub(super) paced: bool,
     pub(super) burst: u32,
@@ -108,6 +111,7 @@ impl Connection {
                 flight_max: 0,
                 flight_max_until: start,
                 reorder: None,
+                limited: (Limit::Idle, Instant::ZERO),
                 paced,
                 burst: if paced { 0 } else { u32::MAX },
             })

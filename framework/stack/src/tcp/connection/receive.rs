@@ -27,6 +27,7 @@ impl Connection {
                 self.due.reset = Some(Reset::At(segment.ack));
                 return;
             }
+            self.stats.note_text(now, segment.segments());
             self.measure_peer_segment(segment);
             self.measure_round(now, segment);
             let payload = self.before_fin(seq, segment.payload.clone());

@@ -58,6 +58,7 @@ impl Connection {
             echo,
             min_rtt,
         });
+        self.count_delivered(segment, &acked);
         self.measure(now, segment, &acked);
         let Some(outgoing) = &mut self.send.outgoing else { return };
         let losses = outgoing.board.detect_losses(now, &self.rtt);
@@ -87,6 +88,18 @@ impl Connection {
         outgoing.force |= losses.first;
         self.note_reorder(losses);
         self.after_acknowledgement(now, &acked);
+    }
+
+    fn count_delivered(&mut self, segment: &Segment, acked: &Acked) {
+        self.stats.delivered = self.stats.delivered.wrapping_add(acked.segments);
+        if acked.segments > 0 && self.agreed.ecn && segment.flags.contains(Flags::ECE) {
+            let marked = &mut self.stats.rare().delivered_marked;
+            *marked = marked.wrapping_add(acked.segments);
+        }
+        if acked.duplicate.is_some() {
+            let count = &mut self.stats.rare().duplicates;
+            *count = count.saturating_add(1);
+        }
     }
 
     /// A duplicate acknowledgement in the sense of RFC 5681, section 2. The answer to a probe that
@@ -132,7 +145,8 @@ impl Connection {
         let Some(outgoing) = &mut self.send.outgoing else { return };
         if acked.spurious.is_some() {
             outgoing.congestion.undo();
-            self.stats.undone = self.stats.undone.saturating_add(1);
+            let count = &mut self.stats.rare().undone;
+            *count = count.saturating_add(1);
             if acked.recovered == Some(RecoveryKind::Timeout) {
                 self.rtt.reset_back_off();
             }
@@ -160,7 +174,8 @@ impl Connection {
         outgoing.board.enter_recovery();
         outgoing.congestion.on_loss(flight, recover_fs);
         self.due.cwr = true;
-        self.stats.recoveries = self.stats.recoveries.saturating_add(1);
+        let count = &mut self.stats.rare().recoveries;
+        *count = count.saturating_add(1);
     }
 
     /// The peer echoes a router's mark (RFC 3168, section 6.1.2).
@@ -190,6 +205,7 @@ impl Connection {
                 self.timers.retransmit.clear();
             }
             self.grow_send_buffer();
+            self.note_limit(now);
             self.release_outgoing();
         } else if acked.advanced > 0 || acked.delivered > 0 || self.reorder_is_waited_for() {
             self.grow_send_buffer();

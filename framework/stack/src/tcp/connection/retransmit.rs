@@ -45,7 +45,8 @@ impl Connection {
         }
         let flight = self.outstanding();
         self.rtt.back_off();
-        self.stats.timeouts = self.stats.timeouts.saturating_add(1);
+        let count = &mut self.stats.rare().timeouts;
+        *count = count.saturating_add(1);
         self.send.attempts = self.send.attempts.saturating_add(1);
         self.mtu_probe_timed_out(now);
         let Some(outgoing) = &mut self.send.outgoing else { return };

@@ -44,6 +44,7 @@ impl Connection {
             }
         }
         self.watch_unsent(now);
+        self.note_limit(now);
         false
     }
 
@@ -174,7 +175,8 @@ impl Connection {
         }
         let mut segment = self.bare(now);
         segment.seq = self.send.una - 1;
-        self.stats.probes_sent = self.stats.probes_sent.saturating_add(1);
+        let sent = &mut self.stats.rare().probes_sent;
+        *sent = sent.saturating_add(1);
         self.acknowledged();
         self.hand_over(&segment, Payload::default(), out);
         true

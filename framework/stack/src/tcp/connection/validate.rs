@@ -64,7 +64,8 @@ impl Connection {
         let reset = flags.contains(Flags::RST);
         // Resets are judged by their number alone (RFC 7323, section 5.2).
         if !reset && self.is_stale(now, segment) {
-            self.stats.old_timestamps = self.stats.old_timestamps.saturating_add(1);
+            let count = &mut self.stats.rare().old_timestamps;
+            *count = count.saturating_add(1);
             self.answer_invalid(now, segment);
             return false;
         }
@@ -187,7 +188,8 @@ impl Connection {
     /// A challenge ACK (RFC 5961): a true peer answers it, a blind attacker never sees it.
     pub(super) fn challenge(&mut self, now: Instant) {
         if self.challenges.permits(now, self.config.challenge_acks_per_second) {
-            self.stats.challenges = self.stats.challenges.saturating_add(1);
+            let count = &mut self.stats.rare().challenges;
+            *count = count.saturating_add(1);
             self.acknowledge_now();
         }
     }

@@ -25,6 +25,8 @@ pub(super) struct Rack {
     /// The highest sequence number acknowledged, cumulatively or selectively.
     fack: SeqNum,
     pub(super) reordering_seen: bool,
+    /// By how many bytes a segment was overtaken at most, and how many ACKs showed it.
+    pub(super) reordering: (u32, u32),
     dsack_round: Option<SeqNum>,
     reo_wnd_mult: u8,
     reo_wnd_persist: u8,
@@ -43,6 +45,7 @@ impl Rack {
             rtt: Duration::ZERO,
             fack: start,
             reordering_seen: false,
+            reordering: (0, 0),
             dsack_round: None,
             reo_wnd_mult: 1,
             reo_wnd_persist: REO_WND_PERSIST,
@@ -50,25 +53,30 @@ impl Rack {
     }
 
     /// Steps 2 and 3, for one newly acknowledged segment, in the order of their sequence numbers.
+    /// Tells whether it was overtaken.
     pub(super) fn delivered(
         &mut self,
         entry: &Entry,
         now: Instant,
         echo: Option<Instant>,
         min_rtt: Option<Duration>,
-    ) {
+    ) -> bool {
         let again = entry.transmissions > 1;
+        let mut overtaken = false;
         if entry.end.is_after(self.fack) {
             self.fack = entry.end;
         } else if entry.end.is_before(self.fack) && !again {
             self.reordering_seen = true;
+            let distance = self.fack.saturating_distance_from(entry.start);
+            self.reordering.0 = self.reordering.0.max(distance);
+            overtaken = true;
         }
         let rtt = now.saturating_duration_since(entry.sent);
         // An ACK that may be for an earlier transmission says nothing about the last one.
         let earlier = echo.is_some_and(|echo| echo < entry.sent)
             || min_rtt.is_some_and(|min_rtt| rtt < min_rtt);
         if again && earlier {
-            return;
+            return overtaken;
         }
         self.rtt = rtt;
         let sent = (entry.sent, entry.end);
@@ -76,6 +84,7 @@ impl Rack {
             self.xmit_ts = Some(entry.sent);
             self.end_seq = entry.end;
         }
+        overtaken
     }
 
     /// The part of step 4 that happens once an ACK: widen by D-SACK, narrow after recoveries.

@@ -17,6 +17,8 @@ pub(super) struct Delivery {
     pub(super) again: bool,
     /// One that was given up, but never sent again, has arrived.
     pub(super) original: bool,
+    /// One with higher numbers arrived before one of them.
+    overtaken: bool,
 }
 
 impl Scoreboard {
@@ -45,6 +47,7 @@ impl Scoreboard {
         }
         self.note_silence(ack, &acked);
         acked.reneging = self.entries.front().is_some_and(|entry| entry.state == State::Sacked);
+        self.rack.reordering.1 = self.rack.reordering.1.saturating_add(delivery.overtaken.into());
         acked.reordered = self.rack.reordering_seen && !reordering;
         // The way of an ACK that was overtaken was longer than that of the data.
         if !delivery.again && !overtaken {
@@ -127,10 +130,11 @@ impl Scoreboard {
             return;
         }
         acked.delivered += entry.len();
+        acked.segments += entry.segments;
         if let Some(rates) = &mut self.rates {
             rates.note(entry);
         }
-        self.rack.delivered(entry, ack.now, ack.echo, ack.min_rtt);
+        delivery.overtaken |= self.rack.delivered(entry, ack.now, ack.echo, ack.min_rtt);
         if entry.transmissions > 1 {
             delivery.again = true;
             return;

@@ -77,6 +77,8 @@ pub struct Acked {
     pub advanced: u32,
     /// Bytes now known to have arrived that were not before.
     pub delivered: u32,
+    /// Segments they came in.
+    pub segments: u32,
     /// Bytes among them that were SACKed.
     pub sacked: u32,
     /// What was outstanding before this ACK without what had been SACKed: RecoverFS of RFC 9937,
