@@ -3,8 +3,8 @@
 use core::net::Ipv4Addr;
 
 use super::fragments::Addresses;
+use super::keys::Endpoint;
 use super::rewrite::{Which, rewrite, rewrite_address, rewrite_quote};
-use super::table::Endpoint;
 
 /// How a packet is changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

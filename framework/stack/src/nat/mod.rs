@@ -8,6 +8,7 @@
 mod change;
 mod config;
 mod fragments;
+mod keys;
 mod ports;
 mod rewrite;
 mod table;
@@ -25,8 +26,9 @@ use crate::stack::secrets::{Secrets, Seed};
 use crate::wire::{IpProtocol, icmpv4, ipv4, tcp};
 pub(crate) use change::Change;
 use fragments::{Addresses, Fragments, Key};
+use keys::Protocol;
 use rewrite::{Ends, ends_of, reset_for};
-use table::{Protocol, Table};
+use table::Table;
 
 /// What becomes of a packet.
 #[derive(Debug)]

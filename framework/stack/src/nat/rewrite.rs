@@ -6,7 +6,7 @@ use core::net::Ipv4Addr;
 use crate::wire::checksum::update_bytes;
 use crate::wire::{ChecksumIntent, Emit, IpProtocol, PseudoHeader, icmpv4, ipv4, tcp, udp};
 
-use super::table::{Endpoint, Protocol};
+use super::keys::{Endpoint, Protocol};
 
 /// Which end of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
