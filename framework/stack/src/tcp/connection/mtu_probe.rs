@@ -86,25 +86,28 @@ impl Connection {
     }
 
     /// What goes out next of data and FIN.
+    #[inline]
     pub(super) fn next_text_or_mtu_probe(
         &mut self,
         now: Instant,
         out: &impl SegmentSink,
     ) -> Option<Text> {
-        if self.send.search.is_none() {
-            return self.next_text();
-        }
-        match self.mtu_chance(now, out) {
-            Chance::No => self.next_text(),
-            Chance::Wait => None,
-            Chance::Probe(len) => {
-                let seq = self.send.nxt;
-                Some(Text { seq, len, fin: false, again: false, probe: true })
+        if self.send.search.is_some() {
+            match self.mtu_chance(now, out) {
+                Chance::No => {}
+                Chance::Wait => return None,
+                Chance::Probe(len) => return Some(self.probe_text(len)),
             }
         }
+        self.next_text()
+    }
+
+    fn probe_text(&self, len: u32) -> Text {
+        Text { seq: self.send.nxt, len, fin: false, again: false, probe: true }
     }
 
     /// A probe leaves.
+    #[inline(never)]
     pub(super) fn mtu_probe_leaves(&mut self, text: Text) {
         if let Some(search) = &mut self.send.search {
             let size = search.candidate;
@@ -115,6 +118,7 @@ impl Connection {
 
     /// Whether this is the time (RFC 4821, section 7.4): nothing is missing, and enough goes out
     /// behind the probe to tell of its loss at once.
+    #[inline(never)]
     fn mtu_chance(&mut self, now: Instant, out: &impl SegmentSink) -> Chance {
         let (mss, current) = (self.mss(), self.whole_mss());
         let (unsent, config) = (self.unsent(), self.config.mtu);
@@ -167,10 +171,12 @@ impl Connection {
 
     /// What an acknowledgement, or time, says of the probe. What it lost alone is no congestion:
     /// the losses that remain are.
+    #[inline]
     pub(super) fn judge_mtu_probe(&mut self, now: Instant, losses: Losses) -> Losses {
         if self.send.search.is_none() { losses } else { self.judge(now, losses) }
     }
 
+    #[inline(never)]
     fn judge(&mut self, now: Instant, losses: Losses) -> Losses {
         let una = self.send.una;
         let pause = self.mtu_pause();
@@ -221,6 +227,7 @@ impl Connection {
 
     /// Something is sent again: if it is of the probe, an acknowledgement does not tell any more
     /// what arrived.
+    #[inline(never)]
     pub(super) fn mtu_probe_goes_again(&mut self, now: Instant, text: Text) {
         let pause = self.mtu_pause();
         if let Some(search) = &mut self.send.search
@@ -307,6 +314,7 @@ impl Connection {
 
     /// What a search has found out about the path, without fixed headers: for the owner to tell
     /// other connections to the same host, once.
+    #[inline]
     pub fn take_found_mss(&mut self) -> Option<u16> {
         self.send.search.as_mut()?.take_found().filter(|_| self.state != State::Closed)
     }
