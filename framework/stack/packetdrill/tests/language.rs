@@ -243,6 +243,7 @@ fn assertions_are_counted_and_told() {
     assert_eq!(scope.run("assert (flags & 4) != 0 and not flags == 4 or False"), Ok(1));
     assert_eq!(scope.run("assert 2 + 3 * 4 == 14 and -2 ** 2 == -4 and 7 // 2 == 3"), Ok(1));
     assert_eq!(scope.run("assert x == 5, \\\n  'no'"), Ok(1));
+    assert_eq!(scope.run("assert x == 5;\\\n assert x > 4;\\"), Ok(2));
     let failed = scope.run("assert x == 6, 'x=%d of %s' % (x, flags)");
     assert_eq!(failed, Err(CodeError::Assertion("x == 6 (x=5 of 5)".into())));
     assert_eq!(scope.run("assert tcpi_nothing == 1"), Err(CodeError::Name("tcpi_nothing".into())));

@@ -75,7 +75,12 @@ pub(super) fn tokens(code: &str) -> Result<Vec<(Token, usize)>, CodeError> {
 fn continuation(rest: &str) -> Option<usize> {
     let tail = rest.strip_prefix('\\')?;
     let blanks = tail.len() - tail.trim_start_matches([' ', '\t']).len();
-    tail[blanks..].starts_with('\n').then_some(blanks + 2)
+    // The last line of all may end with it, too.
+    match tail.as_bytes().get(blanks) {
+        Some(b'\n') => Some(blanks + 2),
+        None => Some(blanks + 1),
+        Some(_) => None,
+    }
 }
 
 fn number(rest: &str) -> Result<(Token, usize), CodeError> {
