@@ -131,8 +131,6 @@ pub struct Config {
     pub pacing: Pacing,
     /// The most payload that leaves in a second, in bytes, with or without pacing (SO_MAX_PACING_RATE).
     pub pacing_rate_max: Option<u64>,
-    /// Measure the rate of delivery ([`Info`](super::Info) tells it) also where nothing needs it.
-    pub rate_samples: bool,
     /// Find losses by time (RFC 8985); otherwise by counting (RFC 6675).
     pub rack: bool,
     /// The most ranges the scoreboard keeps apart; beyond it losses are found later.
@@ -275,7 +273,6 @@ impl Config {
             tail_loss_probe: true,
             pacing: Pacing::Off,
             pacing_rate_max: None,
-            rate_samples: false,
             rack: true,
             scoreboard_entries_max: 16_384,
             f_rto: true,

@@ -47,6 +47,7 @@ use entries::{Entries, Place};
 pub use probe::{Probe, ProbeResult};
 use rack::Rack;
 use rate::Rates;
+pub(crate) use rate::is_excess;
 pub use rate::{Excess, LOSS_PERCENT_MAX, LossSample, RateSample};
 use recovery::{Episode, Undo};
 pub use recovery::{RecoveryKind, Spurious, TimedOut};
@@ -244,7 +245,7 @@ impl Scoreboard {
         self.lost_cursor = self.lost_cursor.min(entry.start);
         entry.state = State::Lost;
         if let Some(rates) = &mut self.rates {
-            rates.lose(entry, self.detection);
+            rates.lose(entry, self.detection, self.mss);
         }
         self.totals.lost += len;
         if state == State::Resent {

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs, unreachable_pub, reason = "a test")]
 
+mod bbr;
 mod model;
 mod rival;
 mod sim;

@@ -55,6 +55,7 @@ impl Random {
 }
 
 struct Flow {
+    config: Arc<Config>,
     starts: Instant,
     sender: Option<Connection>,
     receiver: Option<Connection>,
@@ -84,7 +85,6 @@ type Arrival = (Instant, u64, usize, bool, usize);
 
 pub struct Sim {
     path: Path,
-    config: Arc<Config>,
     random: Random,
     pub now: Instant,
     flows: Vec<Flow>,
@@ -95,21 +95,24 @@ pub struct Sim {
     free_at: Instant,
     pub lost: u64,
     pub carried: u64,
+    /// How long all that was carried waited in the queue.
+    pub queued: Duration,
     zeros: Bytes,
 }
 
 impl Sim {
     pub fn new(path: Path, config: Config, flows: usize, seed: u64) -> Self {
         let mut random = Random(seed);
+        let config = Arc::new(config);
         let flows = (0..flows)
             .map(|_| {
                 let starts = Instant::from_nanos(1_000_000_000 + random.next() % 1_000_000_000);
-                Flow { starts, sender: None, receiver: None, read: 0 }
+                let config = Arc::clone(&config);
+                Flow { config, starts, sender: None, receiver: None, read: 0 }
             })
             .collect();
         Self {
             path,
-            config: Arc::new(config),
             random,
             now: Instant::ZERO,
             flows,
@@ -120,8 +123,14 @@ impl Sim {
             free_at: Instant::ZERO,
             lost: 0,
             carried: 0,
+            queued: Duration::ZERO,
             zeros: Bytes::from(vec![0; WRITE_BYTES]),
         }
+    }
+
+    /// A flow that has not begun yet is of another kind.
+    pub fn configure(&mut self, flow: usize, config: Config) {
+        self.flows[flow].config = Arc::new(config);
     }
 
     /// What the receivers have read, each.
@@ -169,7 +178,7 @@ impl Sim {
     fn start(&mut self, at: usize) {
         if self.flows[at].sender.is_none() && self.flows[at].starts <= self.now {
             let initial = self.initial();
-            let sender = Connection::connect(Arc::clone(&self.config), initial, self.now);
+            let sender = Connection::connect(Arc::clone(&self.flows[at].config), initial, self.now);
             self.flows[at].sender = Some(sender);
             self.turn(at, false);
         }
@@ -199,7 +208,8 @@ impl Sim {
             end.on_segment(now, &segment);
         } else if segment.flags.contains(Flags::SYN) {
             let initial = self.initial();
-            let receiver = Connection::accept(Arc::clone(&self.config), &segment, initial, now);
+            let receiver =
+                Connection::accept(Arc::clone(&self.flows[flow].config), &segment, initial, now);
             self.flows[flow].receiver = Some(receiver);
         }
         self.turn(flow, to_receiver);
@@ -248,6 +258,7 @@ impl Sim {
                 return;
             }
             self.carried += 1;
+            self.queued += self.free_at - self.now;
             self.free_at += Duration::from_nanos(bytes * 1_000_000_000 / self.path.rate);
             leaves = self.free_at;
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fyke_clock::Instant;
+use fyke_stack::tcp::congestion::{Algorithm, Phase};
 use fyke_stack::tcp::{ConnectionOption, Event, Flags, Pacing, Segment};
 
 use crate::rig::{ISS, Rig, ms, plain};
@@ -234,7 +235,7 @@ fn asking_often_changes_nothing() {
 #[test]
 fn the_delivery_rate_is_told() {
     let mut config = plain();
-    config.rate_samples = true;
+    config.congestion.rate_samples = true;
     config.pacing_rate_max = Some(146_000);
     let mut rig = Rig::established(config);
     rig.write(30_000);
@@ -258,4 +259,35 @@ fn the_delivery_rate_is_told() {
     let info = rig.connection.info();
     let rate = info.delivery_rate.unwrap();
     assert!((130_000..=150_000).contains(&rate), "{rate}");
+}
+
+/// BBR is chosen as any other, paces by itself, and what it knows of the path outlives silence.
+#[test]
+fn bbr_is_an_option() {
+    let mut rig = Rig::connect(plain());
+    rig.connection.set_option(rig.now, ConnectionOption::Congestion(Algorithm::Bbr));
+    rig.now += ms(100);
+    let mut answer = rig.segment(Flags::SYN | Flags::ACK, ISS + 1, b"");
+    answer.options.mss = Some(1460);
+    rig.give(answer);
+    rig.seq += 1;
+    rig.poll();
+    rig.write(8 * 1460);
+    assert_eq!(bytes(&rig.poll()), 2 * MSS, "a quantum");
+    let info = rig.connection.info();
+    assert_eq!(info.phase, Phase::Startup);
+    // The initial window in the round trip of the handshake, 2.77 times.
+    assert_eq!(info.pacing_rate, Some(14_600 * 277 / 100 * 10));
+    rig.pass(ms(90));
+    rig.now += ms(10);
+    rig.ack(ISS + 1 + 8 * MSS);
+    rig.poll();
+    let info = rig.connection.info();
+    assert_eq!((info.unacknowledged, info.phase), (0, Phase::Startup));
+    assert!(info.delivery_rate.is_some() && info.pacing_rate.is_some());
+    // And taken off again.
+    rig.connection.set_option(rig.now, ConnectionOption::Congestion(Algorithm::Cubic));
+    rig.write(8 * 1460);
+    assert_eq!(bytes(&rig.poll()), 8 * MSS);
+    assert_eq!(rig.connection.info().pacing_rate, None);
 }

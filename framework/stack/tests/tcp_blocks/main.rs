@@ -3,6 +3,8 @@
 #![allow(missing_docs, reason = "a test")]
 
 mod assembler;
+mod bbr;
+mod bbr_flow;
 mod congestion;
 mod cubic;
 mod hystart;

@@ -155,21 +155,27 @@ fn losses_are_counted_against_what_was_in_flight() {
     for n in 0..100 {
         board.on_sent(at_ms(n), MSS, 1);
     }
-    // Two segments are missing, far from each other, and 2 % is what is allowed.
-    let blocks = [(21 * MSS, 40 * MSS), (41 * MSS, 100 * MSS)];
+    // Two segments are missing, far from each other: in so small a flight no rate of losses.
+    let blocks = [(21 * MSS, 40 * MSS), (41 * MSS, 60 * MSS)];
     let sample = sack(&mut board, at_ms(200), 20 * MSS, &blocks).unwrap();
-    assert_eq!((sample.in_flight, sample.lost), (100 * MSS, 0));
+    assert_eq!((sample.in_flight, sample.lost), (60 * MSS, 0));
     assert_eq!(detect(&mut board, at_ms(200), ms(100)).bytes, 2 * MSS);
     let losses = board.take_losses();
-    assert_eq!((losses.bytes, losses.ranges), (2 * MSS, 2));
+    assert_eq!((losses.bytes, losses.ranges, losses.excess), (2 * MSS, 2, None));
+    // The third is more than 2 % of what was in flight when it left.
+    sack(&mut board, at_ms(210), 20 * MSS, &[(61 * MSS, 100 * MSS)]);
+    detect(&mut board, at_ms(210), ms(100));
+    let losses = board.take_losses();
+    assert_eq!((losses.bytes, losses.ranges), (MSS, 1));
     let excess = losses.excess.unwrap();
-    assert_eq!((excess.in_flight, excess.lost, excess.bytes), (21 * MSS, 1000, MSS));
+    assert_eq!((excess.in_flight, excess.lost, excess.bytes), (61 * MSS, 3000, MSS));
     assert_eq!(board.take_losses().bytes, 0, "taken once");
     board.enter_recovery();
-    board.on_resent(at_ms(200), seq(20 * MSS), MSS);
-    board.on_resent(at_ms(200), seq(40 * MSS), MSS);
+    for lost in [20, 40, 60] {
+        board.on_resent(at_ms(210), seq(lost * MSS), MSS);
+    }
     let sample = ack(&mut board, at_ms(300), 100 * MSS).unwrap();
-    assert_eq!((sample.newly_acked, sample.lost), (2 * MSS, 0), "of the retransmission");
+    assert_eq!((sample.newly_acked, sample.lost), (3 * MSS, 0), "of the retransmissions");
 }
 
 /// Section 4.1.3.6: without SACK cumulative acknowledgements alone do.

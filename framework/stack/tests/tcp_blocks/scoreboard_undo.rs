@@ -43,6 +43,36 @@ fn eifel_judges_once() {
     assert_eq!(rig.ack(520, 7, &[]).spurious, None);
 }
 
+/// A segment that the recovery before sent again is acknowledged with the time of that, which is
+/// earlier than what this one sends: no sign that this one was for nothing.
+#[test]
+fn eifel_does_not_judge_by_what_another_recovery_sent() {
+    let mut rig = Rig::new(Detection::Rack);
+    rig.send(0, 1);
+    rig.ack(100, 1, &[]);
+    rig.send(300, 10);
+    rig.ack(400, 1, &[(2, 6)]);
+    rig.detect(400);
+    assert_eq!(rig.resend(400, 1), [1]);
+    // Segment 11 is lost while that recovery runs, and sent again when it is over.
+    rig.send(410, 5);
+    rig.ack(490, 1, &[(2, 11)]);
+    rig.echo = Some(at_ms(400));
+    assert_eq!(rig.ack(500, 11, &[]).recovered, Some(RecoveryKind::Fast));
+    rig.echo = None;
+    rig.ack(520, 11, &[(12, 15)]);
+    rig.board.detect_losses(at_ms(520), &rig.rtt);
+    rig.board.on_resent(at_ms(520), rig.board.una(), MSS);
+    // A new recovery begins for something else, before the answer to that comes.
+    rig.send(530, 4);
+    rig.ack(640, 11, &[(12, 15), (16, 19)]);
+    rig.detect(650);
+    assert!(rig.board.in_recovery());
+    rig.resend(650, 1);
+    rig.echo = Some(at_ms(520));
+    assert_eq!(rig.ack(660, 15, &[(16, 19)]).spurious, None);
+}
+
 /// RFC 3708: every byte sent again was reported as a duplicate, before or after the end.
 #[test]
 fn all_retransmissions_were_duplicates() {

@@ -160,7 +160,7 @@ const SHORTAGE_DRAWS: u64 = 0x7368_6f72_7461_6765;
 /// In a share of the worlds text leaves at a rate.
 fn pace(configs: &mut [Config; 2], rng: &mut Rng) {
     for config in configs {
-        config.rate_samples = rng.chance(0.2);
+        config.congestion.rate_samples = rng.chance(0.2);
         if rng.chance(0.25) {
             config.pacing = Pacing::ByWindow {
                 slow_start_percent: rng.within(100..=400) as u16,
@@ -169,6 +169,9 @@ fn pace(configs: &mut [Config; 2], rng: &mut Rng) {
         }
         if rng.chance(0.15) {
             config.pacing_rate_max = Some(rng.magnitude(2_000..=100_000_000));
+        }
+        if rng.chance(0.35) {
+            config.congestion.algorithm = Algorithm::Bbr;
         }
     }
 }

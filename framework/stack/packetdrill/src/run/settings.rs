@@ -337,6 +337,7 @@ fn seconds(value: i64) -> Option<Duration> {
 pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
     Some(match name {
         "cubic" => Algorithm::Cubic,
+        "bbr" => Algorithm::Bbr,
         "reno" | "newreno" => Algorithm::NewReno,
         _ => return None,
     })

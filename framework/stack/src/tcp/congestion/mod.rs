@@ -10,9 +10,13 @@
 //! [`Controller`] is the whole of it; [`Prr`], HyStart++ and CUBIC's arithmetic are files of their
 //! own. Everything is in bytes and integers, so the same calls give the same windows everywhere.
 //!
+//! BBR goes its own way, by rates, and has phases of its own; see `bbr`.
+//!
 //! Reading list: RFC 5681, 3465 (byte counting), 6928 (initial window), 9438 (CUBIC), 9406
 //! (HyStart++), 9937 (PRR), 2861 and 7661 (after idle), 3168 (ECN).
 
+mod bbr;
+mod by_rate;
 mod cubic;
 mod hystart;
 mod prr;
@@ -20,10 +24,13 @@ mod reno;
 mod rest;
 mod size;
 mod types;
+mod undo;
 
-use super::SeqNum;
 use alloc::boxed::Box;
 
+use super::SeqNum;
+use bbr::Bbr;
+pub use bbr::Delivery;
 pub use cubic::Cubic;
 pub use hystart::HyStart;
 pub use prr::Prr;
@@ -31,19 +38,13 @@ use reno::Reno;
 pub use rest::Rest;
 use types::initial_window;
 pub use types::{AckSample, Algorithm, CongestionConfig, IdlePolicy, Phase, Trace};
+use undo::Prior;
 
 #[derive(Debug, Clone)]
 enum Growth {
     Reno(Reno),
     Cubic(Cubic),
-}
-
-/// What a reduction of the window can be taken back to (RFC 4015, RFC 9438 section 4.9).
-#[derive(Debug, Clone)]
-struct Prior {
-    window: u32,
-    ssthresh: u32,
-    growth: Growth,
+    Bbr(Box<Bbr>),
 }
 
 /// The congestion window of one connection, and all that moves it.
@@ -74,6 +75,8 @@ impl Controller {
         let mss = mss.max(1);
         let window_max = config.window_bytes_max.clamp(mss, 1 << 30);
         let initial_window = initial_window(config, mss).min(window_max);
+        let by_rate = config.algorithm == Algorithm::Bbr;
+        let hystart = config.hystart && !by_rate;
         Self {
             window: initial_window,
             ssthresh: u32::MAX,
@@ -81,15 +84,18 @@ impl Controller {
             initial_window,
             window_max,
             ack_segments_max: config.ack_segments_max.max(1),
-            phase: Phase::SlowStart,
+            phase: if by_rate { Phase::Startup } else { Phase::SlowStart },
             algorithm: config.algorithm,
             idle: config.idle,
             reduce_from_window: config.reduce_from_window,
             growth: match config.algorithm {
                 Algorithm::Cubic => Growth::Cubic(Cubic::default()),
                 Algorithm::Reno | Algorithm::NewReno => Growth::Reno(Reno::default()),
+                Algorithm::Bbr => {
+                    Growth::Bbr(Box::new(Bbr::new(initial_window, window_max, mss, nxt)))
+                }
             },
-            hystart: config.hystart.then(|| HyStart::new(nxt)),
+            hystart: hystart.then(|| HyStart::new(nxt)),
             reduced_until: None,
             prr: None,
             prior: None,
@@ -137,7 +143,7 @@ impl Controller {
             conservative: self.hystart.as_ref().is_some_and(HyStart::is_conservative),
             w_max: match &self.growth {
                 Growth::Cubic(cubic) => cubic.w_max(),
-                Growth::Reno(_) => 0,
+                Growth::Reno(_) | Growth::Bbr(_) => 0,
             },
         }
     }
@@ -163,6 +169,9 @@ impl Controller {
         // Half the circle later it would seem to lie ahead again.
         if self.reduced_until.is_some_and(|until| ack.una.is_at_least(until)) {
             self.reduced_until = None;
+        }
+        if matches!(self.growth, Growth::Bbr(_)) {
+            return;
         }
         if let Some(hystart) = &mut self.hystart
             && hystart.on_ack(ack.una, ack.nxt, ack.rtt)
@@ -215,7 +224,7 @@ impl Controller {
             Growth::Reno(reno) if ack.limited => {
                 self.window = reno.grow(self.window, self.mss, acked);
             }
-            Growth::Reno(_) => {}
+            Growth::Reno(_) | Growth::Bbr(_) => {}
             Growth::Cubic(cubic) if ack.limited => {
                 self.window = cubic.grow(ack.now, self.window, self.mss, acked, ack.srtt);
             }
@@ -237,6 +246,9 @@ impl Controller {
     /// `flight` is what was outstanding, SND.NXT - SND.UNA; `recover_fs` what PRR counts by, see
     /// [`Prr::new`].
     pub fn on_loss(&mut self, flight: u32, recover_fs: u32) {
+        if self.by_rate(Bbr::on_recovery) {
+            return;
+        }
         if self.phase != Phase::Loss {
             self.remember();
         }
@@ -261,18 +273,24 @@ impl Controller {
         if reduced || matches!(self.phase, Phase::Recovery | Phase::Loss) {
             return false;
         }
+        self.reduced_until = Some(nxt);
+        if self.by_rate(|bbr| bbr.on_mark(flight)) {
+            return true;
+        }
         self.reduce(flight);
         // Whatever an earlier loss turns out to have been, this is congestion (RFC 4015, section 3.2).
         self.prior = None;
         self.window = self.ssthresh;
         self.phase = Phase::CongestionAvoidance;
-        self.reduced_until = Some(nxt);
         true
     }
 
     /// The retransmission timer ran out (RFC 5681, section 3.1). `first` when no time-out came
     /// before it for the same data: only that one lowers ssthresh.
     pub fn on_rto(&mut self, flight: u32, first: bool) {
+        if self.by_rate(Bbr::on_timeout) {
+            return;
+        }
         if first {
             if self.phase != Phase::Recovery {
                 self.remember();
@@ -290,6 +308,9 @@ impl Controller {
     /// A probe repaired a loss that would else have gone unnoticed: the window is reduced as for a
     /// loss, without a recovery (RFC 8985, section 7.4.2).
     pub fn on_probe_repaired(&mut self, flight: u32) {
+        if self.by_rate(Bbr::on_repaired) {
+            return;
+        }
         if matches!(self.phase, Phase::SlowStart | Phase::CongestionAvoidance) {
             self.reduce(flight);
             self.prior = None;
@@ -300,37 +321,18 @@ impl Controller {
 
     /// What was lost is repaired: recovery or loss ends.
     pub fn on_recovered(&mut self) {
+        if self.by_rate(Bbr::on_recovered) {
+            return;
+        }
         match self.phase {
             Phase::Recovery => {
                 self.window = self.ssthresh;
                 self.phase = Phase::CongestionAvoidance;
             }
             Phase::Loss => self.phase = self.phase_by_window(),
-            Phase::SlowStart | Phase::CongestionAvoidance => {}
+            _ => {}
         }
         self.prr = None;
-    }
-
-    /// The last loss or time-out was none: everything as before it, but no smaller than now.
-    pub fn undo(&mut self) {
-        if let Some(prior) = self.prior.take() {
-            self.window = self.window.max(prior.window);
-            self.ssthresh = self.ssthresh.max(prior.ssthresh);
-            self.growth = prior.growth;
-            self.prr = None;
-            self.phase = self.phase_by_window();
-        }
-    }
-
-    /// Whether [`undo`](Self::undo) would do anything.
-    #[must_use]
-    pub fn can_undo(&self) -> bool {
-        self.prior.is_some()
-    }
-
-    /// The last reduction is final: what undoing would need is given up.
-    pub fn forget_undo(&mut self) {
-        self.prior = None;
     }
 
     /// Bytes were sent, new or again.
@@ -345,14 +347,6 @@ impl Controller {
         if self.window < self.ssthresh { Phase::SlowStart } else { Phase::CongestionAvoidance }
     }
 
-    fn remember(&mut self) {
-        self.prior = Some(Box::new(Prior {
-            window: self.window,
-            ssthresh: self.ssthresh,
-            growth: self.growth.clone(),
-        }));
-    }
-
     /// Lowers ssthresh for congestion found with `flight` bytes outstanding.
     fn reduce(&mut self, flight: u32) {
         self.hystart = None;
@@ -365,6 +359,7 @@ impl Controller {
                 let used = if self.reduce_from_window { self.window } else { flight };
                 cubic.reduce(used, self.window)
             }
+            Growth::Bbr(_) => flight,
         };
         self.ssthresh = reduced.max(self.mss.saturating_mul(2));
     }

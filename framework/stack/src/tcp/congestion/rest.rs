@@ -58,7 +58,7 @@ impl Controller {
     pub fn rest(&self) -> Rest {
         let (w_max, prior) = match &self.growth {
             Growth::Cubic(cubic) => cubic.rest(),
-            Growth::Reno(_) => (0, 0),
+            Growth::Reno(_) | Growth::Bbr(_) => (0, 0),
         };
         Rest { window: self.window, ssthresh: self.ssthresh, w_max, prior }
     }
@@ -67,7 +67,12 @@ impl Controller {
     #[must_use]
     pub fn resume(config: &CongestionConfig, mss: u32, nxt: SeqNum, rest: &Rest) -> Self {
         let mut resumed = Self::new(config, mss, nxt);
-        resumed.window = rest.window.clamp(resumed.mss, resumed.window_max);
+        // The window of a lost SYN is the only one that BBR, which keeps its own, has to be told.
+        let window = rest.window.clamp(resumed.mss, resumed.window_max);
+        if resumed.by_rate(|bbr| bbr.begin_with(window)) {
+            return resumed;
+        }
+        resumed.window = window;
         resumed.ssthresh = rest.ssthresh;
         resumed.phase = rest.phase();
         if rest.ssthresh != u32::MAX {
@@ -81,8 +86,11 @@ impl Controller {
 
     /// Data is about to be sent after nothing was sent for `idle`, and nothing is in flight.
     pub fn after_idle(&mut self, now: Instant, idle: Duration, rto: Duration) {
-        if let Growth::Cubic(cubic) = &mut self.growth {
-            cubic.pause(now);
+        match &mut self.growth {
+            Growth::Cubic(cubic) => cubic.pause(now),
+            Growth::Reno(_) => {}
+            // Its window is a model of the path, which is none the worse for silence.
+            Growth::Bbr(_) => return,
         }
         let (step, halvings_max) = match self.idle {
             IdlePolicy::Restart | IdlePolicy::Decay => (rto, u32::MAX),

@@ -13,6 +13,10 @@ impl Controller {
         self.mss = mss.max(1);
         self.window = if one { self.mss } else { self.window };
         self.initial_window = initial_window(config, self.mss).min(self.window_max);
+        let (mss, initial_window) = (self.mss, self.initial_window);
+        if self.by_rate(|bbr| bbr.set_mss(mss, initial_window, untouched)) {
+            return;
+        }
         if untouched && self.phase == Phase::SlowStart {
             self.window = self.initial_window;
         }

@@ -17,6 +17,9 @@ pub enum Algorithm {
     /// RFC 9438.
     #[default]
     Cubic,
+    /// Version 3 (draft-ietf-ccwg-bbr): by the rate of delivery and the smallest round trip instead of
+    /// by losses. It paces what is sent.
+    Bbr,
 }
 
 /// What happens to the window while nothing is sent.
@@ -53,6 +56,9 @@ pub struct CongestionConfig {
     pub idle: IdlePolicy,
     /// The largest window.
     pub window_bytes_max: u32,
+    /// Measure the rate of delivery ([`Info`](crate::tcp::Info) tells it) also where the algorithm
+    /// does not need it.
+    pub rate_samples: bool,
 }
 
 impl Default for CongestionConfig {
@@ -66,6 +72,7 @@ impl Default for CongestionConfig {
             reduce_from_window: false,
             idle: IdlePolicy::Decay,
             window_bytes_max: 1 << 30,
+            rate_samples: false,
         }
     }
 }
@@ -82,6 +89,20 @@ pub enum Phase {
     Recovery,
     /// After a retransmission time-out, until what was outstanding is acknowledged.
     Loss,
+    /// BBR: the rate doubles each round trip.
+    Startup,
+    /// BBR: the queue that Startup made runs out.
+    Drain,
+    /// BBR, ProbeBW_DOWN: a little slower than the path.
+    ProbeBwDown,
+    /// BBR, ProbeBW_CRUISE: as fast as the path.
+    ProbeBwCruise,
+    /// BBR, ProbeBW_REFILL: the path is filled before it is probed.
+    ProbeBwRefill,
+    /// BBR, ProbeBW_UP: faster than the path was.
+    ProbeBwUp,
+    /// BBR: little is in flight, to see how long a round trip is.
+    ProbeRtt,
 }
 
 /// What one ACK told.

@@ -72,9 +72,9 @@ pub struct Info {
     pub pipe: u32,
     /// The rate at which text leaves, in bytes a second, when something limits it.
     pub pacing_rate: Option<u64>,
-    /// The rate of delivery in bytes a second, when it is measured ([`Config::rate_samples`]).
+    /// The rate of delivery in bytes a second, when it is measured ([`rate_samples`]).
     ///
-    /// [`Config::rate_samples`]: crate::tcp::Config::rate_samples
+    /// [`rate_samples`]: crate::tcp::congestion::CongestionConfig::rate_samples
     pub delivery_rate: Option<u64>,
     /// Whether the path may be faster than that, because there was not enough to send.
     pub delivery_rate_app_limited: bool,

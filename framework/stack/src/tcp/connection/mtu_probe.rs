@@ -202,6 +202,8 @@ impl Connection {
             return losses;
         }
         board.give_up(probe.start, probe.end);
+        // Nor does the rate hear of it.
+        board.take_losses();
         search.lost(now, probe.size, pause);
         Losses { bytes: 0, ..losses }
     }

@@ -91,6 +91,7 @@ impl Connection {
             ConnectionOption::Congestion(_) => {
                 self.set_own(option);
                 self.begin_congestion(0);
+                self.pacing_changed();
             }
             ConnectionOption::Pacing(_) | ConnectionOption::PacingRateMax(_) => {
                 self.set_own(option);

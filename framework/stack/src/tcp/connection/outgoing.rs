@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use fyke_clock::Instant;
 
 use super::pacing::is_paced;
+use super::rates::samples_rates;
 use super::stats::Limit;
 use super::transmit::Text;
 use super::{Connection, Send};
@@ -45,6 +46,14 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    /// Something is about to leave: after silence BBR wants to know.
+    #[inline]
+    fn note_restart(&mut self, now: Instant) {
+        if self.board.is_app_limited() && self.board.pipe() == 0 {
+            self.congestion.on_restart(now);
+        }
+    }
+
     /// SND.UNA is `una` now. What was noted of numbers before it is of the past, and must not come
     /// back as the future when it is half the circle behind.
     pub(super) fn pass(&mut self, una: SeqNum) {
@@ -96,7 +105,7 @@ impl Connection {
             let congestion = Controller::resume(&config.congestion, mss, start, rest);
             let ends = congestion.ends_with_partial_ack();
             let mut board = Scoreboard::new(&board_config(config, sack, ends), start, mss);
-            board.sample_rates(config.rate_samples);
+            board.sample_rates(samples_rates(config));
             let paced = is_paced(config);
             Box::new(Outgoing {
                 congestion,
@@ -154,6 +163,8 @@ impl Connection {
         if let Some(outgoing) = &mut self.send.outgoing {
             outgoing.board.negotiated(detection, mss);
             outgoing.congestion = Controller::resume(&self.config.congestion, mss, nxt, &self.rest);
+            outgoing.board.sample_rates(samples_rates(&self.config));
+            outgoing.paced = is_paced(&self.config);
         }
     }
 
@@ -204,6 +215,7 @@ impl Connection {
         let nxt = self.send.nxt;
         let Some(outgoing) = &mut self.send.outgoing else { return };
         let paced = outgoing.paced;
+        outgoing.note_restart(now);
         outgoing.congestion.on_sent(text.len);
         if small && !text.again {
             outgoing.small = text.end();

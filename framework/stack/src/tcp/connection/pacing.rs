@@ -42,14 +42,17 @@ fn time_of(bytes: u32, rate: u64) -> Duration {
 
 /// Whether anything limits the rate of a connection.
 pub(super) fn is_paced(config: &Config) -> bool {
-    config.pacing != Pacing::Off || config.pacing_rate_max.is_some()
+    config.pacing != Pacing::Off
+        || config.pacing_rate_max.is_some()
+        || config.congestion.algorithm.goes_by_rate()
 }
 
 impl Connection {
     /// Bytes in a second that text may leave at; `None` when nothing limits it.
     pub(super) fn pacing_rate(&self) -> Option<u64> {
         let outgoing = self.send.outgoing.as_ref().filter(|outgoing| outgoing.paced)?;
-        let rate = self.rate_by_window(outgoing);
+        let own = outgoing.congestion.pacing_rate(self.rtt.srtt());
+        let rate = own.or_else(|| self.rate_by_window(outgoing));
         match (rate, self.config.pacing_rate_max) {
             (Some(rate), Some(most)) => Some(rate.min(most).max(1)),
             (rate, most) => rate.or(most).map(|rate| rate.max(1)),

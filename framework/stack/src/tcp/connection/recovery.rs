@@ -86,6 +86,7 @@ impl Connection {
             limited,
         });
         outgoing.force |= losses.first;
+        self.note_rate(now, limited);
         self.note_reorder(losses);
         self.after_acknowledgement(now, &acked);
     }

@@ -56,6 +56,7 @@ impl Connection {
         outgoing.reorder = None;
         outgoing.restarted = now;
         outgoing.congestion.on_rto(flight, timed_out.first);
+        self.note_losses();
         self.due.cwr = true;
         self.suspect_black_hole(now);
         self.arm_recovery(now);
@@ -146,6 +147,7 @@ impl Connection {
         if let Some(outgoing) = &mut self.send.outgoing {
             outgoing.congestion.on_loss_by_timer(before, outgoing.board.pipe());
         }
+        self.note_losses();
         self.arm_recovery(now);
     }
 

@@ -25,6 +25,17 @@ use crate::tcp::SeqNum;
 /// the draft, section 2.7).
 pub const LOSS_PERCENT_MAX: u64 = 2;
 
+/// As many segments may be lost in any case: of fifty in flight one is 2 %, and says nothing of a rate.
+/// (The draft has no such floor; without it a path that loses 1 % by chance is never filled by a window
+/// below a hundred segments, because each probe ends with its first loss.)
+const LOSS_SEGMENTS_MIN: u64 = 2;
+
+/// Whether so much lost of what was in flight is too much.
+pub(crate) fn is_excess(lost: u64, in_flight: u32, mss: u32) -> bool {
+    lost * 100 > u64::from(in_flight) * LOSS_PERCENT_MAX
+        && lost > LOSS_SEGMENTS_MIN * u64::from(mss)
+}
+
 /// What one ACK says of the delivery rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -57,6 +68,8 @@ pub struct RateSample {
 pub struct LossSample {
     /// Bytes.
     pub bytes: u32,
+    /// What has been delivered in all.
+    pub delivered: u64,
     /// Ranges that do not touch.
     pub ranges: u32,
     /// The first loss with which more was lost than [`LOSS_PERCENT_MAX`] of what was in flight when
@@ -146,23 +159,22 @@ impl Rates {
             in_flight,
             app_limited: self.app_limited != 0,
         };
+        let full = self.departures.len() >= most;
         match self.departures.back_mut() {
             Some(last) if last.sent == now => {
                 *last = Departure { end: last.end.max(end), ..departure };
             }
-            _ => {
-                if self.departures.len() >= most {
-                    // The oldest gives no sample then, and that is all.
-                    self.departures.pop_front();
-                }
-                self.departures.push_back(departure);
-            }
+            // Too many: this one's sample will begin where that of the one before it does, and is as
+            // good, over a longer time.
+            Some(last) if full => last.end = last.end.max(end),
+            _ => self.departures.push_back(departure),
         }
     }
 
+    /// What was known at `sent`, or at the last time before it that is remembered.
     fn find(&self, sent: Instant) -> Option<&Departure> {
-        let at = self.departures.partition_point(|departure| departure.sent < sent);
-        self.departures.get(at).filter(|departure| departure.sent == sent)
+        let after = self.departures.partition_point(|departure| departure.sent <= sent);
+        self.departures.get(after.checked_sub(1)?)
     }
 
     /// A range is known to have arrived.
@@ -215,7 +227,7 @@ impl Rates {
     }
 
     /// A range is given up.
-    pub(super) fn lose(&mut self, entry: &Entry, detection: Detection) {
+    pub(super) fn lose(&mut self, entry: &Entry, detection: Detection, mss: u32) {
         let bytes = entry.len();
         self.lost += u64::from(bytes);
         self.losses.bytes = self.losses.bytes.saturating_add(bytes);
@@ -228,8 +240,7 @@ impl Rates {
         }
         let Some(departure) = self.find(entry.sent) else { return };
         let lost = self.lost - departure.lost;
-        let most = u64::from(departure.in_flight) * LOSS_PERCENT_MAX;
-        if lost * 100 > most || detection == Detection::NewReno {
+        if is_excess(lost, departure.in_flight, mss) || detection == Detection::NewReno {
             self.losses.excess = Some(Excess {
                 in_flight: departure.in_flight,
                 lost,
@@ -284,9 +295,8 @@ impl Scoreboard {
 
     /// What was given up since this was called last.
     pub fn take_losses(&mut self) -> LossSample {
-        self.rates
-            .as_mut()
-            .map_or(LossSample::default(), |rates| core::mem::take(&mut rates.losses))
+        let Some(rates) = &mut self.rates else { return LossSample::default() };
+        LossSample { delivered: rates.delivered, ..core::mem::take(&mut rates.losses) }
     }
 
     /// The sender has nothing to send although it might: samples are too low until what is in

@@ -100,7 +100,10 @@ impl Scoreboard {
     /// A recovery begins, because losses were found.
     pub fn enter_recovery(&mut self) {
         self.begin(RecoveryKind::Fast, Forward::Off);
-        self.undo = Some(Box::new(Undo::new(self.una)));
+        // What the last recovery, or nobody's, sent again is acknowledged with the time of that: it is
+        // earlier than anything this recovery sends, and tells nothing of it.
+        let eifel = self.entries.front().is_none_or(|entry| entry.transmissions == 1);
+        self.undo = Some(Box::new(Undo { eifel, ..Undo::new(self.una) }));
     }
 
     fn begin(&mut self, kind: RecoveryKind, forward: Forward) {
@@ -121,7 +124,11 @@ impl Scoreboard {
         let before = self.recovery();
         let first = before != Some(RecoveryKind::Timeout);
         let lost = if reneging || self.detection != Detection::Rack {
-            self.mark_all_lost(reneging)
+            let lost = self.mark_all_lost(reneging);
+            if let Some(rates) = &mut self.rates {
+                rates.lose_all(lost);
+            }
+            lost
         } else {
             self.rack_timeout(now, rtt)
         };
@@ -156,11 +163,7 @@ impl Scoreboard {
         self.resent.clear();
         self.first_cursor = self.nxt;
         self.lost_cursor = self.una;
-        let lost = self.totals.lost - before;
-        if let Some(rates) = &mut self.rates {
-            rates.lose_all(lost);
-        }
-        lost
+        self.totals.lost - before
     }
 
     /// Something is sent again: undoing counts it.
