@@ -18,8 +18,9 @@ use crate::wire::IpProtocol;
 
 /// The longest payload of an IP packet.
 const LENGTH_MAX: usize = 65_535;
-/// What a datagram or a fragment costs besides its bytes.
-const OVERHEAD_BYTES: usize = 128;
+/// What a datagram and a fragment cost besides their bytes: places in trees whose nodes are half empty.
+const DATAGRAM_BYTES: usize = 1024;
+const PIECE_BYTES: usize = 128;
 
 /// The ECN bits of a packet that met congestion.
 const CONGESTION: u8 = 3;
@@ -151,8 +152,8 @@ impl Reassembly {
     /// Drops the pieces of a datagram, and what is still to come of it.
     fn poison(&mut self, key: &Key) {
         if let Some(datagram) = self.datagrams.get_mut(key) {
-            self.bytes -= datagram.cost - OVERHEAD_BYTES;
-            datagram.cost = OVERHEAD_BYTES;
+            self.bytes -= datagram.cost - DATAGRAM_BYTES;
+            datagram.cost = DATAGRAM_BYTES;
             datagram.pieces.clear();
             datagram.first = None;
             datagram.poisoned = true;
@@ -187,7 +188,7 @@ impl Reassembly {
             Check::Good => {}
         }
         let first = if piece.offset == 0 { piece.packet.len() } else { 0 };
-        let cost = piece.payload.len() + first + OVERHEAD_BYTES;
+        let cost = piece.payload.len() + first + PIECE_BYTES;
         datagram.insert(piece, end, cost);
         self.bytes += cost;
         if datagram.end == Some(datagram.received) {
@@ -201,7 +202,7 @@ impl Reassembly {
         let order = self.next_order;
         self.next_order += 1;
         self.order.insert(order, key);
-        self.bytes += OVERHEAD_BYTES;
+        self.bytes += DATAGRAM_BYTES;
         self.datagrams.insert(
             key,
             Datagram {
@@ -211,7 +212,7 @@ impl Reassembly {
                 first: None,
                 end: None,
                 received: 0,
-                cost: OVERHEAD_BYTES,
+                cost: DATAGRAM_BYTES,
                 marked: false,
                 poisoned: false,
             },

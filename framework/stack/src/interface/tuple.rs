@@ -78,7 +78,10 @@ fn address(octets: [u8; 16]) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
+    use crate::stack::secrets::{Secrets, Seed};
 
     #[test]
     fn what_goes_in_comes_out() {
@@ -93,5 +96,20 @@ mod tests {
             assert_eq!(tuple.is_ipv4(), local.is_ipv4());
         }
         assert_eq!(size_of::<FourTuple>(), 36);
+    }
+
+    /// Whoever found four-tuples that meet in one place of one host's table has found nothing about
+    /// another's: the key is made of the seed.
+    #[test]
+    fn tuples_that_meet_in_one_table_do_not_in_another() {
+        let ours = Secrets::new(&Seed::from(1));
+        let others = Secrets::new(&Seed::from(2));
+        let local = SocketAddr::from(([192, 0, 2, 1], 80));
+        let place = |secrets: &Secrets, tuple: &FourTuple| tuple.table_hash(&secrets.table) % 256;
+        let all = (0..60_000_u16).map(|n| FourTuple::new(local, ([198, 51, 100, 7], n).into()));
+        let crafted: Vec<_> = all.filter(|tuple| place(&others, tuple) == 0).collect();
+        assert!((100..500).contains(&crafted.len()), "{}", crafted.len());
+        let meet = crafted.iter().filter(|tuple| place(&ours, tuple) == 0).count();
+        assert!(meet <= 10, "{meet} of {}", crafted.len());
     }
 }

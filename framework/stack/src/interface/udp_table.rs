@@ -106,6 +106,22 @@ pub(crate) struct UdpOut {
     pub(crate) payload: Bytes,
 }
 
+/// What a datagram that waits costs besides its payload: its place in a queue that has grown ahead, and
+/// its headers.
+const DATAGRAM_BYTES: usize = 256;
+
+impl UdpDatagram {
+    pub(crate) fn cost(&self) -> usize {
+        self.payload.len() + DATAGRAM_BYTES
+    }
+}
+
+impl UdpOut {
+    pub(crate) fn cost(&self) -> usize {
+        self.payload.len() + DATAGRAM_BYTES
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct UdpSocket {
     pub(crate) local: SocketAddr,
@@ -145,6 +161,12 @@ impl UdpSocket {
             dirty: false,
             claim: None,
         }
+    }
+
+    /// Bytes that it holds, as they count for all sockets.
+    pub(crate) fn held(&self) -> usize {
+        let received = self.received_bytes + DATAGRAM_BYTES * self.received.len();
+        received + self.to_send.iter().map(UdpOut::cost).sum::<usize>()
     }
 
     /// Whether datagrams of a sender are for this socket.

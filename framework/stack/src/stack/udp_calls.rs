@@ -155,14 +155,12 @@ impl Stack {
             socket.blocked = true;
             return Err(StackError::WouldBlock);
         }
-        socket.to_send.push_back(UdpOut {
-            source,
-            source_port: with.source_port,
-            destination: to,
-            hop_limit: with.hop_limit,
-            whole,
-            payload,
-        });
+        let (source_port, hop_limit) = (with.source_port, with.hop_limit);
+        let datagram = UdpOut { source, source_port, destination: to, hop_limit, whole, payload };
+        let cost = datagram.cost();
+        socket.to_send.push_back(datagram);
+        self.net.memory.change(0, cost);
+        let socket = self.udp_socket(id)?;
         if !core::mem::replace(&mut socket.dirty, true) {
             self.dirty.push_back(Dirty::Udp(id.index));
         }
@@ -213,7 +211,7 @@ impl Stack {
         }
         let datagram = socket.received.pop_front().ok_or(StackError::WouldBlock)?;
         socket.received_bytes -= datagram.payload.len();
-        self.net.memory.change(datagram.payload.len(), 0);
+        self.net.memory.change(datagram.cost(), 0);
         Ok(datagram)
     }
 
@@ -250,7 +248,7 @@ impl Stack {
     /// When there is no such socket.
     pub fn udp_close(&mut self, now: Instant, id: UdpId) -> Result<(), StackError> {
         let socket = self.udp.remove(id).ok_or(StackError::NoSuchSocket)?;
-        self.net.memory.change(socket.received_bytes, 0);
+        self.net.memory.change(socket.held(), 0);
         for group in socket.groups {
             self.net.leave_group(now, group);
         }

@@ -91,7 +91,8 @@ impl Assembler {
     fn insert_slow(&mut self, mut seq: SeqNum, mut payload: Bytes, right_edge: SeqNum) -> Inserted {
         let mut done = Inserted::default();
         let room = right_edge.saturating_distance_from(seq) as usize;
-        done.dropped = count(payload.len().saturating_sub(room));
+        let whole = payload.len();
+        done.dropped = count(whole.saturating_sub(room));
         payload.truncate(room);
         if payload.is_empty() {
             return done;
@@ -102,6 +103,10 @@ impl Assembler {
             self.duplicate = Some((seq, seq + old));
             payload.advance(old as usize);
             seq += old;
+        }
+        if payload.len() < whole / 2 {
+            // The rest of a long segment does not keep all of it alive.
+            payload = Bytes::copy_from_slice(&payload);
         }
         if seq == self.next && !payload.is_empty() {
             let free = match &self.queue {
@@ -161,6 +166,13 @@ impl Assembler {
     #[must_use]
     pub fn queued(&self) -> u32 {
         self.queue.as_ref().map_or(0, |queue| queue.bytes())
+    }
+
+    /// What these bytes cost at most, with the lists that they stand in: a peer that sends single bytes
+    /// makes a host keep much more than these.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.cost())
     }
 
     /// How many ranges wait.

@@ -108,7 +108,17 @@ pub struct Scoreboard {
     forward: bool,
 }
 
+/// What an entry costs at most: its place in a block that is half empty, and one in the list of what was
+/// sent again.
+const ENTRY_BYTES: usize = 128;
+
 impl Scoreboard {
+    /// Bytes that it takes, besides its own, at most.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        (self.entries.len() + self.resent.len() / 4) * ENTRY_BYTES
+    }
+
     /// Nothing sent; `start` is the first number to be sent (ISS).
     #[must_use]
     pub fn new(config: &ScoreboardConfig, start: SeqNum, mss: u32) -> Self {

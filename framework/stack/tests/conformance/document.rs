@@ -46,6 +46,32 @@ fn document() -> String {
     text
 }
 
+/// Fails unless a test of this name is there; a benchmark or a helper is none.
+#[track_caller]
+pub(crate) fn assert_is_there(name: &str) {
+    let (path, function) = place(name);
+    let source = fs::read_to_string(&path).unwrap_or_default();
+    assert!(!source.is_empty(), "{name}: there is no {}", path.display());
+    if let Some(function) = function {
+        let before = source.split(&function).next().unwrap_or_default();
+        assert!(before.len() < source.len(), "{name} is not there");
+        let attribute = before.trim_end().lines().rev().take_while(|line| !line.is_empty());
+        let tested = attribute.into_iter().any(|line| line.trim() == "#[test]");
+        assert!(tested, "{name} is no test");
+    }
+}
+
+/// Fails unless a document of this crate says what it should; writes it when asked to.
+#[track_caller]
+pub(crate) fn assert_is_written(name: &str, wanted: &str) {
+    let path = root().join(name);
+    if std::env::var_os("FYKE_WRITE").is_some() {
+        fs::write(&path, wanted).unwrap();
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == wanted, "{name} is out of date; tests/conformance/main.rs says how");
+}
+
 /// Where a test is, and what shows that it is there.
 fn place(name: &str) -> (PathBuf, Option<String>) {
     let parts: Vec<&str> = name.split("::").collect();
@@ -64,13 +90,7 @@ fn place(name: &str) -> (PathBuf, Option<String>) {
 
 #[test]
 fn the_document_is_what_the_table_says() {
-    let path = root().join("CONFORMANCE.md");
-    let wanted = document();
-    if std::env::var_os("FYKE_WRITE").is_some() {
-        fs::write(&path, &wanted).unwrap();
-    }
-    let found = fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == wanted, "CONFORMANCE.md is out of date; tests/conformance/main.rs says how");
+    assert_is_written("CONFORMANCE.md", &document());
 }
 
 #[test]
@@ -98,17 +118,8 @@ fn no_row_is_empty() {
 fn every_test_that_is_named_is_there() {
     let mut count = 0;
     for name in rows().into_iter().flat_map(|row| row.tests) {
-        let (path, function) = place(name);
-        let source = fs::read_to_string(&path).unwrap_or_default();
-        assert!(!source.is_empty(), "{name}: there is no {}", path.display());
+        assert_is_there(name);
         count += 1;
-        if let Some(function) = function {
-            let before = source.split(&function).next().unwrap_or_default();
-            assert!(before.len() < source.len(), "{name} is not there");
-            let attribute = before.trim_end().lines().rev().take_while(|line| !line.is_empty());
-            let tested = attribute.into_iter().any(|line| line.trim() == "#[test]");
-            assert!(tested, "{name} is no test");
-        }
     }
     assert!(count >= 150, "only {count} tests are named");
 }

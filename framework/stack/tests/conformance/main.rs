@@ -1,7 +1,9 @@
 //! RFC 9293 requirement by requirement: `table.txt` names a test for each row of its appendix B, the
 //! other files are the tests that no other place had a reason to have.
 //!
-//! `framework/stack/CONFORMANCE.md` is made from the table. After a change of the table:
+//! `hurt.txt` does the same for what has hurt other stacks, protection by protection.
+//!
+//! `framework/stack/CONFORMANCE.md` and `HARDENING.md` are made from these tables. After a change:
 //!
 //! ```text
 //! FYKE_WRITE=1 cargo test -p fyke-stack --test conformance document
@@ -11,6 +13,7 @@
 mod closing;
 mod document;
 mod failures;
+mod hurt;
 mod network;
 mod opening;
 mod options;

@@ -12,8 +12,15 @@ mod counting;
 mod crowd;
 mod flood;
 mod forwarding;
+#[allow(dead_code, reason = "shared with the tests of the whole stack")]
+#[path = "../stack/frames.rs"]
+mod frames;
+mod hostile;
 mod idle;
 mod remains;
+#[allow(dead_code, reason = "shared with the tests of the whole stack")]
+#[path = "../stack/world.rs"]
+mod world;
 
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;

@@ -160,3 +160,44 @@ fn connections_are_limited_at_both_ends() {
     assert!(matches!(reset[..], [.., Event::Closed(_, CloseReason::Reset)]), "{reset:?}");
     world.connect(&at(SERVER, 80));
 }
+
+/// The limit holds for those who come as well as for those we go to.
+#[test]
+fn those_who_come_are_limited() {
+    let mut config = fyke_stack::StackConfig::new(fyke_stack::Medium::RawIp);
+    config.limits.connections_max = 2;
+    let mut world = World::with(fyke_stack::StackConfig::new(fyke_stack::Medium::RawIp), config);
+    world.listen(&at(SERVER, 80));
+    (0..5).for_each(|_| {
+        world.connect(&at(SERVER, 80));
+    });
+    world.settle();
+    assert_eq!(world.server.stack.usage().connections, 2);
+    assert_eq!(world.server.stack.counters().drops[DropReason::ConnectionLimit], 3);
+}
+
+/// Cookies hold no place in the accept queue: when all come back at once, there is none for most.
+#[test]
+fn cookies_do_not_overflow_the_accept_queue() {
+    let mut world = World::new();
+    let mut options = ListenOptions::default();
+    options.backlog = 2;
+    let listener = world.server.stack.listen(addr("[::]:80"), options).unwrap();
+    flood(&mut world, 1000);
+    world.server.transmit(world.now);
+    let acks: Vec<_> = (1..=20)
+        .map(|port| {
+            let (from, to) = (at(CLIENT, port), at(SERVER, 80));
+            let syn = Frame::syn(&from, &to, 100).bytes();
+            world.server.stack.input(world.now, syn, RxMeta::default());
+            let cookie = parse(world.server.transmit(world.now).last().unwrap()).header.seq;
+            Frame::new(&from, &to, Flags::ACK, 101, cookie.wrapping_add(1)).bytes()
+        })
+        .collect();
+    for ack in acks {
+        world.server.stack.input(world.now, ack, RxMeta::default());
+    }
+    let accepted = std::iter::from_fn(|| world.server.stack.accept(listener)).count();
+    assert!((1..=3).contains(&accepted), "{accepted}");
+    assert!(world.server.stack.counters().drops[DropReason::AcceptQueueFull] >= 17);
+}

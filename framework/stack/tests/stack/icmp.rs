@@ -140,6 +140,26 @@ fn no_error_about_errors_groups_fragments_or_nobody() {
     assert_eq!(message_v6(&answer[0]).0, icmpv6::Message::ParameterProblem { code, pointer: 6 });
 }
 
+/// RFC 4443, section 2.4 (e.1): an error is one behind extension headers, too, and what is wrong with
+/// these is not told.
+#[test]
+fn no_error_about_an_error_behind_extension_headers() {
+    let mut world = World::new();
+    let behind = |message: icmpv6::Message| {
+        // Destination options with one that is not known and asks for an answer.
+        let mut body = vec![IpProtocol::ICMPV6.0, 0, 0x9e, 4, 0, 0, 0, 0];
+        let packet = v6(CLIENT6, SERVER6, message, &[0; 48]);
+        body.extend_from_slice(&packet[ipv6::HEADER_LEN..]);
+        ip(address(CLIENT6), address(SERVER6), IpProtocol::DESTINATION_OPTIONS, &body)
+    };
+    let request = icmpv6::Message::EchoRequest { identifier: 7, sequence: 8 };
+    let answer = answers(&mut world, behind(request));
+    let code = icmpv6::parameter_problem::OPTION;
+    assert_eq!(message_v6(&answer[0]).0, icmpv6::Message::ParameterProblem { code, pointer: 42 });
+    let error = icmpv6::Message::Unreachable { code: icmpv6::unreachable::PORT };
+    assert!(answers(&mut world, behind(error)).is_empty());
+}
+
 #[test]
 fn a_refused_connect_learns_it_from_icmp() {
     let mut world = World::new();

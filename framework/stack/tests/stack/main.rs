@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "a test")]
 
 mod anycast;
+mod attacks;
 #[path = "../../fuzz/cases/host.rs"]
 mod case;
 mod connections;

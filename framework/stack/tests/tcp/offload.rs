@@ -78,3 +78,18 @@ fn what_follows_the_small_end_of_a_super_segment_waits() {
         assert_eq!(rig.poll()[0].payload.len(), 50);
     }
 }
+
+/// gVisor #11198: what a device joined is acknowledged as often as the segments would have been, of
+/// whatever size they were.
+#[test]
+fn a_super_segment_is_acknowledged_as_its_segments_are() {
+    for (small_count, size) in [(true, 10), (false, 500)] {
+        let mut config = plain();
+        config.ack_small_segments = small_count;
+        let mut rig = Rig::established(config);
+        let mut segment = rig.segment(Flags::ACK, ISS + 1, &[7; 1000][..2 * size]);
+        segment.gso_size = size as u16;
+        rig.give(segment);
+        assert_eq!(rig.poll().len(), 1, "two of {size} bytes");
+    }
+}

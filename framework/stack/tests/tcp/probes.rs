@@ -1,7 +1,9 @@
 //! Tail loss probes (RFC 8985, section 7): what goes, and what its answer means.
 
+use std::time::Duration;
+
 use crate::loss::{at, sack, sacks, starts};
-use crate::rig::{Rig, ms, plain};
+use crate::rig::{ISS, Rig, ms, plain};
 
 /// Ten segments in flight, the last of which only a probe repairs: all is acknowledged once.
 fn tail_repaired() -> Rig {
@@ -65,5 +67,21 @@ fn a_tail_loss_probe_is_not_held_back_for_being_small() {
     assert!(rig.poll().is_empty(), "Nagle");
     let probe = rig.pass(ms(150));
     assert_eq!(probe.iter().map(|s| s.payload.len()).collect::<Vec<_>>(), [10]);
+    assert_eq!(rig.connection.info().timeouts, 0);
+}
+
+/// Tailscale's netstack took round trips of less than a tick for none, and sent again what was on its
+/// way (tailscale #20893): here a clock of nanoseconds measures them.
+#[test]
+fn round_trips_of_microseconds_are_measured() {
+    let mut rig = Rig::established(plain());
+    for n in 1..=40 {
+        rig.write(100);
+        assert_eq!(rig.poll().len(), 1);
+        rig.now += Duration::from_micros(10);
+        rig.ack(ISS + 1 + 100 * n);
+    }
+    let rtt = rig.connection.info().rtt.unwrap();
+    assert!((9_000..=10_000).contains(&rtt.as_nanos()), "{rtt:?}");
     assert_eq!(rig.connection.info().timeouts, 0);
 }

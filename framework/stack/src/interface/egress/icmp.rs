@@ -40,6 +40,15 @@ fn is_icmp_error(inbound: &Inbound) -> bool {
             .map_or(true, |packet| packet.message().is_error()),
         IpProtocol::ICMPV6 => icmpv6::Packet::parse(inbound.payload())
             .map_or(true, |packet| packet.message().is_error()),
+        // What is wrong may stand in a header before the one that tells what it is.
+        _ if inbound.source.is_ipv6() => {
+            let packet = ipv6::Packet::parse(&inbound.packet).ok();
+            let upper = packet.and_then(|packet| packet.upper_layer().ok());
+            upper.filter(|upper| upper.protocol == IpProtocol::ICMPV6).is_some_and(|upper| {
+                icmpv6::Packet::parse(upper.payload)
+                    .map_or(true, |packet| packet.message().is_error())
+            })
+        }
         _ => false,
     }
 }

@@ -103,6 +103,7 @@ impl Stack {
             && let Some(datagram) = socket.to_send.pop_front()
         {
             left -= 1;
+            self.net.memory.change(datagram.cost(), 0);
             let port = datagram.source_port.unwrap_or(socket.local.port());
             self.net.send_datagram(now, port, &datagram, &socket.options, out);
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 
 use super::martian::{is_martian_v4, is_source_of_ours};
-use super::{Body, Inbound, Link};
+use super::{Body, Inbound, Link, without_padding};
 use crate::interface::reassembly::{Key, Piece, Whole};
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
@@ -41,7 +41,7 @@ impl Stack {
         };
         // What is behind is the link's padding. Not every kind of `Bytes` is cut for nothing.
         if packet.len() > head.total_len {
-            packet.truncate(head.total_len);
+            packet = without_padding(packet, head.total_len);
         }
         let inbound = Inbound {
             source: head.source,

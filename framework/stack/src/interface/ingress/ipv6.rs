@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 
 use super::martian::{is_martian_v6, is_source_of_ours};
-use super::{Body, Inbound, Link};
+use super::{Body, Inbound, Link, without_padding};
 use crate::interface::egress::ErrorKind;
 use crate::interface::reassembly::{Key, Piece, Whole};
 use crate::interface::tunnels::ecn_behind;
@@ -81,7 +81,7 @@ impl Stack {
         }
         // What is behind is the link's padding. Not every kind of `Bytes` is cut for nothing.
         if bytes.len() > total_len {
-            bytes.truncate(total_len);
+            bytes = without_padding(bytes, total_len);
         }
         Ok(Inbound {
             source: IpAddr::V6(source),

@@ -62,6 +62,19 @@ impl Link {
     }
 }
 
+/// More padding than this no link needs.
+const PADDING_MAX: usize = 128;
+
+/// A packet without what its link put behind it. A frame that is mostly padding is not kept for the sake
+/// of a small packet.
+fn without_padding(mut packet: Bytes, len: usize) -> Bytes {
+    if packet.len() > len + PADDING_MAX {
+        return Bytes::copy_from_slice(&packet[..len]);
+    }
+    packet.truncate(len);
+    packet
+}
+
 /// An IP packet for us, whole.
 #[derive(Debug, Clone)]
 pub(crate) struct Inbound {

@@ -76,7 +76,7 @@ impl Stack {
         if self.net.memory.is_full() {
             return self.net.drop_in(now, DropReason::BuffersFull);
         }
-        self.net.memory.change(0, datagram.payload.len());
+        self.net.memory.change(0, datagram.cost());
         socket.received_bytes += datagram.payload.len();
         socket.received.push_back(datagram);
         socket.readable = true;

@@ -55,7 +55,7 @@ fn overlaps_drop_the_datagram_and_what_follows() {
         assert!(matches!(add(&mut this, 1, overlap), Outcome::Dropped(_)));
         let rest = add(&mut this, 1, piece(16, false, &[1; 4]));
         assert!(matches!(rest, Outcome::Dropped(DropReason::FragmentOverlap)));
-        assert_eq!(this.bytes(), OVERHEAD_BYTES);
+        assert_eq!(this.bytes(), DATAGRAM_BYTES);
         assert_eq!(this.expire(Instant::ZERO + Duration::from_secs(30)), Some(None));
         assert_eq!(this.bytes(), 0);
     }
@@ -89,6 +89,8 @@ fn pieces_and_bytes_are_limited() {
     assert!(evicted > 800);
     let newest = add(&mut this, 999, piece(0, true, &[0; 8]));
     assert!(matches!(newest, Outcome::Waiting), "the oldest went, not the newest");
+    let last = add(&mut this, 999, piece(1008, false, &[0; 8]));
+    assert!(matches!(last, Outcome::Whole(_)), "the oldest went, not the newest");
 }
 
 #[test]
@@ -116,5 +118,5 @@ fn a_fragment_keeps_no_frame_alive() {
     assert!(matches!(add(&mut this, 1, first), Outcome::Waiting));
     assert!(matches!(add(&mut this, 1, second), Outcome::Waiting));
     assert!(frame.is_unique());
-    assert_eq!(this.bytes(), 3 * OVERHEAD_BYTES + 8 + 8 + 48);
+    assert_eq!(this.bytes(), DATAGRAM_BYTES + 2 * PIECE_BYTES + 8 + 8 + 48);
 }

@@ -17,6 +17,11 @@ const COPY_BYTES_MAX: usize = 512;
 const PIECES_FREE: usize = 8;
 const PIECE_BYTES_MEAN: usize = 256;
 
+/// What the queue, a range and a byte of a range in its pieces cost at most, besides the byte itself:
+/// places in lists that have grown ahead, and what an allocator makes of single bytes.
+const QUEUE_BYTES: usize = 256;
+const RANGE_BYTES: usize = 512;
+
 /// How many ranges are remembered in the order of their last change: more than any option reports,
 /// because some will have merged by the time they are reported.
 const RECENT_MAX: usize = 8;
@@ -114,6 +119,13 @@ impl Queue {
 
     pub(super) fn bytes(&self) -> u32 {
         self.bytes
+    }
+
+    /// See [`Assembler::cost`](super::Assembler::cost). A range has few pieces, and one more for each so
+    /// many bytes: a quarter of these is more than a place in a list that has grown ahead.
+    pub(super) fn cost(&self) -> usize {
+        let bytes = self.bytes as usize;
+        QUEUE_BYTES + RANGE_BYTES * self.ranges.len() + bytes + bytes / 4
     }
 
     pub(super) fn highest(&self) -> Option<SeqNum> {

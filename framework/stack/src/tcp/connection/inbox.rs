@@ -10,8 +10,10 @@ use bytes::{Buf, Bytes, BytesMut};
 
 /// Payloads up to this size are copied together.
 const MERGE_BYTES_MAX: usize = 512;
-/// The block they are copied into.
-const BLOCK_BYTES: usize = 4096;
+/// The blocks they are copied into: each twice as large as the one before, so that two bytes that nobody
+/// reads do not cost what a stream of small segments is worth.
+const BLOCK_BYTES_MIN: usize = 512;
+const BLOCK_BYTES_MAX: usize = 4096;
 
 /// The queue of bytes for the application.
 ///
@@ -29,6 +31,8 @@ struct Rest {
     chunks: VecDeque<Bytes>,
     /// Small payloads, after the chunks.
     tail: BytesMut,
+    /// The size of the last block for them.
+    block: usize,
 }
 
 impl Inbox {
@@ -127,7 +131,8 @@ impl Rest {
     fn merge(&mut self, bytes: &[u8]) {
         if self.tail.capacity() - self.tail.len() < bytes.len() {
             self.close_tail();
-            self.tail = BytesMut::with_capacity(BLOCK_BYTES);
+            self.block = (2 * self.block).clamp(BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
+            self.tail = BytesMut::with_capacity(self.block);
         }
         self.tail.extend_from_slice(bytes);
     }

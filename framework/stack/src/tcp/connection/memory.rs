@@ -33,11 +33,13 @@ impl Connection {
         self.receive.tight = tight;
     }
 
-    /// Bytes that are kept for either side: unread, out of order, not acknowledged.
+    /// Bytes that are kept for either side: unread, out of order, not acknowledged. What a peer can
+    /// make much more expensive than its bytes is counted for what it costs: holes, and what it
+    /// acknowledges in bits.
     #[must_use]
     pub fn held(&self) -> usize {
         let receive = &self.receive;
-        receive.inbox.len() + receive.assembler.queued() as usize + self.send.kept()
+        receive.inbox.len() + receive.assembler.cost() + self.send.cost()
     }
 
     /// Whether a segment at `seq` is the next, and nothing was received that is still here.

@@ -77,6 +77,11 @@ impl Send {
         self.outgoing.as_ref().map_or(0, |outgoing| outgoing.buffer.len())
     }
 
+    /// What that costs, with what is remembered of how it was sent.
+    pub(super) fn cost(&self) -> usize {
+        self.outgoing.as_ref().map_or(0, |outgoing| outgoing.buffer.len() + outgoing.board.cost())
+    }
+
     /// Room in the send buffer.
     pub(super) fn free(&self) -> usize {
         (self.limit() as usize).saturating_sub(self.kept())
