@@ -11,6 +11,7 @@ use fyke_core::transport::Incoming;
 use fyke_core::{
     Address, ChannelOptions, FileRegion, LoopCore, Outgoing, RegionSource, SocketOptions,
 };
+use fyke_stack::{Cidr, Tunnel};
 use fyke_transport::userspace::{CableDevice, CableOptions, StackTransport};
 use userspace_support::{Log, World, greedy, ip, options, pattern, plain};
 
@@ -405,4 +406,29 @@ fn a_connection_that_gets_no_channel_is_reset() {
     let core = world.hosts[0].event_loop.core();
     let transport: &mut StackTransport<CableDevice> = core.transport_as(transport).unwrap();
     assert_eq!(transport.stack().usage().connections, 0);
+}
+
+#[test]
+fn a_tunnel_and_an_anycast_address_are_options() {
+    // IPv6 goes through IPv4 both ways, and the service has an address of many.
+    let tunneled = |at: usize| {
+        let ends = [ip(at), ip(1 - at)].map(|end| end.parse().unwrap());
+        let inside: [Cidr; 3] =
+            ["fd00:66::1/128", "fd00:66::2/128", "fd00:66::53/128"].map(|one| one.parse().unwrap());
+        let through = if at == 0 { &inside[1..2] } else { &inside[2..] };
+        let options = options(at).tunnel(Tunnel::new(ends[0], ends[1]), through);
+        match at {
+            0 => options.address(inside[0]).anycast(inside[2]),
+            _ => options.address(inside[1]),
+        }
+    };
+    let (mut world, _cable) = World::on(CableOptions::new(), tunneled);
+    let _server = world.hosts[0].listen("[::]:80", plain(), true);
+    let answer = world.hosts[1].connect(&"[fd00:66::53]:80".parse().unwrap(), greedy());
+    world.settle();
+    let client = answer.try_recv().unwrap().unwrap();
+    let sent = pattern(300_000, 3);
+    client.send(sent.clone());
+    world.settle();
+    assert!(client.log() == [Log::Bytes(sent)], "other bytes came back");
 }

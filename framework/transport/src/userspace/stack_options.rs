@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fyke_clock::Instant;
 use fyke_stack::wire::MacAddress;
 use fyke_stack::{
-    Capture, Cidr, Medium, Offload, Route, Seed, Shard, Stack, StackConfig, StackError,
+    Capture, Cidr, Medium, Offload, Route, Seed, Shard, Stack, StackConfig, StackError, Tunnel,
 };
 
 use super::forward::{Offer, Policy};
@@ -36,7 +36,9 @@ pub struct StackOptions {
     raw_ip: bool,
     mac: Option<MacAddress>,
     addresses: Vec<Cidr>,
+    anycasts: Vec<Cidr>,
     routes: Vec<Route>,
+    tunnels: Vec<(Tunnel, Vec<Cidr>)>,
     seed: Option<Seed>,
     capture: Option<Arc<MakeCapture>>,
     policy: Option<Policy>,
@@ -58,7 +60,9 @@ impl StackOptions {
             raw_ip: false,
             mac: None,
             addresses: Vec::new(),
+            anycasts: Vec::new(),
             routes: Vec::new(),
+            tunnels: Vec::new(),
             seed: None,
             capture: None,
             policy: None,
@@ -95,6 +99,18 @@ impl StackOptions {
     /// Adds a route.
     pub fn route(mut self, route: Route) -> Self {
         self.routes.push(route);
+        self
+    }
+
+    /// Adds an address that other hosts have, too (RFC 4291, section 2.6).
+    pub fn anycast(mut self, address: Cidr) -> Self {
+        self.anycasts.push(address);
+        self
+    }
+
+    /// Carries IPv6 packets for `networks` to another host inside IPv4 packets (RFC 4213).
+    pub fn tunnel(mut self, tunnel: Tunnel, networks: &[Cidr]) -> Self {
+        self.tunnels.push((tunnel, networks.to_vec()));
         self
     }
 
@@ -192,7 +208,18 @@ impl StackOptions {
             let added = stack.add_address(now, *address);
             added.map_err(|error| refused(&format!("the address {address}"), error))?;
         }
-        for route in &self.routes {
+        for address in &self.anycasts {
+            let added = stack.add_anycast(now, *address);
+            added.map_err(|error| refused(&format!("the anycast address {address}"), error))?;
+        }
+        let mut routes = self.routes.clone();
+        for (tunnel, networks) in &self.tunnels {
+            let added = stack.add_tunnel(now, *tunnel);
+            let what = || format!("the tunnel to {}", tunnel.remote);
+            let id = added.map_err(|error| refused(&what(), error))?;
+            routes.extend(networks.iter().map(|network| Route::through(*network, id)));
+        }
+        for route in &routes {
             let added = stack.add_route(*route);
             added.map_err(|error| refused(&format!("the route to {}", route.network), error))?;
         }
