@@ -6,6 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::cidr::Cidr;
 use super::tuple::octets;
 use crate::stack::ids::TunnelId;
+use crate::wire::ndp::solicited_node;
 
 /// How far an address may be used (RFC 4862, section 2; RFC 5227).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,12 +34,14 @@ pub struct OwnAddress {
     pub tunnel: Option<TunnelId>,
     /// Others may have it, too, and whoever is nearest gets the packets (RFC 4291, section 2.6).
     pub anycast: bool,
+    /// The host is in its solicited-node group because of it.
+    pub(crate) listens: bool,
 }
 
 impl OwnAddress {
     /// An address of the link.
     pub(crate) const fn new(cidr: Cidr, state: AddressState) -> Self {
-        Self { cidr, state, tunnel: None, anycast: false }
+        Self { cidr, state, tunnel: None, anycast: false, listens: false }
     }
 
     /// An address that others may have, too: there is nothing to find out about it.
@@ -68,7 +71,7 @@ impl Addresses {
     /// Adds an address, or changes the network and state of one that is there.
     pub(crate) fn insert(&mut self, address: OwnAddress) {
         match self.get_mut(address.cidr.address()) {
-            Some(there) => *there = address,
+            Some(there) => *there = OwnAddress { listens: there.listens, ..address },
             None => self.list.push(address),
         }
     }
@@ -96,7 +99,8 @@ impl Addresses {
         address.is_broadcast() || self.list.iter().any(|own| own.cidr.broadcast() == Some(address))
     }
 
-    /// Whether a group is that of an address of ours, one we may not have yet included.
+    /// Whether a group is that of an address of ours, one we may not have yet included: it is heard
+    /// before it is joined, too (RFC 4862, section 5.4.2).
     pub(crate) fn is_solicited(&self, group: Ipv6Addr) -> bool {
         self.list.iter().any(|own| match own.cidr.address() {
             IpAddr::V6(address) => own.tunnel.is_none() && solicited_node(address) == group,
@@ -162,13 +166,6 @@ impl Addresses {
             _ => None,
         })
     }
-}
-
-/// The group that the owner of an address listens to (RFC 4291, section 2.7.1).
-fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
-    let [.., a, b, c] = address.octets();
-    let last = u16::from_be_bytes([b, c]);
-    Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), last)
 }
 
 fn common_prefix(a: IpAddr, b: IpAddr) -> u32 {

@@ -79,6 +79,13 @@ impl Groups {
         true
     }
 
+    /// The groups of IPv6 are told anew, as if they had just been joined.
+    pub(crate) fn repeat_v6(&mut self) {
+        for (_, entry) in self.joined.iter_mut().filter(|(group, _)| group.is_ipv6()) {
+            entry.reports = REPORTS_PER_CHANGE;
+        }
+    }
+
     /// The changes that are to be told now; each call counts as telling them.
     pub(crate) fn take_changes(&mut self) -> Vec<(IpAddr, Change)> {
         let mut changes = Vec::new();

@@ -73,7 +73,7 @@ pub struct Limits {
     pub routes_max: usize,
     /// Tunnels.
     pub tunnels_max: usize,
-    /// Multicast groups joined.
+    /// Multicast groups that sockets join; those of own addresses are apart.
     pub groups_max: usize,
     /// Neighbours whose link address is known; the least recently used makes room.
     pub neighbors_max: usize,

@@ -22,13 +22,20 @@ fn subnet_router(cidr: &Cidr) -> Option<Cidr> {
 
 impl crate::interface::net::Net {
     /// A router has the subnet-router address of each network it is in.
-    fn join_routers(&mut self, address: IpAddr) {
+    fn join_routers(&mut self, now: Instant, address: IpAddr) {
         let own = self.addresses.get(address).map(|own| own.cidr);
         let Some(all) = own.and_then(|cidr| subnet_router(&cidr)) else { return };
         let room = self.addresses.len() < self.config.limits.addresses_max;
         if self.config.is_router && room && self.addresses.get(all.address()).is_none() {
             self.addresses.insert(OwnAddress::anycast(all));
+            self.listen_for(now, all.address());
         }
+    }
+
+    fn take_address(&mut self, address: IpAddr) -> Option<OwnAddress> {
+        let removed = self.addresses.remove(address)?;
+        self.listen_no_more(self.now, &removed);
+        Some(removed)
     }
 }
 
@@ -54,7 +61,7 @@ impl Stack {
             return Err(StackError::LimitReached);
         }
         self.begin_address(now, cidr);
-        self.net.join_routers(address);
+        self.net.join_routers(now, address);
         Ok(())
     }
 
@@ -88,6 +95,7 @@ impl Stack {
             _ => {}
         }
         self.net.addresses.insert(OwnAddress::anycast(cidr));
+        self.net.listen_for(now, address);
         Ok(())
     }
 
@@ -95,11 +103,11 @@ impl Stack {
     /// not heard any more.
     pub fn remove_address(&mut self, address: IpAddr) -> bool {
         self.net.autoconf.forget(address);
-        let removed = self.net.addresses.remove(address);
+        let removed = self.net.take_address(address);
         if let Some(all) = removed.and_then(|own| subnet_router(&own.cidr)) {
             let in_it = |own: &OwnAddress| !own.anycast && all.contains(own.cidr.address());
             if self.net.config.is_router && !self.net.addresses.iter().any(in_it) {
-                self.net.addresses.remove(all.address());
+                self.net.take_address(all.address());
             }
         }
         removed.is_some()
@@ -171,7 +179,8 @@ impl Stack {
         there
     }
 
-    /// The multicast groups that sockets have joined.
+    /// The multicast groups that sockets have joined, and those of own IPv6 addresses (RFC 4861,
+    /// section 7.2.1).
     pub fn groups(&self) -> impl Iterator<Item = IpAddr> {
         self.net.groups.iter()
     }

@@ -263,7 +263,7 @@ impl Stack {
         if !group.is_multicast() {
             return Err(StackError::InvalidAddress);
         }
-        let full = self.net.groups.len() >= self.net.config.limits.groups_max;
+        let full = self.net.is_full_of_groups();
         if full && !self.net.groups.contains(group) {
             return Err(StackError::LimitReached);
         }

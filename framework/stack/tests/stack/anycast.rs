@@ -8,7 +8,7 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 use fyke_stack::wire::ethernet::{EtherType, Frame, FrameKind};
 use fyke_stack::wire::ndp::{Message, NdpOption};
-use fyke_stack::wire::{MacAddress, icmpv6, ipv6, ndp};
+use fyke_stack::wire::{IpProtocol, MacAddress, icmpv6, ipv6, ndp};
 use fyke_stack::{
     AddressState, ConnectOptions, EchoRequest, Event, IcmpContent, IcmpFailure, IcmpOptions,
     Medium, RxMeta, StackConfig, StackError, UdpOptions,
@@ -65,13 +65,26 @@ fn rfc4862_5_4_nobody_is_asked_and_nothing_is_announced() {
     let mut careful = config(MAC_SERVER);
     careful.duplicate_address_probes = 1;
     careful.arp_probes = 3;
-    let now = Instant::from_nanos(1_000_000_000);
+    let mut now = Instant::from_nanos(1_000_000_000);
     let mut host = Host::new(careful, &[], 5, now);
     for address in ["10.0.0.53/24", "2001:db8::53/64"] {
         host.stack.add_anycast(now, cidr(address)).unwrap();
     }
     assert!(host.stack.addresses().all(|own| own.anycast && own.state == AddressState::Preferred));
-    assert!(host.transmit(now).is_empty() && host.stack.poll_timeout().is_none());
+    // A report of its group is all that is told of it (RFC 4861, section 7.2.1).
+    let mut told = 0;
+    loop {
+        let frames = host.transmit(now);
+        assert!(frames.iter().all(|frame| {
+            let packet = ipv6::Packet::parse(&frame[14..]).unwrap();
+            packet.next_header() == IpProtocol::HOP_BY_HOP && packet.hop_limit() == 1
+        }));
+        told += frames.len();
+        let Some(next) = host.stack.poll_timeout() else { break };
+        now = next;
+        host.stack.handle_timeout(now);
+    }
+    assert_eq!(told, 2);
     assert!(host.take_events().is_empty());
 }
 
@@ -93,7 +106,8 @@ fn rfc4861_7_2_7_advertisements_are_late_and_override_nothing() {
             due = host.stack.poll_timeout().expect("an answer is due").max(due);
             host.stack.handle_timeout(due);
             let frames = host.transmit(due);
-            if !frames.is_empty() {
+            // Reports of groups come in between.
+            if !advertisements(&frames).is_empty() {
                 break frames;
             }
         };

@@ -21,6 +21,7 @@ mod garbage;
 mod handshake_rtt;
 mod icmp;
 mod listeners;
+mod listening;
 mod martians;
 mod memory;
 mod path_mtu;

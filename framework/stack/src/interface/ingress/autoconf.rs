@@ -45,6 +45,7 @@ impl Stack {
         let state = if probes > 0 { AddressState::Tentative } else { AddressState::Preferred };
         self.net.addresses.insert(OwnAddress::new(cidr, state));
         if probes == 0 {
+            self.net.listen_for(now, address);
             return self.net.announce(now, address);
         }
         // Hosts that are switched on together must not ask together (RFC 4862, section 5.4.2).
@@ -68,9 +69,11 @@ impl Stack {
     }
 
     /// Somebody else has an address that we wanted.
-    pub(crate) fn address_is_duplicate(&mut self, _now: Instant, address: IpAddr) {
+    pub(crate) fn address_is_duplicate(&mut self, now: Instant, address: IpAddr) {
         if let Some(own) = self.net.addresses.get_mut(address) {
-            own.state = AddressState::Duplicate;
+            let was = *own;
+            (own.state, own.listens) = (AddressState::Duplicate, false);
+            self.net.listen_no_more(now, &was);
         }
         self.net.autoconf.forget(address);
         self.events.push_once(Event::AddressConflict(address));
@@ -200,11 +203,15 @@ impl Stack {
             let own = self.net.addresses.get_mut(address)?;
             own.state = AddressState::Preferred;
             self.events.push_once(Event::AddressReady(address));
+            self.net.report_from(now, address);
             self.net.announce(now, address);
             return None;
         }
         match (address, self.net.mac().filter(|_| self.net.is_first())) {
             (IpAddr::V6(target), Some(_)) => {
+                // Not before: hosts that are switched on together must not report together, either
+                // (RFC 4862, section 5.4.2).
+                self.net.listen_for(now, address);
                 self.net.solicit(now, Ipv6Addr::UNSPECIFIED, target, false);
             }
             (IpAddr::V4(target), Some(mac)) => {
@@ -317,9 +324,10 @@ impl Net {
 
     fn expire_addresses(&mut self, now: Instant) {
         let Self { autoconf, addresses, .. } = self;
+        let mut gone = Vec::new();
         autoconf.lifetimes.retain_mut(|life| {
             if life.valid_until.is_some_and(|until| until <= now) {
-                addresses.remove(life.address);
+                gone.extend(addresses.remove(life.address));
                 return false;
             }
             if life.preferred_until.is_some_and(|until| until <= now) {
@@ -337,5 +345,6 @@ impl Net {
             }
             true
         });
+        gone.iter().for_each(|own| self.listen_no_more(now, own));
     }
 }

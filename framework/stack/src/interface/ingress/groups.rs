@@ -7,6 +7,7 @@ use core::time::Duration;
 use fyke_clock::Instant;
 
 use super::Inbound;
+use crate::interface::addresses::OwnAddress;
 use crate::interface::egress::{Datagram, Outgoing, Queued};
 use crate::interface::groups::Change;
 use crate::interface::net::Net;
@@ -14,6 +15,7 @@ use crate::interface::timer::Timer;
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
 use crate::wire::multicast::{Record, RecordKind};
+use crate::wire::ndp::solicited_node;
 use crate::wire::{ChecksumIntent, Emit, IpProtocol, PseudoHeader, icmpv6, igmp, mld};
 
 /// Where reports of the newer versions go.
@@ -103,6 +105,41 @@ impl Net {
     /// A socket leaves a group; so does the host with the last one.
     pub(crate) fn leave_group(&mut self, now: Instant, group: IpAddr) {
         if self.groups.leave(group) {
+            self.tell_changes(now);
+        }
+    }
+
+    /// Whether sockets can join no group more. Addresses, which routers may give us, take nothing of
+    /// theirs.
+    pub(crate) fn is_full_of_groups(&self) -> bool {
+        let by_addresses = self.addresses.iter().filter(|own| own.listens).count();
+        self.groups.len() >= self.config.limits.groups_max + by_addresses
+    }
+
+    /// The host listens to the group of an address of its own (RFC 4861, section 7.2.1), which
+    /// switches that look for listeners have to know. The first of several stacks does it for all.
+    pub(crate) fn listen_for(&mut self, now: Instant, address: IpAddr) {
+        let asked_for = self.mac().is_some() && self.is_first() && !address.is_loopback();
+        let Some(own) = self.addresses.get_mut(address).filter(|_| asked_for) else { return };
+        let IpAddr::V6(v6) = address else { return };
+        if own.tunnel.is_none() && !own.listens {
+            own.listens = true;
+            self.join_group(now, solicited_node(v6).into());
+        }
+    }
+
+    /// An address is none of ours any more, or never was.
+    pub(crate) fn listen_no_more(&mut self, now: Instant, own: &OwnAddress) {
+        if let (IpAddr::V6(v6), true) = (own.cidr.address(), own.listens) {
+            self.leave_group(now, solicited_node(v6).into());
+        }
+    }
+
+    /// An address turned out to be ours. Switches do not learn from reports without a source, so
+    /// with the first link-local address all groups are told again (RFC 3590, section 4).
+    pub(super) fn report_from(&mut self, now: Instant, address: IpAddr) {
+        if matches!(address, IpAddr::V6(v6) if self.addresses.link_local() == Some(v6)) {
+            self.groups.repeat_v6();
             self.tell_changes(now);
         }
     }
