@@ -10,7 +10,7 @@ use fyke_clock::Instant;
 use super::cidr::Cidr;
 use super::timer::Lazy;
 
-/// Routers that are remembered; the first that is alive is used.
+/// Routers that are remembered; the first of them is used.
 pub(crate) const ROUTERS_MAX: usize = 8;
 /// Prefixes of the link that are remembered.
 pub(crate) const PREFIXES_MAX: usize = 32;

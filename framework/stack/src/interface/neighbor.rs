@@ -192,12 +192,14 @@ impl<F> Neighbors<F> {
         }
         match entry.state {
             NeighborState::Incomplete if entry.attempts >= REQUESTS_MAX => {
+                effects.unreachable = Some(entry.address);
                 entry.state = NeighborState::Failed;
                 entry.deadline = Some(now + REQUEST_INTERVAL);
                 effects.lost = core::mem::take(&mut entry.waiting);
                 effects.alarm = self.alarm(index);
             }
             NeighborState::Probe if entry.attempts >= REQUESTS_MAX => {
+                effects.unreachable = Some(entry.address);
                 self.forget(index, &mut effects);
             }
             NeighborState::Incomplete | NeighborState::Probe => {
@@ -217,6 +219,15 @@ impl<F> Neighbors<F> {
     /// The link address that is known.
     pub(crate) fn mac_of(&self, address: IpAddr) -> Option<MacAddress> {
         self.entries.at(*self.table.get(&address)?)?.mac
+    }
+
+    /// Whether a neighbour is there, or probably: it was heard of, and did not leave questions
+    /// unanswered since (RFC 4861, section 6.3.6).
+    pub(crate) fn is_probably_reachable(&self, address: IpAddr) -> bool {
+        let entry = self.table.get(&address).and_then(|index| self.entries.at(*index));
+        entry.is_some_and(|entry| {
+            !matches!(entry.state, NeighborState::Incomplete | NeighborState::Failed)
+        })
     }
 
     /// A neighbour answered our question.

@@ -25,6 +25,7 @@ mod listening;
 mod martians;
 mod memory;
 mod path_mtu;
+mod routers;
 mod strays;
 mod time_wait;
 mod tunnel;

@@ -110,6 +110,9 @@ impl Net {
         for mut timer in effects.dead {
             timer.cancel(&mut self.wheel);
         }
+        if let Some(address) = effects.unreachable {
+            self.router_is_unreachable(address);
+        }
         for _ in effects.lost {
             self.drop_out(now, DropReason::NeighborUnreachable);
         }

@@ -295,9 +295,33 @@ impl Net {
         self.choose_router();
     }
 
-    /// The default route goes to the first router that is alive.
+    /// A neighbour is not there any more. When it is a router that is used it is another's turn, and
+    /// its own comes again after all others' (RFC 4861, section 6.3.6, 2).
+    pub(crate) fn router_is_unreachable(&mut self, address: IpAddr) {
+        let routers = &mut self.autoconf.routers;
+        if let Some(at) = routers.iter().position(|router| IpAddr::V6(router.value) == address) {
+            routers[at..].rotate_left(1);
+            self.choose_router();
+        }
+    }
+
+    /// Whether an address is one of several routers'.
+    pub(crate) fn has_router_besides(&self, address: IpAddr) -> bool {
+        let routers = &self.autoconf.routers;
+        let known = routers.iter().any(|router| IpAddr::V6(router.value) == address);
+        known && routers.len() > 1
+    }
+
+    /// The default route goes to the first router that is reachable, or probably (RFC 4861, section
+    /// 6.3.6, 1), and stays with it; when none is known to be, to the first, which will be found out
+    /// about by being used.
     fn choose_router(&mut self) {
         let default = Cidr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
+        let Self { autoconf, neighbors, .. } = self;
+        let there = |router: &Until<Ipv6Addr>| neighbors.is_probably_reachable(router.value.into());
+        if let Some(best) = autoconf.routers.iter().position(there) {
+            autoconf.routers[..=best].rotate_right(1);
+        }
         match self.autoconf.routers.first() {
             Some(router) => self.routes.insert(Route::via(default, router.value.into())),
             None => {

@@ -1,5 +1,6 @@
 //! TCP in: which connection a segment is for, and what is said when it is for none.
 
+use alloc::vec::Vec;
 use fyke_clock::Instant;
 
 use super::{Inbound, segment};
@@ -215,9 +216,11 @@ impl Stack {
             Timer::SynCache => self.syn_cache_timer(now),
             Timer::Neighbor { index, generation } => {
                 let mut effects = self.net.neighbors.on_timer(now, index, generation);
-                let lost = core::mem::take(&mut effects.lost);
+                let another = effects.unreachable.is_some_and(|it| self.net.has_router_besides(it));
+                // With another router they are lost as any packet can be, and go its way next time.
+                let told = if another { Vec::new() } else { core::mem::take(&mut effects.lost) };
                 self.net.apply(now, effects);
-                lost.iter().for_each(|packet| self.undeliverable(now, packet));
+                told.iter().for_each(|packet| self.undeliverable(now, packet));
             }
             Timer::Reassembly => self.reassembly_timer(now),
             Timer::Autoconf => self.autoconf_timer(now),

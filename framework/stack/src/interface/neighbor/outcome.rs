@@ -77,10 +77,19 @@ pub(crate) struct Effects<F> {
     pub(crate) lost: Vec<F>,
     /// Timers of entries that are gone.
     pub(crate) dead: Vec<Lazy>,
+    /// Who did not answer and counts as unreachable from now on.
+    pub(crate) unreachable: Option<IpAddr>,
 }
 
 impl<F> Default for Effects<F> {
     fn default() -> Self {
-        Self { ask: None, alarm: None, ready: None, lost: Vec::new(), dead: Vec::new() }
+        Self {
+            ask: None,
+            alarm: None,
+            ready: None,
+            lost: Vec::new(),
+            dead: Vec::new(),
+            unreachable: None,
+        }
     }
 }
