@@ -10,7 +10,7 @@ const TEXT: &str = include_str!("hurt.txt");
 const HEAD: &str = "# Hardening
 
 What has hurt other stacks, what this one does about it, and the tests that fail when that is taken away:
-each protection was removed once, and the tests named here are those that noticed. Made from
+nearly each protection was removed once by hand, and of the tests named here one at least noticed. Made from
 `tests/conformance/hurt.txt` (see `tests/conformance/main.rs`); a test fails when this file is not what
 that table says, when a protection names no test, or when a named test is not there.
 

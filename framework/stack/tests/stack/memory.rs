@@ -257,3 +257,19 @@ fn datagrams_count_too() {
     while world.server.stack.udp_receive(udp) != Err(StackError::WouldBlock) {}
     assert_eq!(held(&world), 0);
 }
+
+#[test]
+fn datagrams_that_wait_to_be_sent_count() {
+    let mut world = world();
+    let from = world.client.stack.udp_bind(addr("10.0.0.1:9"), UdpOptions::default()).unwrap();
+    let to = Some(addr(&at(SERVER, 9)));
+    for _ in 0..3 {
+        world.client.stack.udp_send(world.now, from, to, vec![2; 300].into()).unwrap();
+    }
+    assert_eq!(world.client.stack.usage().socket_bytes, 3 * (300 + DATAGRAM_BYTES));
+    world.client.transmit(world.now);
+    assert_eq!(world.client.stack.usage().socket_bytes, 0);
+    world.client.stack.udp_send(world.now, from, to, vec![2; 300].into()).unwrap();
+    world.client.stack.udp_close(world.now, from).unwrap();
+    assert_eq!(world.client.stack.usage().socket_bytes, 0);
+}

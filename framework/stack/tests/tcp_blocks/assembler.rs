@@ -369,3 +369,12 @@ proptest! {
 fn agrees_with_a_vector_for_long() {
     history(&mut Random(7), 0xffff_8000, 4_000, 1000);
 }
+
+#[test]
+fn the_rest_of_a_long_segment_keeps_no_frame_alive() {
+    let frame = Bytes::from(vec![7; 60_000]);
+    let mut this = Assembler::new(seq(0), 100);
+    this.insert(seq(1000), frame.clone(), seq(2000));
+    assert_eq!(this.queued(), 1000);
+    assert!(frame.is_unique());
+}

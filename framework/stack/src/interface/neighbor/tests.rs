@@ -136,4 +136,5 @@ fn a_flood_of_questions_displaces_no_reachable_neighbour() {
     table.overheard(at(40_000), host(6000), OTHER, true);
     table.overheard(at(40_000), host(6001), OTHER, true);
     assert_eq!(state(&table, host(6001)), Some(NeighborState::Stale));
+    assert_eq!(table.iter().count(), 4);
 }
