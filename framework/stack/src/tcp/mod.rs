@@ -20,8 +20,8 @@ mod sink;
 pub use answer::{ListenAnswer, listen, reset_for};
 pub use config::{Config, EcnMode, KeepAlive, Pacing};
 pub use connection::{
-    CloseReason, Connection, ConnectionOption, Event, FastOpen, FastOpenOutcome, IcmpError,
-    IcmpKind, Info, Limit, MtuSearch, State,
+    CloseReason, Connection, ConnectionOption, Counted, Event, FastOpen, FastOpenOutcome,
+    IcmpError, IcmpKind, Info, Limit, MtuSearch, State,
 };
 pub use handshake::{Handshake, Initial};
 pub use mtu::{MtuConfig, MtuOrder, MtuProbing};

@@ -65,22 +65,25 @@ pub struct MtuConfig {
 
 impl Default for MtuConfig {
     fn default() -> Self {
-        Self {
-            probing: MtuProbing::AfterBlackHole,
-            order: MtuOrder::CommonFirst,
-            initial_mss: 1024,
-            black_hole_timeouts: 3,
-            base_mss: 1024,
-            floor_mss: 512,
-            threshold_bytes: 8,
-            attempts_max: 3,
-            window_segments_min: 6,
-            interval: Duration::from_secs(600),
-        }
+        Self::USUAL
     }
 }
 
 impl MtuConfig {
+    /// What is done unless something else is asked for: nothing before a path swallows full segments.
+    pub const USUAL: Self = Self {
+        probing: MtuProbing::AfterBlackHole,
+        order: MtuOrder::CommonFirst,
+        initial_mss: 1024,
+        black_hole_timeouts: 3,
+        base_mss: 1024,
+        floor_mss: 512,
+        threshold_bytes: 8,
+        attempts_max: 3,
+        window_segments_min: 6,
+        interval: Duration::from_secs(600),
+    };
+
     /// What an unchanged Linux does: nothing; and its numbers for when it is told to.
     #[must_use]
     pub fn linux() -> Self {

@@ -61,19 +61,24 @@ pub struct CongestionConfig {
     pub rate_samples: bool,
 }
 
+impl CongestionConfig {
+    /// What is used unless something else is asked for.
+    pub const USUAL: Self = Self {
+        algorithm: Algorithm::Cubic,
+        initial_window_segments: 10,
+        initial_window_bytes: 14_600,
+        ack_segments_max: 8,
+        hystart: true,
+        reduce_from_window: false,
+        idle: IdlePolicy::Decay,
+        window_bytes_max: 1 << 30,
+        rate_samples: false,
+    };
+}
+
 impl Default for CongestionConfig {
     fn default() -> Self {
-        Self {
-            algorithm: Algorithm::Cubic,
-            initial_window_segments: 10,
-            initial_window_bytes: 14_600,
-            ack_segments_max: 8,
-            hystart: true,
-            reduce_from_window: false,
-            idle: IdlePolicy::Decay,
-            window_bytes_max: 1 << 30,
-            rate_samples: false,
-        }
+        Self::USUAL
     }
 }
 

@@ -1,9 +1,11 @@
 //! What can be seen of a connection, as `tcp_info` has it.
 
+use core::ops::Deref;
 use core::time::Duration;
 
 use fyke_clock::Instant;
 
+use super::counted::Counted;
 use super::mtu_probe::MtuSearch;
 use super::stats::Limit;
 use super::timers::Purpose;
@@ -82,8 +84,6 @@ pub struct Info {
     pub reordering_seen: bool,
     /// By how many bytes a segment was overtaken at most.
     pub reordering_bytes: u32,
-    /// How many acknowledgements showed segments that were overtaken.
-    pub reordered: u32,
     /// Bytes received and not read.
     pub unread: usize,
     /// Bytes received out of order.
@@ -92,38 +92,10 @@ pub struct Info {
     pub receive_buffer: u32,
     /// The send buffer's size.
     pub send_buffer: usize,
-    /// Segments received.
-    pub segments_in: u64,
-    /// Segments sent.
-    pub segments_out: u64,
-    /// Bytes received in order.
-    pub bytes_received: u64,
-    /// Bytes sent for the first time.
-    pub bytes_sent: u64,
-    /// Bytes sent again.
-    pub bytes_sent_again: u64,
-    /// Bytes acknowledged, in order.
-    pub bytes_acknowledged: u64,
-    /// Segments received with payload; wraps.
-    pub data_segments_in: u32,
-    /// Segments sent with payload; wraps.
-    pub data_segments_out: u32,
-    /// Segments known to have arrived, the SYN among them; wraps.
-    pub delivered: u32,
-    /// Segments among them whose acknowledgements told of congestion (RFC 3168).
-    pub delivered_marked: u32,
-    /// Segments that the peer had twice (RFC 2883).
-    pub duplicates: u32,
     /// Probes of a closed window or a silent peer that were not answered yet.
     pub probes_unanswered: u8,
     /// What keeps it from sending more, and since when.
     pub limit: (Limit, Instant),
-    /// How long there was something to send.
-    pub busy: Duration,
-    /// How long of that the peer's window was in the way.
-    pub window_limited: Duration,
-    /// How long of that the send buffer was too small for a writer.
-    pub buffer_limited: Duration,
     /// When payload was last sent.
     pub data_sent_at: Instant,
     /// When payload was last received, or the connection began.
@@ -132,22 +104,20 @@ pub struct Info {
     pub heard_at: Instant,
     /// A round trip as the peer's segments show it.
     pub receive_rtt: Option<Duration>,
-    /// Segments dropped for an old timestamp (PAWS).
-    pub old_timestamps: u32,
-    /// Challenge acknowledgements sent (RFC 5961).
-    pub challenges: u32,
-    /// Window and keep-alive probes sent.
-    pub probes_sent: u32,
-    /// Retransmission time-outs.
-    pub timeouts: u32,
-    /// Fast recoveries.
-    pub recoveries: u32,
-    /// Reductions of the window that were taken back.
-    pub undone: u32,
     /// The network said that the peer cannot be reached, and nothing was acknowledged since.
     pub unreachable: bool,
     /// Data went with the SYN, and all of it was taken (RFC 7413).
     pub syn_data: bool,
+    /// What was counted since it began; its fields are read as if they were here.
+    pub counted: Counted,
+}
+
+impl Deref for Info {
+    type Target = Counted;
+
+    fn deref(&self) -> &Counted {
+        &self.counted
+    }
 }
 
 impl Info {
@@ -159,10 +129,10 @@ impl Info {
         match limit {
             Limit::Idle => return self,
             Limit::Network => {}
-            Limit::Window => self.window_limited += spent,
-            Limit::Buffer => self.buffer_limited += spent,
+            Limit::Window => self.counted.window_limited += spent,
+            Limit::Buffer => self.counted.buffer_limited += spent,
         }
-        self.busy += spent;
+        self.counted.busy += spent;
         self.limit.1 = since.max(now);
         self
     }
@@ -198,8 +168,7 @@ impl Connection {
     /// The connection at this moment.
     #[must_use]
     pub fn info(&self) -> Info {
-        let (send, receive, stats) = (&self.send, &self.receive, &self.stats);
-        let rare = stats.rare_now();
+        let (send, receive) = (&self.send, &self.receive);
         let limit = send.outgoing.as_ref().map(|outgoing| outgoing.limited);
         let congestion = send.outgoing.as_ref().map(|outgoing| &outgoing.congestion);
         let board = send.outgoing.as_ref().map(|outgoing| &outgoing.board);
@@ -237,40 +206,20 @@ impl Connection {
             delivery_rate_app_limited: delivery.is_some_and(|(_, limited)| limited),
             reordering_seen: board.is_some_and(Scoreboard::reordering_seen),
             reordering_bytes: board.map_or(0, |board| board.reordering().0),
-            reordered: board.map_or(0, |board| board.reordering().1),
             unread: receive.inbox.len(),
             out_of_order: receive.assembler.queued(),
             receive_buffer: receive.buffer,
             send_buffer: send.capacity as usize,
-            segments_in: stats.segments_in,
-            segments_out: stats.segments_out,
-            bytes_received: stats.bytes_received,
-            bytes_sent: stats.bytes_sent,
-            bytes_sent_again: stats.bytes_sent_again,
-            bytes_acknowledged: self.bytes_acknowledged(),
-            data_segments_in: stats.data_segments_in,
-            data_segments_out: stats.data_segments_out,
-            delivered: stats.delivered,
-            delivered_marked: rare.delivered_marked,
-            duplicates: rare.duplicates,
             probes_unanswered: self.probes_unanswered(),
             limit: limit.unwrap_or((Limit::Idle, send.last)),
-            busy: stats.busy(),
-            window_limited: rare.window_limited,
-            buffer_limited: rare.buffer_limited,
             data_sent_at: send.last,
-            data_received_at: stats.text_at(receive.heard),
+            data_received_at: self.stats.text_at(receive.heard),
             heard_at: receive.heard,
             receive_rtt: (receive.round_ms > 0)
                 .then(|| Duration::from_millis(receive.round_ms.into())),
-            old_timestamps: rare.old_timestamps,
-            challenges: rare.challenges,
-            probes_sent: rare.probes_sent,
-            timeouts: rare.timeouts,
-            recoveries: rare.recoveries,
-            undone: rare.undone,
             unreachable: self.soft_error,
             syn_data: self.syn_data,
+            counted: self.counted(),
         }
     }
 

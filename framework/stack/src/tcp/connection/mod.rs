@@ -35,6 +35,7 @@
 
 mod ack;
 mod close;
+mod counted;
 mod event;
 mod fast_open;
 mod icmp;
@@ -70,6 +71,7 @@ use super::congestion::Rest;
 use super::handshake::{Initial, own_mss};
 use super::rtt::{RttConfig, RttEstimator};
 use super::{Flags, Segment, SeqNum};
+pub use counted::Counted;
 use event::Events;
 pub use event::{CloseReason, Event};
 use fast_open::Fast;
