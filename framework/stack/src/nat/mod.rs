@@ -317,8 +317,11 @@ fn quote_of(packet: &[u8]) -> Option<Ends> {
         return None;
     }
     let icmp = icmpv4::Packet::parse(ip.payload()).ok()?;
-    if !icmp.message().is_error() {
+    // The box works the sum out anew: what was damaged on the way would be made to look sound (RFC
+    // 5508, REQ-3 and 3 a).
+    if !icmp.message().is_error() || !icmp.checksum_is_valid() {
         return None;
     }
-    ends_of(&ipv4::Packet::parse_quoted(icmp.payload()).ok()?)
+    let quoted = ipv4::Packet::parse_quoted(icmp.payload()).ok()?;
+    ends_of(&quoted).filter(|_| quoted.checksum_is_valid())
 }

@@ -26,7 +26,10 @@ struct Progress {
     answered: bool,
     /// FIN from inside, FIN from outside.
     finished: [bool; 2],
-    reset: bool,
+    /// The last that came from there was a RST. One that somebody made up does not last: the side it
+    /// was said to be from goes on (RFC 7857, section 2.2; RFC 6146, section 3.5.2.2). What the other
+    /// side still had under way says nothing.
+    reset: [bool; 2],
 }
 
 impl Progress {
@@ -38,11 +41,11 @@ impl Progress {
         self.answered |= !outgoing;
         self.established |= outgoing && self.answered && flags & tcp::SYN == 0;
         self.finished[usize::from(outgoing)] |= flags & tcp::FIN != 0;
-        self.reset |= flags & tcp::RST != 0;
+        self.reset[usize::from(outgoing)] = flags & tcp::RST != 0;
     }
 
     fn is_transitory(&self) -> bool {
-        !self.established || self.reset || self.finished == [true, true]
+        !self.established || self.reset != [false; 2] || self.finished == [true, true]
     }
 }
 

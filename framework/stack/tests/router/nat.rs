@@ -107,3 +107,50 @@ fn rfc5508_4_2_errors_go_through_both_ways() {
     let quoted = ipv4::Packet::parse_quoted(&quote).unwrap();
     assert_eq!((from.as_str(), quoted.destination().to_string().as_str()), (OUTSIDE, OUTSIDE));
 }
+
+/// RFC 5508, REQ-3: an error that was damaged on its way is dropped; the box, which works the
+/// checksum out anew, would make it look sound. 3 a says the same of the packet it quotes.
+#[test]
+fn rfc5508_req_3_damaged_errors_are_dropped_and_not_repaired() {
+    let mut rig = Rig::nat(NatConfig::new());
+    let sent = rig.out(&udp("192.168.1.9:5000", "203.0.113.7:53", b"question"));
+    let came = rig.back(&udp("203.0.113.7:53", "198.51.100.2:5000", b"answer"));
+    let message = icmpv4::Message::FragmentationNeeded { mtu: 900 };
+    for (port, error) in [
+        (rig.wan, complaint("203.0.113.254", OUTSIDE, message, &sent)),
+        (rig.lan, complaint(INSIDE, PEER, message, &came)),
+    ] {
+        let mut damaged = error.clone();
+        // The MTU: 900 becomes 901.
+        damaged[27] ^= 1;
+        assert_eq!(rig.refused(port, &damaged), DropReason::NatUntranslatable);
+        assert_eq!(rig.input(port, &error).sent.len(), 1, "the sound one");
+    }
+    let mut quoted = sent.to_vec();
+    // The quoted identification, which its header's sum covers; the error's own sum is right.
+    quoted[4] ^= 1;
+    let error = complaint("203.0.113.254", OUTSIDE, message, &quoted);
+    assert_eq!(rig.refused(rig.wan, &error), DropReason::NatUntranslatable);
+}
+
+/// RFC 7857, section 2.2: a RST leaves the session a few minutes; when whoever it was said to be
+/// from goes on, somebody made it up, and the session lives as long as before.
+#[test]
+fn rfc7857_2_2_a_session_goes_on_after_a_forged_reset() {
+    let (inside, peer, outside) = ("192.168.1.9:5000", "203.0.113.7:80", "198.51.100.2:5000");
+    for forged in [true, false] {
+        let mut rig = Rig::nat(NatConfig::new());
+        rig.out(&tcp(inside, peer, flags::SYN));
+        rig.back(&tcp(peer, outside, flags::SYN | flags::ACK));
+        rig.out(&tcp(inside, peer, flags::ACK));
+        rig.back(&tcp(peer, outside, flags::RST));
+        // What the inside had under way proves nothing.
+        rig.out(&tcp(inside, peer, flags::ACK));
+        if forged {
+            rig.back(&tcp(peer, outside, flags::ACK));
+        }
+        rig.pass(Duration::from_secs(3600));
+        let now = rig.now;
+        assert_eq!(rig.router.nat_mut().unwrap().sessions(now), usize::from(forged));
+    }
+}
