@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fyke_clock::Instant;
 use fyke_stack::tcp::congestion::{Algorithm, Phase};
-use fyke_stack::tcp::{ConnectionOption, Event, Flags, Pacing, Segment};
+use fyke_stack::tcp::{ConnectionOption, Event, Flags, Pacing, Segment, State};
 
 use crate::rig::{ISS, Rig, ms, plain};
 
@@ -290,4 +290,36 @@ fn bbr_is_an_option() {
     rig.write(8 * 1460);
     assert_eq!(bytes(&rig.poll()), 8 * MSS);
     assert_eq!(rig.connection.info().pacing_rate, None);
+}
+
+/// RFC 9293, section 3.8.3: R2 counts retransmissions. While the rate holds one back the time-out
+/// does not count it again, or a slow connection would be given up without having tried.
+#[test]
+fn rfc9293_3_8_3_a_retransmission_that_is_held_back_is_one_attempt() {
+    let mut config = plain();
+    config.pacing_rate_max = Some(100);
+    config.tail_loss_probe = false;
+    config.retries = 4;
+    for user_timeout in [None, Some(Duration::from_secs(20))] {
+        config.user_timeout = user_timeout;
+        let mut rig = Rig::established(config.clone());
+        rig.write(2920);
+        assert_eq!(bytes(&rig.poll()), 2920, "29.2 seconds of the rate");
+        let start = rig.now;
+        let mut again = Vec::new();
+        while let Some(at) = rig.connection.next_deadline() {
+            assert!(at > rig.now, "the deadline is in the future");
+            rig.now = at;
+            rig.connection.on_timeout(at);
+            let sent = rig.poll();
+            again.extend(sent.iter().filter(|it| !it.payload.is_empty()).map(|_| at - start));
+        }
+        assert_eq!(rig.connection.state(), State::Closed);
+        if let Some(limit) = user_timeout {
+            assert_eq!(rig.now - start, limit, "the user's patience is not the rate's");
+            continue;
+        }
+        assert_eq!(again[0], ms(29_200), "when the gate opens");
+        assert_eq!((again.len(), rig.connection.info().timeouts), (4, 4), "{again:?}");
+    }
 }

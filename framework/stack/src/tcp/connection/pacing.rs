@@ -16,6 +16,7 @@ use fyke_clock::Instant;
 
 use super::Connection;
 use super::outgoing::Outgoing;
+use super::timers::Purpose;
 use crate::tcp::config::{Config, Pacing};
 
 /// Segments that leave together at the lowest rate.
@@ -85,6 +86,7 @@ impl Connection {
 
     fn refill(&mut self, now: Instant) {
         self.timers.held = false;
+        self.timers.held_again = false;
         let shut = self.timers.gate.get().is_some_and(|opens| opens > now);
         if shut {
             return;
@@ -99,11 +101,24 @@ impl Connection {
     /// Whether text has to wait for the gate; then its opening is waited for. A tail loss probe
     /// never has to.
     #[inline]
-    pub(super) fn is_held_back(&mut self) -> bool {
+    pub(super) fn is_held_back(&mut self, again: bool) -> bool {
         let held =
             self.send.outgoing.as_ref().is_some_and(|out| out.burst == 0 && out.probe.is_none());
         self.timers.held |= held;
+        self.timers.held_again |= held && again;
         held
+    }
+
+    /// When the time-out came, the segment that it is about had been lost already and waited for the
+    /// gate: that is no other attempt, which begins when the segment leaves. Says whether it was so.
+    pub(super) fn has_not_left_yet(&mut self, now: Instant) -> bool {
+        let Some(outgoing) = &mut self.send.outgoing else { return false };
+        let gate = self.timers.gate.get().filter(|_| self.timers.held_again);
+        let Some(opens) = gate.filter(|opens| *opens > outgoing.restarted) else { return false };
+        outgoing.restarted = opens.max(now);
+        let at = outgoing.restarted + self.rto();
+        self.arm(Purpose::Retransmit, at);
+        true
     }
 
     /// Text left: the gate is shut for as long as it takes at the rate.
@@ -123,6 +138,7 @@ impl Connection {
     pub(super) fn pacing_changed(&mut self) {
         self.timers.gate.clear();
         self.timers.held = false;
+        self.timers.held_again = false;
         let paced = is_paced(&self.config);
         if let Some(outgoing) = &mut self.send.outgoing {
             outgoing.paced = paced;

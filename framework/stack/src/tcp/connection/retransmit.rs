@@ -40,7 +40,11 @@ impl Connection {
 
     /// Nothing came back in time.
     pub(super) fn on_retransmission_timeout(&mut self, now: Instant) {
-        if !self.send.has_unacknowledged() || self.is_given_up(now) {
+        if !self.send.has_unacknowledged() {
+            return;
+        }
+        let over = self.is_over_user_timeout(now);
+        if (!over && self.has_not_left_yet(now)) || self.is_given_up(now) {
             return;
         }
         let flight = self.outstanding();

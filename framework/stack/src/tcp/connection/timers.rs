@@ -74,6 +74,8 @@ pub(super) struct Timers {
     /// When the rate lets text out again. Nobody wakes for it unless text is held back.
     pub(super) gate: Timer,
     pub(super) held: bool,
+    /// What is held back was sent before.
+    pub(super) held_again: bool,
     pub(super) purpose: Purpose,
 }
 

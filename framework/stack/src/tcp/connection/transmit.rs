@@ -191,7 +191,7 @@ impl Connection {
         let Some(text) = self.next_text_or_mtu_probe(now, out) else {
             return false;
         };
-        if self.is_held_back() {
+        if self.is_held_back(text.again) {
             return false;
         }
         // Before what is reported once has been: the segment that reports it needs the room.
