@@ -186,7 +186,9 @@ pub struct Config {
 
     /// Challenge acknowledgements a connection sends in a second (RFC 5961, section 7).
     pub challenge_acks_per_second: u8,
-    /// The shortest time between two acknowledgements of segments out of the window.
+    /// The shortest time between two acknowledgements of segments out of the window. Those without
+    /// text count among the challenges, too, so that two ends without this interval do not answer
+    /// each other for ever.
     pub invalid_ack_interval: Duration,
     /// Searching for what the path carries (RFC 4821).
     pub mtu: MtuConfig,

@@ -8,7 +8,7 @@ use fyke_stack::tcp::{
     Options, Segment, SeqNum, State, Timestamp,
 };
 
-use crate::rig::{IRS, ISS, Rig, ms, plain};
+use crate::rig::{IRS, ISS, Rig, WINDOW, ms, plain};
 
 fn stamped(value: u32, echo: u32) -> Options {
     Options { timestamp: Some(Timestamp { value, echo }), ..Options::default() }
@@ -328,4 +328,38 @@ fn garbage_breaks_nothing() {
             assert!(rig.poll().len() < 200);
         }
     }
+}
+
+/// RFC 5961, section 7, for all that has no text: two ends that disagree about where they stand, and
+/// space their answers by nothing, do not answer each other for ever.
+#[test]
+fn rfc5961_7_two_ends_out_of_step_answer_each_other_a_few_times_a_second() {
+    let mut config = plain();
+    config.invalid_ack_interval = Duration::ZERO;
+    config.challenge_acks_per_second = 10;
+    // Each believes that the other's numbers are those of somebody else.
+    let mut ends = [Rig::established(config.clone()), Rig::established(config)];
+    let stray = Segment {
+        seq: SeqNum::new(ISS + 1),
+        ack: SeqNum::new(IRS + 1),
+        flags: Flags::ACK,
+        window: WINDOW,
+        ..Segment::default()
+    };
+    let mut under_way = vec![stray.clone()];
+    let mut answers = 0;
+    for millis in 0..5000 {
+        let end = &mut ends[millis % 2];
+        end.now = Rig::start() + Duration::from_millis(millis as u64);
+        for segment in std::mem::take(&mut under_way) {
+            end.connection.on_segment(end.now, &segment);
+        }
+        under_way = end.poll();
+        answers += under_way.len();
+        if under_way.is_empty() {
+            // Somebody else's packet starts it again.
+            under_way.push(stray.clone());
+        }
+    }
+    assert!((50..=5 * 2 * 10).contains(&answers), "{answers} in five seconds");
 }

@@ -103,7 +103,9 @@ impl Stack {
                 self.tcp.arm_tables(&mut self.net.wheel, now);
             }
             Verdict::Acknowledge => {
-                let interval = self.net.config.tcp.invalid_ack_interval.as_millis() as u32;
+                let config = &self.net.config.tcp;
+                let least = 1000 / u32::from(config.challenge_acks_per_second.max(1));
+                let interval = (config.invalid_ack_interval.as_millis() as u32).max(least);
                 let remains = self.tcp.waits.at_mut(index);
                 if !remains.is_some_and(|it| it.may_answer(segment, millis(now), interval)) {
                     return self.net.drop_in(now, DropReason::TimeWait);

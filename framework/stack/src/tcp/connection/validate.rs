@@ -162,8 +162,8 @@ impl Connection {
     }
 
     /// An unacceptable segment is answered by an acknowledgement, which lets a peer that is out of
-    /// step find its way. Without text the answers are spaced, so that two ends cannot answer
-    /// each other for ever.
+    /// step find its way. Without text the answers are spaced, and never more in a second than
+    /// challenges are, so that two ends cannot answer each other for ever.
     pub(super) fn answer_invalid(&mut self, now: Instant, segment: &Segment) {
         let text = !segment.payload.is_empty() && !segment.flags.contains(Flags::SYN);
         let next = self.receive.assembler.next();
@@ -177,9 +177,9 @@ impl Connection {
             return;
         }
         let since = now.saturating_duration_since(self.receive.invalid_answered);
-        if self.receive.invalid_answered == Instant::ZERO
-            || since >= self.config.invalid_ack_interval
-        {
+        let spaced = self.receive.invalid_answered == Instant::ZERO
+            || since >= self.config.invalid_ack_interval;
+        if spaced && self.challenges.permits(now, self.config.challenge_acks_per_second.max(1)) {
             self.receive.invalid_answered = now;
             self.acknowledge_now();
         }
