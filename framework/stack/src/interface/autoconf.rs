@@ -2,7 +2,7 @@
 //! routers make for it, and for how long (RFC 4862, RFC 5227).
 
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
 use fyke_clock::Instant;
@@ -21,6 +21,9 @@ pub(crate) const ROUTER_SOLICITATIONS: u8 = 3;
 pub(crate) const ROUTER_SOLICITATION_INTERVAL: Duration = Duration::from_secs(4);
 /// An address is defended at most so often (RFC 5227, section 1.1).
 pub(crate) const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Between the two announcements of an IPv4 address (ANNOUNCE_INTERVAL of RFC 5227, section 1.1).
+pub(crate) const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The longest wait before an advertisement of an anycast address (MAX_ANYCAST_DELAY_TIME of RFC
 /// 4861, section 10).
@@ -70,6 +73,10 @@ pub(crate) struct Autoconf {
     /// Router solicitations that are left, and when the next one is due.
     pub(crate) solicitations: Option<(u8, Instant)>,
     pub(crate) defended: Option<Instant>,
+    /// What a router wants as hop limit.
+    pub(crate) hop_limit: Option<u8>,
+    /// IPv4 addresses that are announced once more, and when.
+    pub(crate) announcements: Vec<(Instant, Ipv4Addr)>,
     /// Advertisements of anycast addresses, and when they are due.
     pub(crate) answers: Vec<(Instant, Answer)>,
     pub(crate) timer: Lazy,
@@ -85,14 +92,21 @@ impl Autoconf {
         let prefixes = self.prefixes.iter().filter_map(|prefix| prefix.until);
         let solicitation = self.solicitations.map(|(_, at)| at);
         let answers = self.answers.iter().map(|(at, _)| *at);
+        let announcements = self.announcements.iter().map(|(at, _)| *at);
         let all = probes.chain(preferred).chain(valid).chain(routers).chain(prefixes);
-        all.chain(solicitation).chain(answers).min()
+        all.chain(solicitation).chain(announcements).chain(answers).min()
     }
 
     /// The probe whose time has come, taken out.
     pub(crate) fn take_probe(&mut self, now: Instant) -> Option<Probe> {
         let at = self.probes.iter().position(|probe| probe.at <= now)?;
         Some(self.probes.swap_remove(at))
+    }
+
+    /// The address whose second announcement's time has come, taken out.
+    pub(crate) fn take_announcement(&mut self, now: Instant) -> Option<Ipv4Addr> {
+        let at = self.announcements.iter().position(|(at, _)| *at <= now)?;
+        Some(self.announcements.swap_remove(at).1)
     }
 
     /// The advertisement whose time has come, taken out.
@@ -105,6 +119,7 @@ impl Autoconf {
     pub(crate) fn forget(&mut self, address: IpAddr) {
         self.probes.retain(|probe| probe.address != address);
         self.lifetimes.retain(|life| life.address != address);
+        self.announcements.retain(|(_, announced)| IpAddr::V4(*announced) != address);
         self.answers.retain(|(_, answer)| IpAddr::V6(answer.target) != address);
     }
 }

@@ -72,7 +72,6 @@ pub(crate) struct Listener {
     pub(crate) local: SocketAddr,
     pub(crate) config: Arc<Config>,
     pub(crate) options: ListenOptions,
-    pub(crate) hop_limit: u8,
     /// Established, and not accepted yet.
     pub(crate) queue: VecDeque<TcpId>,
     /// Entries in the SYN cache.
@@ -273,7 +272,6 @@ mod tests {
             local: local.parse().unwrap(),
             config: Arc::new(Config::default()),
             options: ListenOptions { ipv6_only, ..ListenOptions::default() },
-            hop_limit: 64,
             queue: VecDeque::new(),
             embryos: 0,
             queued: false,

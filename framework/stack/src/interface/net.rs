@@ -93,7 +93,7 @@ impl Net {
             reassembly: Reassembly::new(
                 limits.reassembly_bytes_max,
                 limits.reassembly_fragments_max,
-                limits.reassembly_timeout,
+                (limits.reassembly_timeout, limits.reassembly_timeout_v6),
             ),
             reassembly_timer: Lazy::default(),
             groups: Groups::default(),
@@ -183,6 +183,12 @@ impl Net {
     pub(crate) fn source_for(&self, destination: IpAddr) -> Option<IpAddr> {
         let chosen = self.routes.lookup(destination).and_then(|route| route.source);
         chosen.or_else(|| self.addresses.source_for(destination))
+    }
+
+    /// How far packets to a destination go. Routers know IPv6's way only (RFC 4861, section 6.3.4).
+    pub(crate) fn hop_limit(&self, destination: IpAddr) -> u8 {
+        let told = self.autoconf.hop_limit.filter(|_| destination.is_ipv6());
+        told.unwrap_or(self.config.hop_limit)
     }
 
     /// Whether packets for an address are for us.

@@ -98,11 +98,15 @@ pub(crate) struct Reassembly {
     bytes: usize,
     bytes_max: usize,
     pieces_max: usize,
-    timeout: Duration,
+    /// Of IPv4 and of IPv6.
+    timeouts: [Duration; 2],
+    /// Deadlines, the earliest first.
+    deadlines: BTreeMap<(Instant, u64), Key>,
 }
 
 impl Reassembly {
-    pub(crate) fn new(bytes_max: usize, pieces_max: usize, timeout: Duration) -> Self {
+    /// The times are those that an IPv4 and an IPv6 datagram have.
+    pub(crate) fn new(bytes_max: usize, pieces_max: usize, timeouts: (Duration, Duration)) -> Self {
         Self {
             datagrams: BTreeMap::new(),
             order: BTreeMap::new(),
@@ -110,7 +114,8 @@ impl Reassembly {
             bytes: 0,
             bytes_max,
             pieces_max,
-            timeout,
+            timeouts: [timeouts.0, timeouts.1],
+            deadlines: BTreeMap::new(),
         }
     }
 
@@ -123,19 +128,18 @@ impl Reassembly {
         self.datagrams.len()
     }
 
-    /// When the oldest datagram's time is over.
+    /// When the time of the next datagram is over.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let (_, key) = self.order.first_key_value()?;
-        self.datagrams.get(key).map(|datagram| datagram.expires)
+        self.deadlines.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Takes out the oldest datagram when its time is over: the packet of its first fragment, when
+    /// Takes out the next datagram whose time is over: the packet of its first fragment, when
     /// that came and an error about it makes sense.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<Option<Bytes>> {
         if self.next_deadline()? > now {
             return None;
         }
-        let (_, key) = self.order.first_key_value()?;
+        let (_, key) = self.deadlines.first_key_value()?;
         let key = *key;
         let datagram = self.remove(&key)?;
         let told = datagram.first.filter(|_| !datagram.poisoned);
@@ -145,6 +149,7 @@ impl Reassembly {
     fn remove(&mut self, key: &Key) -> Option<Datagram> {
         let datagram = self.datagrams.remove(key)?;
         self.order.remove(&datagram.order);
+        self.deadlines.remove(&(datagram.expires, datagram.order));
         self.bytes -= datagram.cost;
         Some(datagram)
     }
@@ -201,13 +206,15 @@ impl Reassembly {
     fn begin(&mut self, now: Instant, key: Key) {
         let order = self.next_order;
         self.next_order += 1;
+        let expires = now + self.timeouts[usize::from(key.source.is_ipv6())];
         self.order.insert(order, key);
+        self.deadlines.insert((expires, order), key);
         self.bytes += DATAGRAM_BYTES;
         self.datagrams.insert(
             key,
             Datagram {
                 order,
-                expires: now + self.timeout,
+                expires,
                 pieces: BTreeMap::new(),
                 first: None,
                 end: None,

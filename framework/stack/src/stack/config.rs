@@ -85,8 +85,10 @@ pub struct Limits {
     pub reassembly_bytes_max: usize,
     /// Fragments of one datagram.
     pub reassembly_fragments_max: usize,
-    /// How long a datagram's fragments are waited for.
+    /// How long the fragments of an IPv4 datagram are waited for.
     pub reassembly_timeout: Duration,
+    /// How long those of an IPv6 datagram are (RFC 8200, section 4.5).
+    pub reassembly_timeout_v6: Duration,
     /// IPv6 extension headers in a row.
     pub extension_headers_max: usize,
     /// ICMP errors in a second, to all destinations together.
@@ -137,6 +139,7 @@ impl Default for Limits {
             reassembly_bytes_max: 4 << 20,
             reassembly_fragments_max: 64,
             reassembly_timeout: Duration::from_secs(30),
+            reassembly_timeout_v6: Duration::from_secs(60),
             extension_headers_max: 8,
             icmp_errors_per_second: 1000,
             icmp_errors_per_second_each: 6,
@@ -173,7 +176,7 @@ pub struct StackConfig {
     pub personality: Personality,
     /// The habits of TCP connections, unless a listener or a connect says otherwise.
     pub tcp: tcp::Config,
-    /// TTL or hop limit of what is sent.
+    /// TTL or hop limit of what is sent, unless a router wants another one for IPv6.
     pub hop_limit: u8,
     /// Where source ports come from.
     pub ports: RangeInclusive<u16>,

@@ -73,7 +73,7 @@ impl Stack {
         let config = options.config.unwrap_or_else(|| Arc::clone(&self.tcp.config));
         let initial = self.initial(&tuple, self.created_after(now, &tuple, last));
         let connection = self.begin(now, remote, config, initial, options.fast_open)?;
-        let hop_limit = options.hop_limit.unwrap_or(self.net.config.hop_limit);
+        let hop_limit = options.hop_limit.unwrap_or_else(|| self.net.hop_limit(remote.ip()));
         let look = Look { hop_limit, traffic_class: options.traffic_class };
         let id = self.tcp.insert_socket(Socket::new(tuple, connection, look));
         self.touch(now, id);

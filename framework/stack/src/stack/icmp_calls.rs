@@ -99,7 +99,7 @@ impl Stack {
             return Err(StackError::WouldBlock);
         }
         let pseudo = PseudoHeader::new(source, destination).ok_or(StackError::InvalidAddress)?;
-        let usual = if destination.is_multicast() { 1 } else { self.net.config.hop_limit };
+        let usual = if destination.is_multicast() { 1 } else { self.net.hop_limit(destination) };
         let (protocol, body) = request_body(&pseudo, identifier, request);
         let packet = Outgoing {
             traffic_class: request.traffic_class,

@@ -54,7 +54,6 @@ impl Stack {
         Ok(self.tcp.listeners.insert(Listener {
             local,
             config,
-            hop_limit: options.hop_limit.unwrap_or(self.net.config.hop_limit),
             options,
             queue: VecDeque::new(),
             embryos: 0,
@@ -88,10 +87,9 @@ impl Stack {
         id: ListenerId,
         options: ListenOptions,
     ) -> Result<(), StackError> {
-        let (config, hop_limit) = (Arc::clone(&self.tcp.config), self.net.config.hop_limit);
+        let config = Arc::clone(&self.tcp.config);
         let listener = self.tcp.listeners.get_mut(id).ok_or(StackError::NoSuchSocket)?;
         listener.config = options.config.clone().unwrap_or(config);
-        listener.hop_limit = options.hop_limit.unwrap_or(hop_limit);
         listener.options = options;
         Ok(())
     }

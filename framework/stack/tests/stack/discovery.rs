@@ -9,10 +9,10 @@ use fyke_stack::wire::ndp::{Message, NdpOption, PrefixInformation, RouterAdverti
 use fyke_stack::wire::{
     ChecksumIntent, Emit, IpProtocol, MacAddress, PseudoHeader, icmpv6, igmp, ipv4, ipv6, mld,
 };
-use fyke_stack::{AddressState, DropReason, RxMeta, UdpOptions};
+use fyke_stack::{AddressState, DropReason, ListenOptions, RxMeta, UdpOptions};
 
 use crate::ethernet::{MAC_CLIENT, MAC_SERVER, config, link};
-use crate::world::{Host, SERVER6, World, addr};
+use crate::world::{CLIENT, CLIENT6, Host, SERVER, SERVER6, World, addr};
 
 const ROUTER: &str = "fe80::1";
 const MAC_ROUTER: MacAddress = MacAddress([2, 0, 0, 0, 0, 9]);
@@ -86,10 +86,7 @@ fn routers_make_addresses_routes_and_an_end_to_them() {
     world.advance(Duration::from_secs(3));
     let (address, state) = global(&world).unwrap();
     assert_eq!(state, AddressState::Preferred);
-    assert_eq!(
-        (world.client.stack.config().mtu, world.client.stack.config().hop_limit),
-        (1400, 99)
-    );
+    assert_eq!(world.client.stack.config().mtu, 1400);
     let far = addr("[2001:db8:ffff::1]:80");
     let id = world.client.stack.connect(world.now, far, Default::default()).unwrap();
     assert_eq!(world.client.stack.endpoints(id).unwrap().0.ip(), address);
@@ -145,6 +142,37 @@ fn a_deprecated_address_is_preferred_again() {
     assert_eq!(global(&world).unwrap().1, AddressState::Preferred);
 }
 
+/// RFC 4861, section 6.3.4: a router knows how far IPv6 has to go, and says nothing of IPv4.
+#[test]
+fn rfc4861_6_3_4_a_routers_hop_limit_is_ipv6s() {
+    let mut client = config(MAC_CLIENT);
+    client.slaac = true;
+    let mut world = World::with(client, config(MAC_SERVER));
+    let local = addr("[::]:5000");
+    let listener = world.client.stack.listen(local, ListenOptions::default()).unwrap();
+    world.client.stack.input(world.now, advertisement(1800, 7200, 3600), RxMeta::default());
+    world.advance(Duration::from_secs(3));
+    for (own, server, hops, at) in [(CLIENT, SERVER, 64, 14 + 8), (CLIENT6, SERVER6, 99, 14 + 7)] {
+        world.client.sent.clear();
+        let stack = &mut world.client.stack;
+        // Connections out and in, datagrams, resets.
+        stack.connect(world.now, addr(&crate::world::at(server, 81)), Default::default()).unwrap();
+        let id = stack.udp_bind(addr("[::]:0"), UdpOptions::default()).unwrap();
+        let to = Some(addr(&crate::world::at(server, 53)));
+        stack.udp_send(world.now, id, to, "x".into()).unwrap();
+        for port in [5000, 5001] {
+            let to = addr(&crate::world::at(own, port));
+            world.server.stack.connect(world.now, to, Default::default()).unwrap();
+        }
+        world.advance(Duration::from_millis(100));
+        assert!(world.client.stack.accept(listener).is_some());
+        let protocol = if at == 14 + 8 { 14 + 9 } else { 14 + 6 };
+        let transports = world.client.sent.iter().filter(|it| matches!(it[protocol], 6 | 17));
+        let limits: Vec<u8> = transports.map(|frame| frame[at]).collect();
+        assert!(limits.len() >= 4 && limits.iter().all(|limit| *limit == hops), "{limits:?}");
+    }
+}
+
 /// CVE-2015-2922: with a hop limit of 1 nothing would get beyond the link.
 #[test]
 fn a_forged_advertisement_cannot_keep_packets_on_the_link() {
@@ -153,8 +181,13 @@ fn a_forged_advertisement_cannot_keep_packets_on_the_link() {
         let router = RouterAdvertisement { lifetime_s: 0, hop_limit, ..Default::default() };
         let frame = discovery(ROUTER, "ff02::1", 255, Message::RouterAdvertisement(router), &[]);
         world.client.stack.input(world.now, frame, RxMeta::default());
-        assert_eq!(world.client.stack.config().hop_limit, 64);
     }
+    let far = Some(addr("[fe80::1]:53"));
+    let id = world.client.stack.udp_bind(addr("[::]:0"), UdpOptions::default()).unwrap();
+    let mac = MAC_ROUTER;
+    world.client.stack.set_neighbor(world.now, ROUTER.parse().unwrap(), mac);
+    world.client.stack.udp_send(world.now, id, far, "x".into()).unwrap();
+    assert_eq!(world.client.transmit(world.now)[0][14 + 7], 64);
 }
 
 /// RFC 4861, section 6.3.4: a router tells the link's MTU, and connections that are there keep to it.

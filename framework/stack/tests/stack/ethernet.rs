@@ -27,7 +27,8 @@ pub(crate) fn config(mac: MacAddress) -> StackConfig {
 /// Two hosts on one link, after they have announced themselves.
 pub(crate) fn link() -> World {
     let mut world = World::with(config(MAC_CLIENT), config(MAC_SERVER));
-    world.settle();
+    // The second announcement is two seconds after the first.
+    world.advance(Duration::from_secs(3));
     world.client.sent.clear();
     world.server.sent.clear();
     world
@@ -268,6 +269,35 @@ fn an_address_somebody_has_is_not_taken() {
         world.client.stack.add_address(world.now, free).unwrap();
         world.advance(Duration::from_secs(5));
         assert_eq!(world.client.take_events(), [Event::AddressReady(free.address())]);
+    }
+}
+
+/// RFC 5227, section 2.3: an address is announced twice, two seconds apart; not any more when it was
+/// taken away meanwhile.
+#[test]
+fn rfc5227_2_3_an_address_is_announced_twice() {
+    for probes in [0, 3] {
+        for taken in [false, true] {
+            let mut world = link();
+            let mut careful = config(MAC_CLIENT);
+            careful.arp_probes = probes;
+            world.client = Host::new(careful, &["10.0.0.7/24"], 3, world.now);
+            let mut told = Vec::new();
+            for _ in 0..1000 {
+                world.advance(Duration::from_millis(10));
+                let sent = std::mem::take(&mut world.client.sent);
+                let new = arps(&sent).into_iter().filter(arp::Message::is_gratuitous);
+                told.extend(new.map(|_| world.now));
+                if taken && told.len() == 1 {
+                    world.client.stack.remove_address("10.0.0.7".parse().unwrap());
+                }
+            }
+            assert_eq!(told.len(), if taken { 1 } else { 2 });
+            if !taken {
+                let between = (told[1] - told[0]).as_millis();
+                assert!((1990..=2010).contains(&between), "{between} ms");
+            }
+        }
     }
 }
 

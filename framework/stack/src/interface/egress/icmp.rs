@@ -100,7 +100,7 @@ impl Net {
     /// Queues a complete ICMP message.
     pub(crate) fn send_icmp(&mut self, now: Instant, from: IpAddr, to: IpAddr, body: Vec<u8>) {
         let protocol = if to.is_ipv4() { IpProtocol::ICMPV4 } else { IpProtocol::ICMPV6 };
-        let packet = Outgoing::new(from, to, protocol, self.config.hop_limit);
+        let packet = Outgoing::new(from, to, protocol, self.hop_limit(to));
         self.counters.icmp_out += 1;
         self.enqueue(now, Queued::Datagram(Datagram { packet, body: body.into() }));
     }

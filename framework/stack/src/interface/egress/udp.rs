@@ -42,7 +42,7 @@ impl Net {
         let hop_limit = match datagram.hop_limit.or(options.hop_limit) {
             _ if group && datagram.hop_limit.is_none() => options.multicast_hop_limit,
             Some(limit) => limit,
-            None => self.config.hop_limit,
+            None => self.hop_limit(destination),
         };
         let packet = Outgoing {
             traffic_class: options.traffic_class,

@@ -9,8 +9,8 @@ use fyke_clock::Instant;
 
 use crate::interface::addresses::{AddressState, OwnAddress};
 use crate::interface::autoconf::{
-    DEFEND_INTERVAL, Lifetime, PREFIXES_MAX, PROBE_INTERVAL, Probe, ROUTER_SOLICITATION_INTERVAL,
-    ROUTER_SOLICITATIONS, ROUTERS_MAX, Until, after_seconds,
+    ANNOUNCE_INTERVAL, DEFEND_INTERVAL, Lifetime, PREFIXES_MAX, PROBE_INTERVAL, Probe,
+    ROUTER_SOLICITATION_INTERVAL, ROUTER_SOLICITATIONS, ROUTERS_MAX, Until, after_seconds,
 };
 use crate::interface::cidr::Cidr;
 use crate::interface::egress::Queued;
@@ -46,7 +46,7 @@ impl Stack {
         self.net.addresses.insert(OwnAddress::new(cidr, state));
         if probes == 0 {
             self.net.listen_for(now, address);
-            return self.net.announce(now, address);
+            return self.net.claim(now, address);
         }
         // Hosts that are switched on together must not ask together (RFC 4862, section 5.4.2).
         // Stacks that are one host leave the asking to the first, and none is ready before it is.
@@ -102,7 +102,7 @@ impl Stack {
         }
         self.net.autoconf.solicitations = None;
         if advertisement.hop_limit >= HOP_LIMIT_MIN {
-            self.net.config.hop_limit = advertisement.hop_limit;
+            self.net.autoconf.hop_limit = Some(advertisement.hop_limit);
         }
         for option in packet.options() {
             match option {
@@ -183,6 +183,9 @@ impl Stack {
                 self.net.autoconf.probes.push(probe);
             }
         }
+        while let Some(again) = self.net.autoconf.take_announcement(now) {
+            self.net.announce(now, again.into());
+        }
         while let Some(answer) = self.net.autoconf.take_answer(now) {
             self.net.advertise(now, answer.target, answer.to, answer.solicited);
         }
@@ -204,7 +207,7 @@ impl Stack {
             own.state = AddressState::Preferred;
             self.events.push_once(Event::AddressReady(address));
             self.net.report_from(now, address);
-            self.net.announce(now, address);
+            self.net.claim(now, address);
             return None;
         }
         match (address, self.net.mac().filter(|_| self.net.is_first())) {
@@ -225,6 +228,20 @@ impl Stack {
 }
 
 impl Net {
+    /// An address is ours from now on. One of IPv4 is announced twice, for caches that missed the
+    /// first (RFC 5227, section 2.3).
+    fn claim(&mut self, now: Instant, address: IpAddr) {
+        self.announce(now, address);
+        let link = self.mac().is_some() && self.is_first() && !address.is_loopback();
+        if let IpAddr::V4(v4) = address
+            && link
+        {
+            self.autoconf.announcements.retain(|(_, announced)| *announced != v4);
+            self.autoconf.announcements.push((now + ANNOUNCE_INTERVAL, v4));
+            self.arm_autoconf();
+        }
+    }
+
     /// Tells everybody on the link that an address is ours: a gratuitous ARP, an unsolicited
     /// advertisement.
     pub(crate) fn announce(&mut self, now: Instant, address: IpAddr) {

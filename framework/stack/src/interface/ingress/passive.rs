@@ -110,7 +110,7 @@ impl Stack {
     fn send_syn_ack(&mut self, now: Instant, index: u32) {
         let Some(embryo) = self.tcp.embryos.at(index).copied() else { return };
         let id = self.tcp.listener_of(&embryo);
-        let (config, look) = (self.config_of(id), self.look_of(id));
+        let (config, look) = (self.config_of(id), self.look_of(id, &embryo.tuple));
         let handshake = self.handshake_of(now, &embryo, 0);
         let mss = self.path_mss(&embryo.tuple);
         let mut syn_ack = handshake.syn_ack(&config, mss, now);
@@ -144,7 +144,7 @@ impl Stack {
         }
         self.tcp.cookie_sent = Some(now);
         self.net.counters.cookies_out += 1;
-        self.reply(now, *tuple, syn_ack, self.look_of(Some(id)));
+        self.reply(now, *tuple, syn_ack, self.look_of(Some(id), tuple));
     }
 
     /// An acknowledgement to a listener: whether it was that of a cookie.
@@ -219,7 +219,7 @@ impl Stack {
     fn answer_unacceptable(&mut self, now: Instant, embryo: &Embryo) {
         self.net.drop_in(now, DropReason::SynReceivedUnacceptable);
         let id = self.tcp.listener_of(embryo);
-        let (config, look) = (self.config_of(id), self.look_of(id));
+        let (config, look) = (self.config_of(id), self.look_of(id, &embryo.tuple));
         let handshake = self.handshake_of(now, embryo, 0);
         let mut answer = handshake.syn_ack(&config, self.path_mss(&embryo.tuple), now);
         let (timestamp, shift) = (answer.options.timestamp, answer.options.window_scale);
@@ -311,7 +311,7 @@ impl Stack {
         tuple: &FourTuple,
         connection: Connection,
     ) -> TcpId {
-        let look = self.look_of(Some(id));
+        let look = self.look_of(Some(id), tuple);
         let socket = Socket::new(*tuple, connection, look);
         self.tcp.insert_socket(Socket { listener: Some(id), ..socket })
     }

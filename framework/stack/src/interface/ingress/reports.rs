@@ -98,7 +98,7 @@ impl Stack {
         };
         let from_ourselves = Inbound {
             protocol,
-            hop_limit: self.net.config.hop_limit,
+            hop_limit: self.net.hop_limit(quoted.source),
             body: Body::Apart(bytes::Bytes::copy_from_slice(&message)),
             ..Inbound::quoted(quoted.source, quoted.source, &bytes::Bytes::new())
         };

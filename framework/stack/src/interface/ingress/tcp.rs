@@ -113,7 +113,7 @@ impl Stack {
             }
         }
         let segment = remains.acknowledgement(tcp::Handshake::timestamp_clock(now, 0));
-        let look = Look { traffic_class: remains.traffic_class, ..self.look_of(None) };
+        let look = Look { traffic_class: remains.traffic_class, ..self.look_of(None, tuple) };
         self.reply(now, *tuple, segment, look);
     }
 
@@ -174,21 +174,19 @@ impl Stack {
             && let Some(reset) = tcp::reset_for(segment)
         {
             // What comes from a listening port looks like the listener's other packets.
-            let look = self.look_of(self.tcp.listeners.lookup(tuple.local()));
+            let look = self.look_of(self.tcp.listeners.lookup(tuple.local()), tuple);
             self.reply(now, *tuple, reset, look);
         }
     }
 
     /// How the packets of a listener look, or those of nobody.
-    pub(super) fn look_of(&self, listener: Option<ListenerId>) -> Look {
+    pub(super) fn look_of(&self, listener: Option<ListenerId>, tuple: &FourTuple) -> Look {
+        let usual = self.net.hop_limit(tuple.remote().ip());
         let listener = listener.and_then(|id| self.tcp.listeners.get(id));
-        listener.map_or(
-            Look { hop_limit: self.net.config.hop_limit, traffic_class: 0 },
-            |listener| Look {
-                hop_limit: listener.hop_limit,
-                traffic_class: listener.options.traffic_class,
-            },
-        )
+        listener.map_or(Look { hop_limit: usual, traffic_class: 0 }, |listener| Look {
+            hop_limit: listener.options.hop_limit.unwrap_or(usual),
+            traffic_class: listener.options.traffic_class,
+        })
     }
 
     /// Queues a segment of the stack's own.

@@ -23,7 +23,7 @@ fn piece(offset: usize, more: bool, payload: &[u8]) -> Piece {
 }
 
 fn reassembly() -> Reassembly {
-    Reassembly::new(100_000, 64, Duration::from_secs(30))
+    Reassembly::new(100_000, 64, (Duration::from_secs(30), Duration::from_secs(60)))
 }
 
 fn add(to: &mut Reassembly, id: u32, piece: Piece) -> Outcome {
