@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use fyke_stack::tcp::{
-    CloseReason, Config, ConnectionOption, Event, Flags, Options, Segment, SeqNum, State, Timestamp,
+    CloseReason, Config, ConnectionOption, Event, Flags, KeepAlive, Options, Segment, SeqNum,
+    State, Timestamp,
 };
 
 use crate::rig::{IRS, ISS, Rig, ms, plain, syn};
@@ -261,4 +262,70 @@ fn data_that_came_again_may_acknowledge_more() {
     rig.give(older);
     assert_eq!(rig.connection.info().snd_una, SeqNum::new(ISS + 501));
     assert_eq!(rig.connection.readable(), 4);
+}
+
+/// A peer whose bytes from 1000 to 1500 are here, out of order, and whose FIN has number 200.
+fn contradictory(config: Config) -> Rig {
+    let mut rig = Rig::established(config);
+    let mut late = rig.segment(Flags::ACK, ISS + 1, &[b'b'; 500]);
+    late.seq += 1000;
+    rig.give(late);
+    for (offset, text) in [(200, &[][..]), (100, &[b'a'; 100]), (1000, &[b'b'; 100])] {
+        let mut fin = rig.segment(Flags::FIN | Flags::ACK, ISS + 1, text);
+        fin.seq += offset;
+        rig.give(fin);
+    }
+    assert!(rig.poll().iter().all(|segment| segment.flags == Flags::ACK));
+    rig
+}
+
+/// RFC 9293, section 3.10.7.4, eighth step, and a peer that contradicts itself: of text and a FIN
+/// before it what was received first counts, and the stream does not stop at a number that it has
+/// gone past.
+#[test]
+fn rfc9293_3_10_7_4_a_fin_before_text_that_is_here_is_none() {
+    let mut rig = contradictory(plain());
+    rig.data(&[b'a'; 1000]);
+    assert_eq!(rig.connection.state(), State::Established);
+    rig.seq += 500;
+    rig.data(&[b'c'; 10]);
+    let mut all = Vec::new();
+    while let Some(bytes) = rig.connection.read(10_000, rig.now) {
+        all.extend_from_slice(&bytes);
+    }
+    assert_eq!(all, [vec![b'a'; 1000], vec![b'b'; 500], vec![b'c'; 10]].concat());
+    rig.fin(ISS + 1);
+    assert_eq!(rig.connection.state(), State::CloseWait);
+    let last = rig.poll().pop().unwrap();
+    assert_eq!(last.ack, SeqNum::new(rig.seq), "all of it, and the FIN");
+}
+
+/// RFC 9293, sections 3.8.4 and 3.9.1: nor does the connection hang when the peer sticks to its FIN
+/// and says nothing else: keep-alive and the user time-out end it.
+#[test]
+fn rfc9293_3_8_4_who_sends_only_such_fins_is_given_up() {
+    let mut config = plain();
+    config.keep_alive = Some(KeepAlive {
+        idle: Duration::from_secs(60),
+        interval: Duration::from_secs(10),
+        probes: 3,
+    });
+    let mut rig = contradictory(config);
+    rig.pass(Duration::from_secs(60 + 3 * 10));
+    assert_eq!(rig.connection.state(), State::Closed);
+    assert!(rig.events().contains(&Event::Closed(CloseReason::KeepAliveTimeout)));
+    let mut config = plain();
+    config.user_timeout = Some(Duration::from_secs(30));
+    let mut rig = contradictory(config);
+    rig.write(100);
+    rig.poll();
+    for _ in 0..30 {
+        rig.pass(Duration::from_secs(1));
+        let mut fin = rig.segment(Flags::FIN | Flags::ACK, ISS + 1, b"");
+        fin.seq += 200;
+        rig.give(fin);
+        rig.poll();
+    }
+    assert_eq!(rig.connection.state(), State::Closed);
+    assert!(rig.events().contains(&Event::Closed(CloseReason::UserTimeout)));
 }

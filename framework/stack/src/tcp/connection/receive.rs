@@ -41,10 +41,12 @@ impl Connection {
         }
     }
 
-    /// Remembers where the peer's stream ends, when that is within the window.
+    /// Remembers where the peer's stream ends, when that is within the window. What came first
+    /// counts: not a FIN before bytes that are here already, or they would carry the stream over its
+    /// end, behind which nothing is taken any more.
     fn note_fin(&mut self, at: SeqNum) {
-        let next = self.receive.assembler.next();
-        let within = at.is_at_least(next) && at.is_at_most(self.receive.edge);
+        let received = self.receive.assembler.highest();
+        let within = at.is_at_least(received) && at.is_at_most(self.receive.edge);
         if within && self.receive.fin.is_none() && !self.receive.finished {
             self.receive.fin = Some(at);
         }
