@@ -2,7 +2,7 @@
 //!
 //! It forwards IPv4 and IPv6 between ports of either medium and through tunnels, with
 //! longest-prefix routes, TTL, fragmentation of IPv4, and the ICMP errors of RFC 1812 and RFC 4443
-//! within limits. A [`Nat`](crate::nat::Nat) may stand before one of its ports. What must not be
+//! within limits. A [`Nat`] may stand before one of its ports. What must not be
 //! forwarded is not: martians, link-local sources and destinations, groups, broadcasts, source
 //! routes. It speaks no routing protocol and sends no router advertisements.
 //!
