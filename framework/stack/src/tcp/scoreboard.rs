@@ -121,6 +121,7 @@ impl Scoreboard {
 
     /// Nothing sent; `start` is the first number to be sent (ISS).
     #[must_use]
+    #[inline(always)]
     pub fn new(config: &ScoreboardConfig, start: SeqNum, mss: u32) -> Self {
         Self {
             entries: Entries::default(),

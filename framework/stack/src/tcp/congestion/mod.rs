@@ -71,6 +71,7 @@ pub struct Controller {
 impl Controller {
     /// With the initial window for segments of `mss` bytes; `nxt` is SND.NXT.
     #[must_use]
+    #[inline(always)]
     pub fn new(config: &CongestionConfig, mss: u32, nxt: SeqNum) -> Self {
         let mss = mss.max(1);
         let window_max = config.window_bytes_max.clamp(mss, 1 << 30);

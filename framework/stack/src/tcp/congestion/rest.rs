@@ -65,6 +65,7 @@ impl Controller {
 
     /// Goes on from a rest; `nxt` is SND.NXT.
     #[must_use]
+    #[inline(always)]
     pub fn resume(config: &CongestionConfig, mss: u32, nxt: SeqNum, rest: &Rest) -> Self {
         let mut resumed = Self::new(config, mss, nxt);
         // The window of a lost SYN is the only one that BBR, which keeps its own, has to be told.
