@@ -65,3 +65,13 @@ fn a_seed_replays() {
         assert_eq!(stories[0], stories[1]);
     }
 }
+
+/// A path that silently carries less than what is in flight, which is shorter than the base size of the
+/// search (RFC 4821, section 7.7): it went again in whole until the connection was given up.
+#[test]
+fn short_segments_get_through_narrow_paths() {
+    for seed in [21_221, 27_500, 33_034] {
+        let ended = run(&Scenario::of_seed(seed), false);
+        assert_eq!(ended, Ok(()), "seed {seed}");
+    }
+}

@@ -269,9 +269,14 @@ impl Connection {
         }
         let (base, timeouts) = (mtu.base_mss, mtu.black_hole_timeouts);
         let enough = timeouts > 0 && self.send.attempts >= timeouts;
-        let smaller = if current > base { base } else { (current / 2).max(mtu.floor_mss) };
-        let smaller = smaller.max(self.config.mss_min);
-        if !enough || smaller >= current || self.outstanding() <= u32::from(smaller) {
+        let (least, flight) = (mtu.floor_mss.max(self.config.mss_min), self.outstanding());
+        let mut smaller = if current > base { base } else { current / 2 };
+        // What is in flight does not pass, and may be shorter than the base.
+        while u32::from(smaller) >= flight && smaller > least {
+            smaller /= 2;
+        }
+        let smaller = smaller.max(least);
+        if !enough || smaller >= current || flight <= u32::from(smaller) {
             return;
         }
         let search = self.send.search.get_or_insert_with(|| {
