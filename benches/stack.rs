@@ -7,77 +7,30 @@
 //! unless told. The last lines are the ratios issue 4 asks for, and resident bytes a connection.
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fyke_stack::tcp::Flags;
+use fyke_benches::work::stack::{
+    BATCH, BYTES, Crowd, Incoming, MSS, Outgoing, checked, open_close,
+};
+use fyke_stack::RxMeta;
 use fyke_stack::wire::checksum::checksum;
-use fyke_stack::{Offload, RxChecksum, RxMeta, TxFrame, TxSink};
 
-#[allow(dead_code, unreachable_pub, reason = "shared with the stack's tests")]
-#[path = "../framework/stack/tests/scale/crowd.rs"]
-mod crowd;
-
-use crowd::Crowd;
-
-/// Segments of one batch, as a device that was read until it had no more would give them.
-const BATCH: u32 = 64;
-const MSS: u32 = 1460;
-static BYTES: [u8; 65_536] = [7; 65_536];
-
-/// Takes frames and looks at nothing.
-#[derive(Default)]
-struct Device(u64);
-
-impl TxSink for Device {
-    fn transmit(&mut self, frame: TxFrame<'_>) {
-        black_box(&frame);
-        self.0 += 1;
-    }
-}
-
-/// A peer that sends in order, and an application that reads.
 fn segments_in(c: &mut Criterion) {
     let mut group = c.benchmark_group("stack/in");
+    group.throughput(Throughput::Elements(u64::from(BATCH)));
     for (name, size, meta) in [
         ("1460", MSS, RxMeta::default()),
         ("1460-checked-by-device", MSS, checked(0)),
         ("super-58400", MSS * 40, checked(MSS as u16)),
     ] {
-        let mut crowd = Crowd::new(1, |config| config.tcp.receive_buffer_bytes = 4 << 20);
-        let n = crowd.open();
-        // The window of a SYN is not scaled; the first answer opens it.
-        crowd.exchange(n, b"hello");
-        let (first, ack) = crowd.numbers(n);
-        let next = Cell::new(first);
-        let make = || {
-            let frame = |_| {
-                let seq = next.get();
-                next.set(seq.wrapping_add(size));
-                Crowd::frame(n, Flags::ACK, seq, ack, &BYTES[..size as usize])
-            };
-            (0..count(size)).map(frame).collect::<Vec<Bytes>>()
-        };
-        let mut device = Device::default();
-        group.throughput(Throughput::Elements(u64::from(BATCH)));
+        let incoming = RefCell::new(Incoming::new(size));
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
             b.iter_batched(
-                make,
-                |frames| {
-                    for frame in frames {
-                        crowd.stack.input(crowd.now, frame, meta);
-                    }
-                    let mut left = count(size) * size;
-                    while left > 0 {
-                        let bytes = crowd.stack.read(crowd.now, crowd.ids[0], 1 << 20);
-                        left -= bytes.unwrap().map_or(0, |bytes| bytes.len() as u32);
-                    }
-                    crowd.stack.poll_transmit(crowd.now, &mut device, usize::MAX);
-                    crowd.forget_events();
-                },
+                || incoming.borrow_mut().frames(),
+                |frames| incoming.borrow_mut().take(frames, meta),
                 // Few at a time, so that they are in the cache as from a device.
                 BatchSize::NumIterations(4),
             );
@@ -86,60 +39,24 @@ fn segments_in(c: &mut Criterion) {
     group.finish();
 }
 
-fn checked(gso_size: u16) -> RxMeta {
-    RxMeta { checksum: RxChecksum::Valid, gso_size }
-}
-
-/// Frames of a batch.
-fn count(size: u32) -> u32 {
-    (BATCH * MSS).div_ceil(size)
-}
-
-/// An application that writes, and a peer that acknowledges each batch once.
 fn segments_out(c: &mut Criterion) {
     let mut group = c.benchmark_group("stack/out");
+    group.throughput(Throughput::Elements(u64::from(BATCH)));
     for (name, offload) in [("1460", false), ("super-65535", true)] {
-        let mut crowd = Crowd::new(1, |config| {
-            if offload {
-                config.offload = Offload { checksum: true, gso_bytes_max: 65_535 };
-            }
-        });
-        let n = crowd.open();
-        let id = crowd.ids[n as usize];
-        let mut turn = || {
-            let mut left = (BATCH * MSS) as usize;
-            while left > 0 {
-                let piece = Bytes::from_static(&BYTES[..left.min(BYTES.len())]);
-                left -= crowd.stack.write(crowd.now, id, piece).unwrap();
-                crowd.hear();
-                // The window opens by what the peer acknowledges, a little later.
-                crowd.now += Duration::from_micros(50);
-                crowd.stack.handle_timeout(crowd.now);
-                crowd.give(n, Flags::ACK, b"");
-                crowd.forget_events();
-            }
-        };
+        let mut outgoing = Outgoing::new(offload);
         for _ in 0..200 {
-            turn();
+            outgoing.give();
         }
-        group.throughput(Throughput::Elements(u64::from(BATCH)));
-        group.bench_function(BenchmarkId::from_parameter(name), |b| b.iter(&mut turn));
+        group.bench_function(BenchmarkId::from_parameter(name), |b| b.iter(|| outgoing.give()));
     }
     group.finish();
 }
 
-/// Handshake, close by us, TIME-WAIT: eight segments, the peer's frames included.
 fn connections(c: &mut Criterion) {
     let mut group = c.benchmark_group("stack/connection");
     group.throughput(Throughput::Elements(1));
-    let crowd = RefCell::new(Crowd::new(1, |_| {}));
-    group.bench_function("open-close", |b| {
-        b.iter(|| {
-            let mut crowd = crowd.borrow_mut();
-            let n = crowd.open();
-            crowd.close(n);
-        });
-    });
+    let mut crowd = Crowd::new(1, |_| {});
+    group.bench_function("open-close", |b| b.iter(|| open_close(&mut crowd)));
     group.finish();
 }
 

@@ -18,6 +18,7 @@ use fyke_benches::work::frames::{FRAMES, echoing, input, passing};
 use fyke_benches::work::http;
 use fyke_benches::work::http::{BATCH, BROWSER, TOOL, serving};
 use fyke_benches::work::kernel::KernelLoop;
+use fyke_benches::work::stack::{self, BYTES, Crowd, Incoming, MSS, Outgoing, checked};
 use fyke_benches::work::websocket;
 
 /// A name, what one item is, and the work of so many batches, which returns the items of a batch.
@@ -50,7 +51,35 @@ const WORKS: &[Work] = &[
     ("http-kernel64", "a request of a tool over a socket, one of 64 in a wait", |batches| {
         sockets(64, batches, |clients| KernelLoop::new(clients, TOOL.as_bytes(), http::pipeline))
     }),
+    ("stack-exchange", "100 B to the own stack, echoed, acknowledged", |batches| {
+        let mut crowd = Crowd::new(10, |_| {});
+        crowd.fill(10);
+        repeat(batches, 10, |n| crowd.exchange(n as u32, &BYTES[..100]))
+    }),
+    ("stack-in", "a full segment to the own stack, read in turn with 63 more", |batches| {
+        let mut incoming = Incoming::new(MSS);
+        repeat(batches, 1, |_| {
+            let frames = incoming.frames();
+            incoming.take(frames, checked(0));
+        }) * stack::BATCH as usize
+    }),
+    ("stack-out", "a full segment from the own stack", |batches| {
+        let mut outgoing = Outgoing::new(false);
+        repeat(batches, 1, |_| outgoing.give()) * stack::BATCH as usize
+    }),
+    ("stack-open-close", "a connection to the own stack, opened and closed", |batches| {
+        let mut crowd = Crowd::new(1, |_| {});
+        repeat(batches, 10, |_| stack::open_close(&mut crowd))
+    }),
 ];
+
+/// Does each of so many things in each batch.
+fn repeat(batches: usize, each: usize, mut item: impl FnMut(usize)) -> usize {
+    for _ in 0..batches {
+        (0..each).for_each(&mut item);
+    }
+    each
+}
 
 fn frames(channel: &mut EmbeddedChannel, batches: usize) -> usize {
     let prepared = input();

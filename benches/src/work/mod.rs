@@ -3,4 +3,5 @@
 pub mod frames;
 pub mod http;
 pub mod kernel;
+pub mod stack;
 pub mod websocket;
