@@ -11,23 +11,16 @@ use crate::tcp::{Flags, Segment};
 const SEGMENT_BYTES: usize = 1460;
 
 impl Stack {
-    /// Counts what a connection holds, and whether it has stalled.
-    #[inline]
-    pub(crate) fn account(&mut self, index: u32) {
-        let generation = self.tcp.sockets.generation(index);
+    /// A connection has stalled: it is among the first that make room.
+    pub(crate) fn note_stalled(&mut self, index: u32, generation: u32) {
         let Some(socket) = self.tcp.sockets.at_mut(index) else { return };
-        let held = socket.connection.held();
-        self.net.memory.change(socket.held as usize, held);
-        socket.held = u32::try_from(held).unwrap_or(u32::MAX);
-        if held > 0 && !socket.stalled && socket.connection.is_stalled() {
-            socket.stalled = true;
-            self.net.memory.push_stalled(index, generation);
-            if self.net.memory.is_overgrown(self.tcp.sockets.len()) {
-                let sockets = &self.tcp.sockets;
-                self.net.memory.retain_stalled(|(index, generation)| {
-                    sockets.get(*index, *generation).is_some_and(|socket| socket.stalled)
-                });
-            }
+        socket.stalled = true;
+        self.net.memory.push_stalled(index, generation);
+        if self.net.memory.is_overgrown(self.tcp.sockets.len()) {
+            let sockets = &self.tcp.sockets;
+            self.net.memory.retain_stalled(|(index, generation)| {
+                sockets.get(*index, *generation).is_some_and(|socket| socket.stalled)
+            });
         }
     }
 
@@ -56,7 +49,7 @@ impl Stack {
         index: u32,
         segment: &Segment,
     ) -> Option<Segment> {
-        if segment.payload.is_empty() || !self.net.memory.is_full() {
+        if segment.payload.is_empty() {
             return None;
         }
         let socket = self.tcp.sockets.at(index)?;

@@ -13,6 +13,7 @@ mod link;
 mod prepared;
 mod queue;
 mod segment;
+mod settle;
 mod tunnel;
 mod turn;
 mod udp;

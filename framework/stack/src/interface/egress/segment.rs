@@ -67,10 +67,16 @@ impl SegmentSink for SegmentOut<'_> {
 
     fn send(&mut self, segment: &Segment, payload: Payload<'_>) {
         self.left = self.left.saturating_sub(1);
-        let mut pieces: [&[u8]; PIECES_FEW] = [&[]; PIECES_FEW];
-        let mut count = 0;
         let mut rest = payload;
-        for (slot, piece) in pieces.iter_mut().zip(rest.by_ref()) {
+        let first = rest.next().unwrap_or_default();
+        if rest.is_empty() {
+            let one = &[first];
+            return self.emit(segment, &one[usize::from(first.is_empty())..]);
+        }
+        let mut pieces: [&[u8]; PIECES_FEW] = [&[]; PIECES_FEW];
+        pieces[0] = first;
+        let mut count = 1;
+        for (slot, piece) in pieces[1..].iter_mut().zip(rest.by_ref()) {
             *slot = piece;
             count += 1;
         }

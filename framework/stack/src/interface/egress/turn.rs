@@ -6,15 +6,10 @@ use core::cell::Cell;
 use fyke_clock::Instant;
 
 use super::segment::{SegmentOut, Shared};
-use crate::interface::isn;
-use crate::interface::time_wait::{Remains, millis};
-use crate::interface::timer::Timer;
 use crate::stack::Stack;
-use crate::stack::event::{Pending, Source};
+use crate::stack::event::Source;
 use crate::stack::frame::{TxFrame, TxSink};
-use crate::stack::ids::{TcpId, UdpId};
-use crate::stack::mtu_calls::tcp_headers;
-use crate::tcp::{self, State};
+use crate::stack::ids::UdpId;
 
 /// A socket that may have something to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,103 +169,5 @@ impl Stack {
             socket.dirty = true;
             self.dirty.push_back(Dirty::Connection(index));
         }
-    }
-
-    /// After anything that may have changed a connection: its events are collected, its timer is
-    /// set, and when nothing is left of it but a memory, only that is kept.
-    pub(crate) fn settle(&mut self, now: Instant, index: u32) {
-        self.account(index);
-        self.collect_events(index);
-        self.settle_fast_open(now, index);
-        let generation = self.tcp.sockets.generation(index);
-        let Some(socket) = self.tcp.sockets.at_mut(index) else { return };
-        let state = socket.connection.state();
-        if !socket.dirty && matches!(state, State::Closed | State::TimeWait) {
-            if socket.orphan {
-                return self.bury(now, index);
-            }
-            if state == State::Closed {
-                // Its four-tuple is free; what was received can still be read.
-                return self.tcp.detach_socket(index);
-            }
-        }
-        let Some(socket) = self.tcp.sockets.at_mut(index) else { return };
-        // What is to be sent has its turn first, and most of it moves the timer.
-        if socket.dirty {
-            return;
-        }
-        if let Some(mss) = socket.connection.take_found_mss() {
-            let remote = socket.tuple.remote().ip();
-            self.net.lower_path_mtu(remote, mss.saturating_add(tcp_headers(remote)));
-            self.net.counters.mtu_searches_done += 1;
-        }
-        let deadline = socket.connection.next_deadline();
-        let timer = Timer::Connection { index, generation };
-        if socket.timer.arm(&mut self.net.wheel, deadline, timer) {
-            self.net.counters.work.timer_moves += 1;
-        }
-    }
-
-    /// Takes what a connection has to tell into its socket's bits.
-    fn collect_events(&mut self, index: u32) {
-        let generation = self.tcp.sockets.generation(index);
-        let Some(socket) = self.tcp.sockets.at_mut(index) else { return };
-        while let Some(event) = socket.connection.poll_event() {
-            socket.pending.add(match event {
-                tcp::Event::Connected => Pending::CONNECTED,
-                tcp::Event::Readable => Pending::READABLE,
-                tcp::Event::Writable => Pending::WRITABLE,
-                tcp::Event::PeerFin => Pending::PEER_FIN,
-                tcp::Event::Closed(reason) => {
-                    socket.closed = Some(reason);
-                    Pending::CLOSED
-                }
-            });
-        }
-        if self.net.config.report_acks
-            && socket.connection.acknowledged_to().is_after(socket.acked_to)
-        {
-            socket.pending.add(Pending::ACKED);
-        }
-        // One that was not accepted yet tells by that; its other events wait for the acceptor.
-        let silent = socket.orphan || socket.listener.is_some();
-        if !silent && !socket.pending.is_empty() && !socket.queued {
-            socket.queued = true;
-            // What arrived in order, or was acknowledged, came over the neighbour.
-            let progress = socket.pending.contains(Pending::READABLE)
-                || socket.pending.contains(Pending::WRITABLE);
-            let remote = socket.tuple.remote().ip();
-            self.events.push(Source::Tcp(TcpId { index, generation }));
-            if progress {
-                self.net.vouch_for(remote);
-            }
-        }
-    }
-
-    /// Removes a connection that is over; what TIME-WAIT needs is kept.
-    fn bury(&mut self, now: Instant, index: u32) {
-        let Some(mut socket) = self.tcp.remove_socket(index) else { return };
-        socket.timer.cancel(&mut self.net.wheel);
-        self.net.memory.change(socket.held as usize, 0);
-        if socket.connection.state() != State::TimeWait {
-            return;
-        }
-        let Some(expires) = socket.connection.next_deadline() else { return };
-        let info = socket.connection.info();
-        let window_shift = info.window_scales.map_or(0, |(_, ours)| ours);
-        let remains = Remains {
-            tuple: socket.tuple,
-            snd_nxt: info.snd_nxt,
-            rcv_nxt: info.rcv_nxt,
-            window: u16::try_from(info.rcv_wnd >> window_shift.min(14)).unwrap_or(u16::MAX),
-            window_shift,
-            traffic_class: socket.traffic_class,
-            timestamp: socket.connection.recent_timestamp(),
-            timestamp_offset: isn::timestamp_offset(&self.net.secrets, &socket.tuple),
-            // Long ago.
-            answered_ms: millis(now).wrapping_sub(u32::MAX / 2),
-        };
-        self.tcp.insert_wait(remains, expires);
-        self.tcp.arm_tables(&mut self.net.wheel, now);
     }
 }

@@ -57,9 +57,12 @@ impl Stack {
             return self.stray_input(now, tuple, segment, Some(last));
         }
         socket.connection.set_tight(self.net.memory.is_tight());
-        match self.trimmed(now, index, segment) {
-            None => self.connection_takes(now, index, segment),
-            Some(segment) => self.connection_takes(now, index, &segment),
+        if self.net.memory.is_full()
+            && let Some(segment) = self.trimmed(now, index, segment)
+        {
+            self.connection_takes(now, index, &segment);
+        } else {
+            self.connection_takes(now, index, segment);
         }
     }
 

@@ -185,6 +185,8 @@ struct Due {
     /// Small segments are not held back this time.
     push: bool,
     cwr: bool,
+    /// Not a segment: text left, and the first timer is set once for all that leaves in one poll.
+    timer: bool,
 }
 
 /// The reset that is due.

@@ -262,9 +262,7 @@ impl Connection {
             self.shut_gate(now, text.len);
         }
         // Before that the timer is the SYN-ACK's.
-        if self.state.is_synchronized() {
-            self.arm_recovery(now);
-        }
+        self.due.timer |= self.state.is_synchronized();
     }
 }
 

@@ -35,13 +35,19 @@ impl Connection {
     /// Sends what is due and what may be sent, as long as `out` has room. Returns whether it
     /// stopped for want of room: then poll again when there is some.
     pub fn poll(&mut self, now: Instant, out: &mut impl SegmentSink) -> bool {
-        loop {
+        let stopped = loop {
             if !out.has_room() {
-                return true;
+                break true;
             }
             if !self.emit_next(now, out) {
-                break;
+                break false;
             }
+        };
+        if core::mem::take(&mut self.due.timer) {
+            self.arm_recovery(now);
+        }
+        if stopped {
+            return true;
         }
         self.watch_unsent(now);
         self.note_limit(now);
