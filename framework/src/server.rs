@@ -359,8 +359,11 @@ impl Server {
     pub fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         self.close();
         // Whom the listeners let in at the last moment comes to his loop before it hears of this.
-        if let Listeners::Loops(listeners) = &self.listeners {
-            listeners.iter().for_each(|listener| wait_for(&listener.home));
+        match &self.listeners {
+            Listeners::Loops(listeners) => {
+                listeners.iter().for_each(|listener| wait_for(&listener.home));
+            }
+            Listeners::Thread(listening) => listening.close(),
         }
         let mut report = self.workers.shutdown(deadline);
         if !self.acceptors.has_ended() {

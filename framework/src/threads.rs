@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread::{self, ThreadId};
+use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
 use fyke_clock::Clock;
@@ -41,19 +41,37 @@ struct Shared {
 #[derive(Default)]
 struct State {
     loops: HashMap<u32, (LoopHandle, ThreadId)>,
+    /// Threads that have been started for a channel, but whose loop is not among these yet.
+    starting: usize,
+    /// No thread is started any more.
     closed: bool,
+    /// Nobody waits for those that were: they end by themselves.
+    abandoned: bool,
 }
 
 /// A listener with a thread of its own.
-pub(crate) struct Listening(Arc<BlockingListener>);
+pub(crate) struct Listening {
+    listener: Arc<BlockingListener>,
+    /// Until somebody waits for it.
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
 
 impl Listening {
     pub(crate) fn address(&self) -> Address {
-        self.0.local_address().clone()
+        self.listener.local_address().clone()
     }
 
+    /// Ends the listening. When this returns it has let in the last one, and let go of its address.
     pub(crate) fn close(&self) {
-        self.0.close();
+        self.listener.close();
+        // Held while it waits: whoever closes it at the same time waits as long.
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let this = thread::current().id();
+        if let Some(thread) = thread.take().filter(|thread| thread.thread().id() != this)
+            && thread.join().is_err()
+        {
+            tracing::error!("an accepting thread panicked");
+        }
     }
 }
 
@@ -84,10 +102,10 @@ impl ChannelThreads {
         let (this, factory, spec) = (self.clone(), Arc::clone(factory), spec.clone());
         let accepting = Arc::clone(&listener);
         let name = format!("{}-accept", self.0.name);
-        thread::Builder::new().name(name).spawn(move || {
+        let thread = thread::Builder::new().name(name).spawn(move || {
             this.accept(&accepting, &factory, &spec);
         })?;
-        Ok(Listening(listener))
+        Ok(Listening { listener, thread: Mutex::new(Some(thread)) })
     }
 
     fn accept(
@@ -166,23 +184,35 @@ impl ChannelThreads {
         }
     }
 
-    /// Starts a thread whose loop lives as long as the channel that `begin` makes on it.
+    /// Starts a thread whose loop lives as long as the channel that `begin` makes on it. A shutdown
+    /// that comes meanwhile waits until it can tell that loop.
     fn start(
         &self,
         begin: impl FnOnce(&mut Loop) -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
+        {
+            let mut state = self.lock();
+            if state.closed {
+                return Ok(());
+            }
+            state.starting += 1;
+        }
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let this = self.clone();
         let name = format!("{}-{number}", self.0.name);
         let thread = thread::Builder::new().name(name).stack_size(STACK_BYTES);
-        thread.spawn(move || {
+        let started = thread.spawn(move || {
             if let Err(error) = this.run(number, begin) {
                 tracing::warn!(%error, "a connection's thread ended early");
             }
             this.lock().loops.remove(&number);
             this.0.changed.notify_all();
-        })?;
-        Ok(())
+        });
+        if started.is_err() {
+            self.lock().starting -= 1;
+            self.0.changed.notify_all();
+        }
+        started.map(drop)
     }
 
     fn run(&self, number: u32, begin: impl FnOnce(&mut Loop) -> io::Result<()>) -> io::Result<()> {
@@ -191,11 +221,13 @@ impl ChannelThreads {
         let mut event_loop = EventLoop::new(BlockingDriver::new(), SystemClock::new(), options);
         {
             let mut state = self.lock();
-            if state.closed {
+            state.starting -= 1;
+            if state.abandoned {
                 return Ok(());
             }
             state.loops.insert(number, (event_loop.handle(), thread::current().id()));
         }
+        self.0.changed.notify_all();
         begin(&mut event_loop)?;
         while !event_loop.has_ended() && event_loop.handle().channels() > 0 {
             event_loop.turn(None)?;
@@ -217,6 +249,7 @@ impl ChannelThreads {
     pub(crate) fn abandon(&self) {
         let mut state = self.lock();
         state.closed = true;
+        state.abandoned = true;
         for (event_loop, _) in state.loops.values() {
             // One that has just ended is what is wanted.
             let _ = event_loop.execute(|core| core.shutdown(Duration::ZERO, |_| {}));
@@ -230,9 +263,13 @@ impl ChannelThreads {
         let loops: Vec<LoopHandle> = {
             let mut state = self.lock();
             state.closed = true;
+            self.0.changed.notify_all();
+            // Who is being let in comes to his loop before it hears of this.
+            while state.starting > 0 {
+                state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
             state.loops.values().map(|(event_loop, _)| event_loop.clone()).collect()
         };
-        self.0.changed.notify_all();
         let (sender, receiver) = mpsc::channel();
         for event_loop in &loops {
             let sender = sender.clone();

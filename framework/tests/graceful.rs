@@ -10,6 +10,8 @@
 
 #[path = "graceful/http.rs"]
 mod http;
+#[path = "graceful/listeners.rs"]
+mod listeners;
 #[path = "graceful/websocket.rs"]
 mod websocket;
 

@@ -1,13 +1,19 @@
 //! A listener whose accept blocks, and that another thread can end.
+//!
+//! A `shutdown(2)` would end a thread that blocks in `accept(2)`, but resets whoever stands in the
+//! queue, and their systems have told them that they are connected. So the thread waits for the
+//! queue and for a bell, and once the bell has rung it takes those that are there before it stops.
 
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use fyke_core::transport::Incoming;
 use fyke_core::{Address, SocketOptions};
 use fyke_poller::sys;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use rustix::io::Errno;
 use socket2::SockRef;
 
@@ -18,6 +24,10 @@ use crate::kernel::table::Kind;
 use crate::kernel::unix::{BoundPath, from_peer, from_system};
 use crate::kernel::{listener, options};
 
+/// How many that stood in the queue are taken when the listener is closed: whoever goes on connecting
+/// must not keep it open.
+const ACCEPTED_AT_CLOSE_MAX: usize = 4096;
+
 /// A listener whose [`accept`](Self::accept) blocks, and that another thread can end.
 #[derive(Debug)]
 pub struct BlockingListener {
@@ -26,8 +36,12 @@ pub struct BlockingListener {
     kind: Kind,
     nodelay: bool,
     closed: AtomicBool,
-    /// A Unix path is removed with the listener.
-    _path: Option<Box<BoundPath>>,
+    /// Rung when it is closed.
+    bell: OwnedFd,
+    /// How many were accepted since.
+    accepted_at_close: AtomicUsize,
+    /// A Unix path, removed when the listener stops.
+    path: Mutex<Option<Box<BoundPath>>>,
 }
 
 impl BlockingListener {
@@ -39,7 +53,6 @@ impl BlockingListener {
         let kind = stream_kind(address)?;
         check(kind, socket_options)?;
         let socket = new_socket(kind)?;
-        socket.set_nonblocking(false)?;
         options::before_bind(SockRef::from(&socket), kind, address.as_inet(), socket_options)?;
         let path = bind(&socket, address)?;
         options::stream(SockRef::from(&socket), kind, false, socket_options)?;
@@ -51,7 +64,9 @@ impl BlockingListener {
             kind,
             nodelay: socket_options.nodelay,
             closed: AtomicBool::new(false),
-            _path: path,
+            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            accepted_at_close: AtomicUsize::new(0),
+            path: Mutex::new(path),
         })
     }
 
@@ -61,36 +76,61 @@ impl BlockingListener {
         &self.address
     }
 
-    /// Blocks until somebody connects; `None` after [`close`](Self::close).
+    /// Blocks until somebody connects. After [`close`](Self::close) it answers those who had connected
+    /// before, then `None`, and from then on nobody can connect.
     ///
     /// # Errors
     /// No descriptor left, or the like; the listener lives on.
     pub fn accept(&self) -> io::Result<Option<(Incoming, Address)>> {
         loop {
-            let accepted = sys::accept_blocking(&self.socket);
-            if self.closed.load(Ordering::Acquire) {
-                return Ok(None);
+            // Asked first: whoever connected before the close is in the queue by now.
+            let closed = self.closed.load(Ordering::Acquire);
+            if !closed {
+                self.wait()?;
+            } else if self.accepted_at_close.fetch_add(1, Ordering::Relaxed)
+                >= ACCEPTED_AT_CLOSE_MAX
+            {
+                return Ok(self.stop());
             }
-            match accepted {
+            match sys::accept_blocking(&self.socket) {
                 Ok((fd, peer)) => {
                     let accepted = Accepted { fd, kind: self.kind, nodelay: self.nodelay };
                     return Ok(Some((Incoming::new(accepted), from_peer(peer))));
                 }
                 // The one that waited is gone already.
                 Err(error) if is_gone(&error) => {}
+                Err(_) if closed => return Ok(self.stop()),
+                // Another thread was faster, or the bell has rung.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Stops listening, and ends an accept that blocks.
-    pub fn close(&self) {
-        if !self.closed.swap(true, Ordering::AcqRel) {
-            // A listener that is shut down refuses to accept: that is what unblocks.
-            if let Err(error) = sys::shutdown(&self.socket, Shutdown::Both) {
-                tracing::debug!(%error, "the listener could not be shut down");
-            }
+    /// Waits until somebody stands in the queue, or the bell has rung.
+    fn wait(&self) -> io::Result<()> {
+        let mut both = [&self.socket, &self.bell].map(|one| PollFd::new(one, PollFlags::IN));
+        match rustix::event::poll(&mut both, None) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// Refuses all who come from now on.
+    fn stop<T>(&self) -> Option<T> {
+        if let Err(error) = sys::shutdown(&self.socket, Shutdown::Both) {
+            // As for one that has stopped already.
+            tracing::debug!(%error, "the listener could not be shut down");
+        }
+        drop(self.path.lock().unwrap_or_else(PoisonError::into_inner).take());
+        None
+    }
+
+    /// Ends the listening: see [`accept`](Self::accept), whose thread does it.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        // Full means rung already; nobody reads it, as it stays closed.
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
     }
 }
 
