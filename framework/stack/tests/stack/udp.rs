@@ -171,3 +171,26 @@ fn queues_are_bounded_and_room_is_told() {
     let taken = world.server.stack.udp_bind(addr("0.0.0.0:53"), UdpOptions::default());
     assert_eq!(taken, Err(StackError::AddressInUse));
 }
+
+/// What goes to a group or to everybody comes back to sockets of ours, whether or not it leaves in
+/// pieces.
+#[test]
+fn long_datagrams_to_groups_come_back_whole() {
+    for to in ["239.1.2.3", "ff05::77", "10.0.0.255"] {
+        let mut world = World::new();
+        let mut options = UdpOptions::default();
+        options.broadcast = true;
+        let socket = world.client.stack.udp_bind(addr("[::]:53"), options).unwrap();
+        let to = addr(&at(to, 53));
+        if to.ip().is_multicast() {
+            world.client.stack.udp_join(world.now, socket, to.ip()).unwrap();
+        }
+        for length in [100, 4000] {
+            let payload = Bytes::from(vec![7; length]);
+            world.client.stack.udp_send(world.now, socket, Some(to), payload.clone()).unwrap();
+            world.settle();
+            let back = world.client.stack.udp_receive(socket).map(|back| back.payload);
+            assert!(back == Ok(payload), "{to}: {length} bytes");
+        }
+    }
+}

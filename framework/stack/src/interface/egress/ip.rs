@@ -153,6 +153,9 @@ impl Net {
         };
         let cut = transport.gso.is_none() && path != Path::Loopback;
         if cut && header_len + transport.len() > usize::from(longest) {
+            if packet.comes_back && !packet.dont_fragment {
+                self.send_to_ourselves(now, packet, transport);
+            }
             return self.send_in_fragments(now, path, packet, transport, longest);
         }
         let mut headers = Headers::new(self.link_len(path));
@@ -175,6 +178,21 @@ impl Net {
         }
         if path != Path::Loopback {
             self.send_by(now, path, packet.destination, &mut headers, &rest, out);
+        }
+    }
+
+    /// What leaves in pieces comes back whole.
+    fn send_to_ourselves(&mut self, now: Instant, packet: &Outgoing, transport: &Transport<'_>) {
+        let mut headers = Headers::new(0);
+        if !push_ip_header(&mut headers, packet, transport.len(), 0, 0) {
+            return;
+        }
+        headers.end_of_network();
+        if headers.push_slice(transport.header) {
+            let checksum = TxChecksum::Complete;
+            let rest = FrameRest { payload: transport.payload, gso: None, checksum };
+            let whole = rest.frame(&headers).to_bytes();
+            self.push_loopback(now, whole, 0);
         }
     }
 
