@@ -86,6 +86,7 @@ fn guessed_and_stale_cookies_open_nothing() {
     }
     assert_eq!(world.server.stack.accept(listener), None);
     assert_eq!(world.server.stack.counters().drops[DropReason::BadCookie], 1000);
+    assert_eq!(world.server.stack.counters().drops[DropReason::TcpNoSocket], 0, "counted once");
 
     world.server.transmit(world.now);
     world.server.stack.input(world.now, Frame::syn(&from, &to, 100).bytes(), RxMeta::default());

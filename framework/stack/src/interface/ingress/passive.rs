@@ -147,18 +147,19 @@ impl Stack {
         self.reply(now, *tuple, syn_ack, self.look_of(Some(id), tuple));
     }
 
-    /// An acknowledgement to a listener: whether it was that of a cookie.
+    /// An acknowledgement to a listener: `None` when it was that of a cookie, or else why it is
+    /// refused.
     pub(super) fn cookie_input(
         &mut self,
         now: Instant,
         id: ListenerId,
         tuple: &FourTuple,
         segment: &Segment,
-    ) -> bool {
+    ) -> Option<DropReason> {
         let recent = self.tcp.cookie_sent;
         let recent = recent.is_some_and(|at| now.saturating_duration_since(at) < COOKIE_LIFE);
         if !recent || segment.flags.contains(Flags::SYN) {
-            return false;
+            return Some(DropReason::TcpNoSocket);
         }
         let opening = Opening {
             cookie: segment.ack - 1,
@@ -168,13 +169,12 @@ impl Stack {
             timestamp_offset: isn::timestamp_offset(&self.net.secrets, tuple),
         };
         let Some(handshake) = cookie::open(&self.net.secrets.cookie, tuple, &opening, now) else {
-            self.net.drop_in(now, DropReason::BadCookie);
-            return false;
+            return Some(DropReason::BadCookie);
         };
         if self.establish(now, id, tuple, (&handshake, 0), segment) {
             self.net.counters.cookies_accepted += 1;
         }
-        true
+        None
     }
 
     /// A segment for an embryonic connection (RFC 9293, section 3.10.7.4, as far as SYN-RECEIVED).

@@ -151,8 +151,11 @@ impl Stack {
                 self.request_forward(now, id, request);
             }
             ListenAnswer::Open => self.open(now, id, tuple, segment, last),
-            ListenAnswer::Reset(_) if self.cookie_input(now, id, tuple, segment) => {}
-            ListenAnswer::Reset(_) => self.refuse(now, tuple, segment),
+            ListenAnswer::Reset(_) => {
+                if let Some(reason) = self.cookie_input(now, id, tuple, segment) {
+                    self.refuse_for(now, tuple, segment, reason);
+                }
+            }
             ListenAnswer::Ignore => self.net.drop_in(now, DropReason::TcpNoSocket),
         }
     }
@@ -172,7 +175,17 @@ impl Stack {
 
     /// Answers a segment that nobody wants with a reset, unless it is one.
     pub(crate) fn refuse(&mut self, now: Instant, tuple: &FourTuple, segment: &Segment) {
-        self.net.drop_in(now, DropReason::TcpNoSocket);
+        self.refuse_for(now, tuple, segment, DropReason::TcpNoSocket);
+    }
+
+    fn refuse_for(
+        &mut self,
+        now: Instant,
+        tuple: &FourTuple,
+        segment: &Segment,
+        reason: DropReason,
+    ) {
+        self.net.drop_in(now, reason);
         if self.net.config.reset_unknown
             && let Some(reset) = tcp::reset_for(segment)
         {
