@@ -36,12 +36,16 @@ pub struct OwnAddress {
     pub anycast: bool,
     /// The host is in its solicited-node group because of it.
     pub(crate) listens: bool,
+    /// It was made of a router's prefix. Whether that is on the link the router says apart from it (RFC
+    /// 5942, section 4).
+    pub(crate) of_prefix: bool,
 }
 
 impl OwnAddress {
     /// An address of the link.
     pub(crate) const fn new(cidr: Cidr, state: AddressState) -> Self {
-        Self { cidr, state, tunnel: None, anycast: false, listens: false }
+        let (tunnel, anycast, listens, of_prefix) = (None, false, false, false);
+        Self { cidr, state, tunnel, anycast, listens, of_prefix }
     }
 
     /// An address that others may have, too: there is nothing to find out about it.
@@ -115,7 +119,8 @@ impl Addresses {
 
     /// The prefix of the narrowest network of ours that an address is in.
     pub(crate) fn on_link_prefix(&self, address: IpAddr) -> Option<u8> {
-        let usable = self.list.iter().filter(|own| own.usable() && own.tunnel.is_none());
+        let tells = |own: &&OwnAddress| own.usable() && own.tunnel.is_none() && !own.of_prefix;
+        let usable = self.list.iter().filter(tells);
         let around = usable.filter(|own| own.cidr.contains(address));
         around.map(|own| own.cidr.prefix()).max()
     }

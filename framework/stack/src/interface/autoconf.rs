@@ -73,6 +73,10 @@ pub(crate) struct Autoconf {
     /// Router solicitations that are left, and when the next one is due.
     pub(crate) solicitations: Option<(u8, Instant)>,
     pub(crate) defended: Option<Instant>,
+    /// The networks of the routes that routers told; all others are the application's.
+    pub(crate) told_routes: Vec<Cidr>,
+    /// What the link carried before a router told its MTU.
+    pub(crate) link_mtu_max: Option<u16>,
     /// What a router wants as hop limit.
     pub(crate) hop_limit: Option<u8>,
     /// IPv4 addresses that are announced once more, and when.
@@ -113,6 +117,12 @@ impl Autoconf {
     pub(crate) fn take_answer(&mut self, now: Instant) -> Option<Answer> {
         let at = self.answers.iter().position(|(at, _)| *at <= now)?;
         Some(self.answers.swap_remove(at).1)
+    }
+
+    /// The route to a network is a router's no more; says whether it was.
+    pub(crate) fn forget_told_route(&mut self, network: &Cidr) -> bool {
+        let at = self.told_routes.iter().position(|told| *told == network.network());
+        at.map(|at| self.told_routes.swap_remove(at)).is_some()
     }
 
     /// Forgets an address that is asked about or has a lifetime.

@@ -61,6 +61,18 @@ impl Cidr {
         }
     }
 
+    /// The network alone, whichever of its addresses this is.
+    pub(crate) fn network(&self) -> Self {
+        let address = match self.address {
+            IpAddr::V4(v4) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
+                Ipv4Addr::from(u32::from(v4) & mask).into()
+            }
+            IpAddr::V6(v6) => IpAddr::from(masked(v6.octets(), self.prefix)),
+        };
+        Self { address, ..*self }
+    }
+
     /// The prefix of the address as 16 bytes, IPv4 mapped.
     pub(crate) const fn mapped_prefix(&self) -> u8 {
         if self.address.is_ipv4() { self.prefix + 96 } else { self.prefix }

@@ -18,6 +18,7 @@ use alloc::collections::BTreeMap;
 
 use fyke_clock::Instant;
 
+mod by_hand;
 mod outcome;
 
 use super::lru::Lru;
@@ -74,11 +75,6 @@ impl<F> Neighbors<F> {
             pending_max: pending_max.max(1),
             queue_max: queue_max.max(1),
         }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Neighbor> {
-        let all = self.table.values().filter_map(|index| self.entries.at(*index));
-        all.map(|entry| Neighbor { address: entry.address, mac: entry.mac, state: entry.state })
     }
 
     fn alarm(&self, index: u32) -> Option<Alarm> {
@@ -150,6 +146,7 @@ impl<F> Neighbors<F> {
             let failed = entry.state == NeighborState::Failed;
             return (if failed { Lookup::Failed } else { Lookup::Unknown(index) }, effects);
         };
+        let by_hand = entry.state == NeighborState::Permanent;
         if entry.state == NeighborState::Reachable && now >= entry.reachable_until {
             entry.state = NeighborState::Stale;
         }
@@ -158,7 +155,10 @@ impl<F> Neighbors<F> {
             entry.deadline = Some(now + DELAY);
             effects.alarm = self.alarm(index);
         }
-        self.known.touch(index);
+        // One that was set by hand has no place in the order in which they go.
+        if !by_hand {
+            self.known.touch(index);
+        }
         (Lookup::Known(mac), effects)
     }
 
@@ -310,6 +310,16 @@ impl<F> Neighbors<F> {
         effects
     }
 
+    /// Another address was told for a neighbour that does not take the place of the known one: whether
+    /// that still holds is found out when it is used (RFC 4861, section 7.2.5, I).
+    pub(crate) fn contradicted(&mut self, address: IpAddr) {
+        let index = self.table.get(&address);
+        let entry = index.and_then(|index| self.entries.at_mut(*index));
+        if let Some(entry) = entry.filter(|entry| entry.state == NeighborState::Reachable) {
+            entry.state = NeighborState::Stale;
+        }
+    }
+
     /// Whether one more neighbour that nobody here asked for may be known: it takes the place of none
     /// that is known to be there. Whoever makes up neighbours by the thousand displaces his own.
     fn has_room_for_strangers(&self, now: Instant) -> bool {
@@ -358,30 +368,6 @@ impl<F> Neighbors<F> {
             self.ask(now, index, &mut effects);
         }
         effects
-    }
-
-    /// Sets an address by hand.
-    pub(crate) fn set(&mut self, now: Instant, address: IpAddr, mac: MacAddress) -> Effects<F> {
-        let mut effects = Effects::default();
-        let index = match self.table.get(&address) {
-            Some(index) => *index,
-            None => self.insert(address, Some(mac), &mut effects),
-        };
-        self.confirm(now, index, mac, &mut effects);
-        if let Some(entry) = self.entries.at_mut(index) {
-            entry.state = NeighborState::Permanent;
-        }
-        // It leaves only when it is taken away.
-        self.known.remove(index);
-        effects
-    }
-
-    /// Forgets a neighbour, when it was there.
-    pub(crate) fn remove(&mut self, address: IpAddr) -> Option<Effects<F>> {
-        let index = *self.table.get(&address)?;
-        let mut effects = Effects::default();
-        self.forget(index, &mut effects);
-        Some(effects)
     }
 }
 

@@ -79,6 +79,11 @@ impl<V> Prefixes<V> {
         }
     }
 
+    /// What just this network has.
+    pub(crate) fn get(&self, network: &Cidr) -> Option<&V> {
+        self.table.get(&Self::key(network))
+    }
+
     pub(crate) fn remove(&mut self, network: &Cidr) -> Option<V> {
         let key = Self::key(network);
         let value = self.table.remove(&key)?;

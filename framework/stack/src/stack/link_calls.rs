@@ -138,12 +138,14 @@ impl Stack {
         if self.net.routes.len() >= self.net.config.limits.routes_max {
             return Err(StackError::LimitReached);
         }
+        self.net.autoconf.forget_told_route(&route.network);
         self.net.routes.insert(route);
         Ok(())
     }
 
     /// Takes the route to a network away; says whether it was there.
     pub fn remove_route(&mut self, network: &Cidr) -> bool {
+        self.net.autoconf.forget_told_route(network);
         self.net.routes.remove(network).is_some()
     }
 

@@ -15,6 +15,7 @@ impl Stack {
     pub fn set_mtu(&mut self, now: Instant, mtu: u16) {
         self.net.now = now;
         let narrower = mtu < self.net.config.mtu;
+        self.net.autoconf.link_mtu_max = None;
         self.net.config.mtu = mtu;
         if narrower {
             self.narrow_paths(now);

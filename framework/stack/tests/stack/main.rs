@@ -28,6 +28,7 @@ mod path_mtu;
 mod routers;
 mod strays;
 mod time_wait;
+mod told;
 mod tunnel;
 mod tunnel_hostile;
 mod udp;

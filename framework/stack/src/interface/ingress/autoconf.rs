@@ -9,19 +9,18 @@ use fyke_clock::Instant;
 
 use crate::interface::addresses::{AddressState, OwnAddress};
 use crate::interface::autoconf::{
-    ANNOUNCE_INTERVAL, DEFEND_INTERVAL, Lifetime, PREFIXES_MAX, PROBE_INTERVAL, Probe,
-    ROUTER_SOLICITATION_INTERVAL, ROUTER_SOLICITATIONS, ROUTERS_MAX, Until, after_seconds,
+    ANNOUNCE_INTERVAL, DEFEND_INTERVAL, Lifetime, PROBE_INTERVAL, Probe,
+    ROUTER_SOLICITATION_INTERVAL, ROUTER_SOLICITATIONS, after_seconds,
 };
 use crate::interface::cidr::Cidr;
 use crate::interface::egress::Queued;
 use crate::interface::net::{ALL_NODES, Net};
-use crate::interface::routes::Route;
 use crate::interface::timer::Timer;
 use crate::interface::tuple::octets;
 use crate::stack::Stack;
 use crate::stack::event::Event;
 use crate::wire::ndp::{NdpOption, Packet, PrefixInformation, RouterAdvertisement};
-use crate::wire::{MacAddress, arp, ipv6};
+use crate::wire::{MacAddress, arp};
 
 /// A forged advertisement cannot cut the life of an address below this (RFC 4862, 5.5.3 e).
 const VALID_LEFT_MIN: Duration = Duration::from_secs(7200);
@@ -100,7 +99,10 @@ impl Stack {
         if !self.net.config.slaac {
             return;
         }
-        self.net.autoconf.solicitations = None;
+        // One that is no default router does not end the search for one (RFC 4861, section 6.3.7).
+        if advertisement.lifetime_s > 0 {
+            self.net.autoconf.solicitations = None;
+        }
         if advertisement.hop_limit >= HOP_LIMIT_MIN {
             self.net.autoconf.hop_limit = Some(advertisement.hop_limit);
         }
@@ -110,7 +112,7 @@ impl Stack {
                     let effects = self.net.neighbors.overheard(now, router.into(), mac, true);
                     self.net.apply(now, effects);
                 }
-                NdpOption::Mtu(mtu) if self.net.lower_link_mtu(mtu) => self.narrow_paths(now),
+                NdpOption::Mtu(mtu) if self.net.learn_link_mtu(mtu) => self.narrow_paths(now),
                 NdpOption::Prefix(prefix) => self.prefix(now, &prefix),
                 _ => {}
             }
@@ -142,7 +144,8 @@ impl Stack {
         if !sound || told.preferred_lifetime_s > told.valid_lifetime_s {
             return;
         }
-        if told.on_link {
+        // A prefix that is everything would take the place of the routers.
+        if told.on_link && told.prefix_len > 0 {
             self.net.learn_prefix(now, told);
         }
         let Some(mac) = self.net.mac() else { return };
@@ -174,6 +177,9 @@ impl Stack {
         }
         lifetimes.push(Lifetime { address, preferred_until, valid_until });
         self.begin_address(now, Cidr::new(address, AUTONOMOUS_PREFIX));
+        if let Some(own) = self.net.addresses.get_mut(address) {
+            own.of_prefix = true;
+        }
     }
 
     pub(super) fn autoconf_timer(&mut self, now: Instant) {
@@ -270,97 +276,6 @@ impl Net {
         let mut address = octets(prefix.into());
         address[8..].copy_from_slice(&self.secrets.address.hash(&bytes).to_be_bytes());
         address.into()
-    }
-
-    /// Takes what a router says of the link, when that is less; says whether it was.
-    fn lower_link_mtu(&mut self, mtu: u32) -> bool {
-        let least = ipv6::MTU_MIN as u32;
-        let told = u16::try_from(mtu.max(least)).ok().filter(|mtu| *mtu < self.config.mtu);
-        self.config.mtu = told.unwrap_or(self.config.mtu);
-        told.is_some()
-    }
-
-    fn learn_prefix(&mut self, now: Instant, told: &PrefixInformation) {
-        let network = Cidr::new(told.prefix.into(), told.prefix_len);
-        let until = after_seconds(now, told.valid_lifetime_s);
-        let prefixes = &mut self.autoconf.prefixes;
-        let known = prefixes.iter().position(|prefix| prefix.value == network);
-        match known {
-            Some(at) => prefixes[at].until = until,
-            None if told.valid_lifetime_s == 0 || prefixes.len() >= PREFIXES_MAX => return,
-            None => prefixes.push(Until { value: network, until }),
-        }
-        if self.routes.len() < self.config.limits.routes_max {
-            self.routes.insert(Route::link(network));
-        }
-    }
-
-    /// A router makes for us until then, or no more.
-    fn learn_router(&mut self, router: Ipv6Addr, until: Option<Instant>) {
-        let routers = &mut self.autoconf.routers;
-        let known = routers.iter().position(|known| known.value == router);
-        match (known, until) {
-            (Some(at), Some(_)) => routers[at].until = until,
-            (Some(at), None) => {
-                routers.remove(at);
-            }
-            (None, Some(_)) if routers.len() < ROUTERS_MAX => {
-                routers.push(Until { value: router, until });
-            }
-            _ => {}
-        }
-        self.choose_router();
-    }
-
-    /// A neighbour is not there any more. When it is a router that is used it is another's turn, and
-    /// its own comes again after all others' (RFC 4861, section 6.3.6, 2).
-    pub(crate) fn router_is_unreachable(&mut self, address: IpAddr) {
-        let routers = &mut self.autoconf.routers;
-        if let Some(at) = routers.iter().position(|router| IpAddr::V6(router.value) == address) {
-            routers[at..].rotate_left(1);
-            self.choose_router();
-        }
-    }
-
-    /// Whether an address is one of several routers'.
-    pub(crate) fn has_router_besides(&self, address: IpAddr) -> bool {
-        let routers = &self.autoconf.routers;
-        let known = routers.iter().any(|router| IpAddr::V6(router.value) == address);
-        known && routers.len() > 1
-    }
-
-    /// The default route goes to the first router that is reachable, or probably (RFC 4861, section
-    /// 6.3.6, 1), and stays with it; when none is known to be, to the first, which will be found out
-    /// about by being used.
-    fn choose_router(&mut self) {
-        let default = Cidr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
-        let Self { autoconf, neighbors, .. } = self;
-        let there = |router: &Until<Ipv6Addr>| neighbors.is_probably_reachable(router.value.into());
-        if let Some(best) = autoconf.routers.iter().position(there) {
-            autoconf.routers[..=best].rotate_right(1);
-        }
-        match self.autoconf.routers.first() {
-            Some(router) => self.routes.insert(Route::via(default, router.value.into())),
-            None => {
-                self.routes.remove(&default);
-            }
-        }
-    }
-
-    fn expire_routers(&mut self, now: Instant) {
-        let over = |until: Option<Instant>| until.is_some_and(|until| until <= now);
-        let before = self.autoconf.routers.len();
-        self.autoconf.routers.retain(|router| !over(router.until));
-        if self.autoconf.routers.len() != before {
-            self.choose_router();
-        }
-        let Self { autoconf, routes, .. } = self;
-        autoconf.prefixes.retain(|prefix| {
-            if over(prefix.until) {
-                routes.remove(&prefix.value);
-            }
-            !over(prefix.until)
-        });
     }
 
     fn expire_addresses(&mut self, now: Instant) {

@@ -21,6 +21,7 @@ pub(crate) mod martian;
 mod ndp;
 mod passive;
 mod reports;
+mod routers;
 mod segment;
 mod tcp;
 mod tunnel;

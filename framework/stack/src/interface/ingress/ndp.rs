@@ -51,9 +51,14 @@ impl Stack {
             Message::NeighborSolicitation { target } => {
                 self.solicitation(now, source, destination, target, &packet)
             }
-            Message::NeighborAdvertisement { target, solicited, override_known, .. } => {
-                let sound = !(solicited && destination.is_multicast());
-                sound && self.advertisement(now, target, (solicited, override_known), &packet)
+            Message::NeighborAdvertisement { target, router, solicited, override_known } => {
+                let sound = !target.is_multicast() && !(solicited && destination.is_multicast());
+                if sound && !self.is_told_of_ours(now, target) {
+                    let mac = target_link(&packet);
+                    let told = Told { target, mac, router, solicited, override_known };
+                    self.net.advertisement(now, told);
+                }
+                sound
             }
             Message::RouterAdvertisement(router) => {
                 let sound = source.is_unicast_link_local();
@@ -124,49 +129,27 @@ impl Stack {
         true
     }
 
-    /// Somebody tells an address (RFC 4861, section 7.2.5).
-    fn advertisement(
-        &mut self,
-        now: Instant,
-        target: Ipv6Addr,
-        (solicited, override_known): (bool, bool),
-        packet: &Packet<'_>,
-    ) -> bool {
-        if target.is_multicast() {
-            return false;
-        }
-        let told = self.net.addresses.get(target.into());
-        match told.filter(|own| own.tunnel.is_none()).map(|own| own.state) {
-            Some(AddressState::Tentative) => {
-                self.address_is_duplicate(now, target.into());
-                return true;
-            }
+    /// Whether somebody tells an address that is ours, or that we want.
+    fn is_told_of_ours(&mut self, now: Instant, target: Ipv6Addr) -> bool {
+        let told = self.net.addresses.get(target.into()).filter(|own| own.tunnel.is_none());
+        let Some(own) = told else { return false };
+        match own.state {
+            AddressState::Tentative => self.address_is_duplicate(now, target.into()),
             // Others have it, too: that is what it is for (RFC 4862, section 5.4).
-            Some(_) if self.net.addresses.is_anycast(target.into()) => return true,
-            Some(_) => {
-                self.defend_address(now, target.into());
-                return true;
-            }
-            None => {}
+            _ if own.anycast => {}
+            _ => self.defend_address(now, target.into()),
         }
-        let mac = packet.options().find_map(|option| match option {
-            NdpOption::TargetLinkLayer(mac) => Some(mac).filter(|mac| mac.is_unicast()),
-            _ => None,
-        });
-        let Some(mac) = mac else { return true };
-        // The first of several that have the address is the nearest (RFC 4861, section 7.2.5, I).
-        let known = self.net.neighbors.mac_of(target.into());
-        if !override_known && known.is_some_and(|known| known != mac) {
-            return true;
-        }
-        let effects = if solicited {
-            self.net.neighbors.answered(now, target.into(), mac)
-        } else {
-            self.net.neighbors.overheard(now, target.into(), mac, false)
-        };
-        self.net.apply(now, effects);
         true
     }
+}
+
+/// What an advertisement says of its sender.
+struct Told {
+    target: Ipv6Addr,
+    mac: Option<MacAddress>,
+    router: bool,
+    solicited: bool,
+    override_known: bool,
 }
 
 fn source_link(packet: &Packet<'_>) -> Option<MacAddress> {
@@ -176,7 +159,36 @@ fn source_link(packet: &Packet<'_>) -> Option<MacAddress> {
     })
 }
 
+fn target_link(packet: &Packet<'_>) -> Option<MacAddress> {
+    packet.options().find_map(|option| match option {
+        NdpOption::TargetLinkLayer(mac) => Some(mac).filter(|mac| mac.is_unicast()),
+        _ => None,
+    })
+}
+
 impl Net {
+    /// A neighbour tells its address (RFC 4861, section 7.2.5).
+    fn advertisement(&mut self, now: Instant, told: Told) {
+        let neighbor = IpAddr::V6(told.target);
+        let known = self.neighbors.mac_of(neighbor);
+        // Who was asked alone need not say what the question went to (section 4.4).
+        let Some(mac) = told.mac.or(known) else { return };
+        if !told.override_known && known.is_some_and(|known| known != mac) {
+            // The first of several that have the address is the nearest.
+            return self.neighbors.contradicted(neighbor);
+        }
+        let effects = if told.solicited {
+            self.neighbors.answered(now, neighbor, mac)
+        } else {
+            self.neighbors.overheard(now, neighbor, mac, false)
+        };
+        self.apply(now, effects);
+        // Somebody who was a router and is one no more.
+        if !told.router && self.neighbors.mac_of(neighbor) == Some(mac) {
+            self.is_no_router(told.target);
+        }
+    }
+
     /// Asks who has an address: everybody, or the neighbour that is believed to have it.
     pub(crate) fn solicit(
         &mut self,

@@ -138,3 +138,15 @@ fn a_flood_of_questions_displaces_no_reachable_neighbour() {
     assert_eq!(state(&table, host(6001)), Some(NeighborState::Stale));
     assert_eq!(table.iter().count(), 4);
 }
+
+#[test]
+fn what_was_set_by_hand_is_not_displaced() {
+    let mut table = Neighbors::<u8>::new(4, 4, 3);
+    table.set(at(0), host(1), MAC);
+    assert_eq!(table.lookup(at(1), host(1)).0, Lookup::Known(MAC));
+    for n in 2..100 {
+        table.overheard(at(2), host(n), OTHER, true);
+    }
+    assert_eq!(state(&table, host(1)), Some(NeighborState::Permanent));
+    assert_eq!(table.iter().count(), 1 + 4);
+}
