@@ -193,10 +193,12 @@ impl Nat {
         if view.fragment_offset() != 0 {
             return self.later_fragment(now, &view);
         }
-        let Some(ends) = ends_of(&view) else { return self.incoming_error(packet) };
-        if is_ping(packet) {
+        // What the box does not translate nobody inside has asked for, but the box itself may have: a
+        // tunnel of its own, say.
+        if is_ping(packet) || !is_translated(view.protocol()) {
             return Translation::Own;
         }
+        let Some(ends) = ends_of(&view) else { return self.incoming_error(packet) };
         let (port, peer) = (ends.destination.1, ends.source);
         match self.table.incoming(now, ends.protocol, port, peer, ends.flags) {
             Ok(inside) => {
@@ -299,6 +301,11 @@ impl Nat {
 
 fn ends_in(packet: &[u8]) -> Option<Ends> {
     ends_of(&ipv4::Packet::parse(packet).ok()?)
+}
+
+/// Whether the box has mappings for a protocol.
+fn is_translated(protocol: IpProtocol) -> bool {
+    matches!(protocol, IpProtocol::TCP | IpProtocol::UDP | IpProtocol::ICMPV4)
 }
 
 /// Whether it asks whoever has its destination address for an answer.

@@ -144,6 +144,12 @@ impl Neighbors {
         queue
     }
 
+    /// Whether a neighbour is known at no other link address.
+    pub(super) fn may_be(&self, address: IpAddr, mac: MacAddress) -> bool {
+        let known = self.table.get(&address).and_then(|known| known.mac);
+        known.is_none_or(|known| known == mac)
+    }
+
     /// Those to be asked again now, and what waited in vain.
     pub(super) fn on_time(&mut self, now: Instant) -> (Vec<IpAddr>, Vec<Packet>) {
         let (mut ask, mut failed) = (Vec::new(), Vec::new());

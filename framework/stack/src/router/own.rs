@@ -7,7 +7,7 @@ use fyke_clock::Instant;
 use super::packet::{Complaint, Packet, addresses, error_about, icmp_v4, icmp_v6};
 use super::{DropReason, Router, RouterSink};
 use crate::nat::{Change, Translation};
-use crate::wire::{Emit, IpProtocol, icmpv4, icmpv6, ipv4, ipv6};
+use crate::wire::{Emit, IpProtocol, PseudoHeader, icmpv4, icmpv6, ipv4, ipv6};
 
 impl Router {
     /// A packet for the router itself: tunnels end here, it answers pings and questions of
@@ -71,7 +71,9 @@ impl Router {
         if v4.protocol() != IpProtocol::ICMPV4 || v4.is_fragment() || !self.config.icmp {
             return false;
         }
-        let Ok(icmp) = icmpv4::Packet::parse(v4.payload()) else { return false };
+        // The answer has a checksum of its own: what was damaged on the way would be made to look sound.
+        let icmp = icmpv4::Packet::parse(v4.payload()).ok().filter(|it| it.checksum_is_valid());
+        let Some(icmp) = icmp else { return false };
         let icmpv4::Message::EchoRequest { identifier, sequence } = icmp.message() else {
             return false;
         };
@@ -91,13 +93,15 @@ impl Router {
         if v6.next_header() != IpProtocol::ICMPV6 || !self.config.icmp {
             return false;
         }
-        let Ok(icmp) = icmpv6::Packet::parse(v6.payload()) else { return false };
+        let (source, destination) = (v6.source(), v6.destination());
+        let addresses = PseudoHeader::V6 { source, destination };
+        let icmp = icmpv6::Packet::parse(v6.payload()).ok();
+        let Some(icmp) = icmp.filter(|it| it.checksum_is_valid(&addresses)) else { return false };
         let icmpv6::Message::EchoRequest { identifier, sequence } = icmp.message() else {
             return false;
         };
         let reply = icmpv6::Message::EchoReply { identifier, sequence }.to_vec();
-        let (from, to) = (v6.destination(), v6.source());
-        let answer = icmp_v6(from, to, self.config.hop_limit, &reply, icmp.payload());
+        let answer = icmp_v6(destination, source, self.config.hop_limit, &reply, icmp.payload());
         self.send_own(now, port, Packet::own(&[&answer], self.mark), out);
         true
     }
@@ -148,8 +152,9 @@ impl Router {
     ) {
         let Some((_, destination)) = addresses(packet.ip()) else { return };
         if self.is_own(destination) {
-            if let Some(local) = self.local {
-                self.send_bare(local, packet, out);
+            match self.local {
+                Some(local) => self.send_bare(local, packet, out),
+                None => self.drop_packet(port, DropReason::NotForwarded, packet, out),
             }
             return;
         }
@@ -159,7 +164,7 @@ impl Router {
         let (port, neighbor) = match hop {
             _ if arrived => (port, destination),
             Some(hop) => (hop.port, hop.gateway.unwrap_or(destination)),
-            None => return,
+            None => return self.drop_packet(port, DropReason::NoRoute, packet, out),
         };
         self.identification = self.identification.wrapping_add(1);
         if let Ok(v4) = ipv4::Packet::parse(packet.ip()) {

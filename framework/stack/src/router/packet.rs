@@ -225,11 +225,11 @@ pub(super) fn count_hop(packet: &mut [u8]) {
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// Cuts an IPv4 packet into fragments of at most `mtu` bytes (RFC 791, section 3.2). Options are in
-/// the first one only, as if none were to be copied.
+/// Cuts an IPv4 packet into fragments of at most `mtu` bytes (RFC 791, section 3.2).
 pub(super) fn fragments(packet: &Packet, mtu: usize) -> Vec<Packet> {
     let Ok(whole) = ipv4::Packet::parse(packet.ip()) else { return Vec::new() };
     let (mut header, payload) = (whole.header(), whole.payload());
+    let later = header.options.copied();
     let (start, more_behind) = (usize::from(header.fragment_offset), header.more_fragments);
     let (mut pieces, mut offset) = (Vec::new(), 0);
     // A fragment that ends behind the longest packet is none.
@@ -238,7 +238,7 @@ pub(super) fn fragments(packet: &Packet, mtu: usize) -> Vec<Packet> {
     }
     while offset < payload.len() {
         if offset > 0 {
-            header.options = ipv4::Options::EMPTY;
+            header.options = later;
         }
         let room = mtu.saturating_sub(header.wire_len()) & !7;
         if room == 0 {

@@ -9,7 +9,7 @@ use super::packet::{Packet, icmp_v6};
 use super::{DropReason, PortKind, Router, RouterSink};
 use crate::wire::ethernet::{EtherType, HEADER_LEN, Header};
 use crate::wire::ndp::{self, NdpOption, solicited_node};
-use crate::wire::{Emit, MacAddress, PseudoHeader, arp, icmpv6, ipv6};
+use crate::wire::{Emit, IpProtocol, MacAddress, PseudoHeader, arp, icmpv6, ipv6};
 
 /// Neighbour discovery is for the link alone: what came over a router has less (RFC 4861, section
 /// 7.1).
@@ -44,6 +44,9 @@ impl Router {
         packet: &ipv6::Packet<'_>,
         out: &mut dyn RouterSink,
     ) -> bool {
+        if packet.next_header() != IpProtocol::ICMPV6 {
+            return false;
+        }
         let Ok(icmp) = icmpv6::Packet::parse(packet.payload()) else { return false };
         let (source, destination) = (packet.source(), packet.destination());
         let addresses = PseudoHeader::V6 { source, destination };
@@ -70,7 +73,10 @@ impl Router {
                     self.advertise(port, target, source, mac, out);
                 }
             }
-            (ndp::Message::NeighborAdvertisement { target, .. }, Some(mac)) => {
+            (ndp::Message::NeighborAdvertisement { target, override_known, .. }, Some(mac))
+                // The first of several that have the address is the nearest (RFC 4861, section 7.2.5).
+                if override_known || own.neighbors.may_be(target.into(), mac) =>
+            {
                 self.neighbor_is(now, port, target.into(), mac, false, out);
             }
             _ => {}

@@ -10,4 +10,5 @@ mod nat;
 mod neighbors;
 mod refused;
 mod rig;
+mod station;
 mod tunnel;

@@ -119,6 +119,24 @@ impl Options {
         OptionsIter::new(self.0.as_slice())
     }
 
+    /// Those that stand in every fragment of a datagram; the others are in the first one only (RFC 791,
+    /// section 3.1).
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        const COPIED: u8 = 0x80;
+        let mut rest = self.0.as_slice();
+        let mut copied = Self::EMPTY;
+        while let Some(option) = next_option(&mut rest) {
+            if let RawOption::Data { kind, data } = option
+                && kind & COPIED != 0
+            {
+                // There is room: they are some of those that are here.
+                let _ = copied.0.push(kind, &[data]);
+            }
+        }
+        copied
+    }
+
     /// The bytes, without the padding to a multiple of four.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
