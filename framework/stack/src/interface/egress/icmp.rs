@@ -27,7 +27,7 @@ pub(crate) enum ErrorKind {
     PortUnreachable,
     /// Nobody here speaks the protocol; where in an IPv6 packet its number stands.
     ProtocolUnreachable { at: u32 },
-    /// Something in an IPv6 packet cannot be processed.
+    /// Something in a packet's headers cannot be processed.
     ParameterProblem { code: u8, at: u32 },
     /// Fragments were missing for too long.
     ReassemblyTimeout,
@@ -36,9 +36,9 @@ pub(crate) enum ErrorKind {
 /// Whether a packet is an ICMP error, or might be one.
 fn is_icmp_error(inbound: &Inbound) -> bool {
     match inbound.protocol {
-        IpProtocol::ICMPV4 => icmpv4::Packet::parse(inbound.payload())
+        IpProtocol::ICMPV4 if inbound.source.is_ipv4() => icmpv4::Packet::parse(inbound.payload())
             .map_or(true, |packet| packet.message().is_error()),
-        IpProtocol::ICMPV6 => icmpv6::Packet::parse(inbound.payload())
+        IpProtocol::ICMPV6 if inbound.source.is_ipv6() => icmpv6::Packet::parse(inbound.payload())
             .map_or(true, |packet| packet.message().is_error()),
         // What is wrong may stand in a header before the one that tells what it is.
         _ if inbound.source.is_ipv6() => {
@@ -82,7 +82,7 @@ impl Net {
             return self.drop_out(now, DropReason::IcmpRateLimited);
         }
         let Some(body) = error_body(from, inbound, kind) else { return };
-        self.send_icmp(now, from, source, body);
+        self.send_icmp(now, (from, source), 0, body);
     }
 
     /// The address an answer comes from: the one that was asked, when it is one host's. ICMPv6
@@ -98,9 +98,16 @@ impl Net {
     }
 
     /// Queues a complete ICMP message.
-    pub(crate) fn send_icmp(&mut self, now: Instant, from: IpAddr, to: IpAddr, body: Vec<u8>) {
+    fn send_icmp(
+        &mut self,
+        now: Instant,
+        (from, to): (IpAddr, IpAddr),
+        traffic_class: u8,
+        body: Vec<u8>,
+    ) {
         let protocol = if to.is_ipv4() { IpProtocol::ICMPV4 } else { IpProtocol::ICMPV6 };
         let packet = Outgoing::new(from, to, protocol, self.hop_limit(to));
+        let packet = Outgoing { traffic_class, ..packet };
         self.counters.icmp_out += 1;
         self.enqueue(now, Queued::Datagram(Datagram { packet, body: body.into() }));
     }
@@ -134,7 +141,9 @@ impl Net {
         };
         let mut body = body;
         body.extend_from_slice(data);
-        self.send_icmp(now, from, inbound.source, body);
+        // With the type of service of the question (RFC 1349, section 5.1); the marks of routers were for
+        // that one alone.
+        self.send_icmp(now, (from, inbound.source), inbound.traffic_class & !3, body);
     }
 }
 
@@ -158,7 +167,10 @@ fn error_body(from: IpAddr, inbound: &Inbound, kind: ErrorKind) -> Option<Vec<u8
                 ErrorKind::ReassemblyTimeout => {
                     icmpv4::Message::TimeExceeded { code: icmpv4::time_exceeded::REASSEMBLY }
                 }
-                ErrorKind::ParameterProblem { .. } => return None,
+                ErrorKind::ParameterProblem { code, at } => {
+                    let pointer = u8::try_from(at).ok()?;
+                    icmpv4::Message::ParameterProblem { code, pointer }
+                }
             };
             let mut body = message.to_vec();
             icmpv4::Message::fill_checksum(&mut body, &[quoted]);

@@ -7,6 +7,7 @@ use fyke_clock::Instant;
 
 use super::martian::{is_martian_v4, is_source_of_ours};
 use super::{Body, Inbound, Link, without_padding};
+use crate::interface::egress::ErrorKind;
 use crate::interface::reassembly::{Key, Piece, Whole};
 use crate::stack::Stack;
 use crate::stack::counters::DropReason;
@@ -25,6 +26,8 @@ struct Head {
     header_len: usize,
     total_len: usize,
     fragment: Option<Fragment>,
+    /// Where an option begins whose length cannot be.
+    bad_option: Option<u32>,
 }
 
 struct Fragment {
@@ -58,6 +61,15 @@ impl Stack {
             fragmented: false,
             meta: link.meta,
         };
+        if let Some(at) = head.bad_option {
+            self.net.drop_in(now, DropReason::Malformed);
+            // None about a later fragment.
+            if head.fragment.is_none_or(|fragment| fragment.offset == 0) {
+                let error = ErrorKind::ParameterProblem { code: 0, at };
+                self.net.send_error(now, &inbound, error);
+            }
+            return;
+        }
         match head.fragment {
             None => self.deliver(now, inbound),
             Some(fragment) => self.ipv4_fragment(now, inbound, &fragment),
@@ -108,6 +120,7 @@ impl Stack {
             header_len: packet.header_len(),
             total_len: packet.as_bytes().len(),
             fragment,
+            bad_option: packet.malformed_option().map(|at| at as u32),
         })
     }
 

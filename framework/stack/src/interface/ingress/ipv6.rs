@@ -115,7 +115,7 @@ impl Stack {
             if count > self.net.config.limits.extension_headers_max {
                 return Err(DropReason::ExtensionHeaders.into());
             }
-            let extension = extension.map_err(|_| misplaced(&extensions))?;
+            let extension = extension.map_err(|error| impossible(error, &extensions))?;
             match extension {
                 Extension::HopByHop(options) | Extension::Destination(options) => {
                     options.check().map_err(|refused| Refusal {
@@ -193,10 +193,14 @@ fn has_extensions(next: IpProtocol) -> bool {
     !matches!(next, IpProtocol::TCP | IpProtocol::UDP | IpProtocol::ICMPV6)
 }
 
-/// A header that is where it must not be, too short or one too many.
-fn misplaced(extensions: &Extensions<'_>) -> Refusal {
-    let at = extensions.protocol_at() as u32;
-    let error = ErrorKind::ParameterProblem { code: parameter_problem::HEADER_FIELD, at };
+/// A header that is too short, one too many, or where it must not be; that is as if nobody knew it (RFC
+/// 8200, section 4).
+fn impossible(error: Error, extensions: &Extensions<'_>) -> Refusal {
+    let code = match error {
+        Error::Unsupported => parameter_problem::NEXT_HEADER,
+        _ => parameter_problem::HEADER_FIELD,
+    };
+    let error = ErrorKind::ParameterProblem { code, at: extensions.protocol_at() as u32 };
     Refusal { reason: DropReason::ExtensionHeaders, error: Some(error), even_to_groups: false }
 }
 

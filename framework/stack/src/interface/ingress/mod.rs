@@ -199,7 +199,9 @@ impl Stack {
             IpProtocol::ICMPV6 if inbound.source.is_ipv6() => self.icmpv6_input(now, &inbound),
             IpProtocol::IGMP if inbound.source.is_ipv4() => self.igmp_input(now, &inbound),
             IpProtocol::IPV6 if self.ends_tunnel(&inbound) => self.tunnel_input(now, inbound),
-            IpProtocol::NO_NEXT => self.net.drop_in(now, DropReason::UnknownProtocol),
+            IpProtocol::NO_NEXT if inbound.source.is_ipv6() => {
+                self.net.drop_in(now, DropReason::UnknownProtocol)
+            }
             _ => {
                 self.net.drop_in(now, DropReason::UnknownProtocol);
                 let at = inbound.protocol_at;

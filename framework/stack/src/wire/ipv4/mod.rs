@@ -212,6 +212,15 @@ impl<'a> Packet<'a> {
         })
     }
 
+    /// Where an option begins whose length is less than its own two bytes or more than what is left.
+    #[must_use]
+    pub fn malformed_option(&self) -> Option<usize> {
+        let mut options = self.options();
+        options.by_ref().for_each(drop);
+        let rest = options.rest().len();
+        (rest > 0).then(|| self.header_len() - rest)
+    }
+
     /// What the datagram carries, without the link's padding.
     #[must_use]
     pub const fn payload(&self) -> &'a [u8] {
