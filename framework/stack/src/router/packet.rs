@@ -162,9 +162,7 @@ pub(super) fn icmp_v4(
 fn error_v6(packet: &[u8], source: Ipv6Addr, what: Complaint) -> Option<Vec<u8>> {
     let about = ipv6::Packet::parse(packet).ok()?;
     let to = about.source();
-    let upper = about.upper_layer().ok()?;
-    let is_error = upper.protocol == IpProtocol::ICMPV6
-        && icmpv6::Packet::parse(upper.payload).map_or(true, |icmp| icmp.message().is_error());
+    let is_error = about.may_be_icmp_error();
     let too_big = matches!(what, Complaint::TooBig { .. });
     let group = about.destination().is_multicast() && !too_big;
     if is_error || to.is_unspecified() || to.is_multicast() || group {

@@ -251,6 +251,12 @@ def cases6():
     yield "hop-by-hop", [exts([hbh])]
     yield "hop-by-hop twice", [exts([hbh, hbh])]
     yield "hop-by-hop behind destination options", [exts([pad, hbh])]
+    error = icmp6(1, 0, data=bytes(48))
+    yield "hop-by-hop behind destination options, error behind", [exts([pad, hbh], body=error)]
+    route = (43, raw(2, 2, 1) + bytes(20))
+    yield "routing header, hop-by-hop and error behind", [exts([route, hbh], body=error)]
+    yield "routing header, hop-by-hop behind", [exts([route, hbh])]
+    yield "routing header, cut fragment of ICMPv6 behind", [exts([route, frag6(64, 0)], body=bytes(16))]
     yield "destination options twice", [exts([pad, pad])]
     for count in [3, 7, 8, 9, 12]:
         yield f"destination options {count} times", [exts([pad] * count)]

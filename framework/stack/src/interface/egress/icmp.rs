@@ -35,22 +35,13 @@ pub(crate) enum ErrorKind {
 
 /// Whether a packet is an ICMP error, or might be one.
 fn is_icmp_error(inbound: &Inbound) -> bool {
-    match inbound.protocol {
-        IpProtocol::ICMPV4 if inbound.source.is_ipv4() => icmpv4::Packet::parse(inbound.payload())
-            .map_or(true, |packet| packet.message().is_error()),
-        IpProtocol::ICMPV6 if inbound.source.is_ipv6() => icmpv6::Packet::parse(inbound.payload())
-            .map_or(true, |packet| packet.message().is_error()),
+    if inbound.source.is_ipv6() {
         // What is wrong may stand in a header before the one that tells what it is.
-        _ if inbound.source.is_ipv6() => {
-            let packet = ipv6::Packet::parse(&inbound.packet).ok();
-            let upper = packet.and_then(|packet| packet.upper_layer().ok());
-            upper.filter(|upper| upper.protocol == IpProtocol::ICMPV6).is_some_and(|upper| {
-                icmpv6::Packet::parse(upper.payload)
-                    .map_or(true, |packet| packet.message().is_error())
-            })
-        }
-        _ => false,
+        return ipv6::Packet::parse(&inbound.packet).is_ok_and(|packet| packet.may_be_icmp_error());
     }
+    inbound.protocol == IpProtocol::ICMPV4
+        && icmpv4::Packet::parse(inbound.payload())
+            .map_or(true, |packet| packet.message().is_error())
 }
 
 impl Net {

@@ -182,6 +182,30 @@ impl<'a> super::Packet<'a> {
         Extensions::new(self.next_header(), self.payload())
     }
 
+    /// Whether it is an ICMPv6 error, or a piece of one, however wrong the headers before that are: there
+    /// must be no error about one (RFC 4443, section 2.4 e.1).
+    #[must_use]
+    pub fn may_be_icmp_error(&self) -> bool {
+        let (mut next, mut rest) = (self.next_header(), self.payload());
+        // Each step is over eight bytes at least.
+        while next != IpProtocol::ICMPV6 {
+            let Some(&[following, units, a, b]) = rest.first_chunk() else { return false };
+            let length = match next {
+                IpProtocol::HOP_BY_HOP | IpProtocol::ROUTING | IpProtocol::DESTINATION_OPTIONS => {
+                    8 * (usize::from(units) + 1)
+                }
+                IpProtocol::FRAGMENT if u16::from_be_bytes([a, b]) >= 8 => {
+                    return following == IpProtocol::ICMPV6.0;
+                }
+                IpProtocol::FRAGMENT => super::FRAGMENT_HEADER_LEN,
+                _ => return false,
+            };
+            (next, rest) = (IpProtocol(following), rest.get(length..).unwrap_or_default());
+        }
+        // The first half of the types is of errors (section 2.1).
+        rest.first().is_none_or(|kind| *kind < 128)
+    }
+
     /// What is behind all extension headers, without regard to what they say.
     ///
     /// # Errors
