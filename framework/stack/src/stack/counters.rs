@@ -123,6 +123,12 @@ pub struct Counters {
     pub datagrams_in: u64,
     /// UDP datagrams out.
     pub datagrams_out: u64,
+    /// ARP messages in that make sense.
+    pub arp_in: u64,
+    /// Fragments in; those that are kept, and those that their datagram is dropped with.
+    pub fragments_in: u64,
+    /// IGMP messages in.
+    pub igmp_in: u64,
     /// ICMP messages in.
     pub icmp_in: u64,
     /// ICMP messages out.

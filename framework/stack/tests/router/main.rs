@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs, reason = "a test")]
 
+mod conservation;
 mod forwarding;
 mod fragments;
 mod local;

@@ -7,6 +7,7 @@ mod attacks;
 #[path = "../../fuzz/cases/host.rs"]
 mod case;
 mod connections;
+mod conservation;
 mod corpus;
 mod determinism;
 mod devices;

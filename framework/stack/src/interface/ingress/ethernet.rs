@@ -61,6 +61,7 @@ impl Stack {
         let Some(message) = message else {
             return self.net.drop_in(now, DropReason::ArpIgnored);
         };
+        self.net.counters.arp_in += 1;
         if self.arp_conflict(now, &message) {
             return;
         }

@@ -15,6 +15,7 @@ use crate::wire::{ipv4, ipv6};
 impl Stack {
     /// Takes a fragment; gives the datagram when it was the last one missing.
     pub(super) fn fragment_input(&mut self, now: Instant, key: Key, piece: Piece) -> Option<Whole> {
+        self.net.counters.fragments_in += 1;
         let mut evicted = 0;
         let outcome = self.net.reassembly.add(now, key, piece, &mut evicted);
         for _ in 0..evicted {

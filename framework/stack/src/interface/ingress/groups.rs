@@ -40,6 +40,7 @@ impl Stack {
         let Some(packet) = packet else {
             return self.net.drop_in(now, DropReason::MulticastInvalid);
         };
+        self.net.counters.igmp_in += 1;
         let (time, group, old) = match packet {
             igmp::Packet::Query(igmp::Query::V1, _) => (10_000, Ipv4Addr::UNSPECIFIED, true),
             igmp::Packet::Query(igmp::Query::V2 { max_response_ms, group }, _) => {

@@ -52,7 +52,7 @@ impl Stack {
                 self.solicitation(now, source, destination, target, &packet)
             }
             Message::NeighborAdvertisement { target, router, solicited, override_known } => {
-                let sound = !target.is_multicast() && !(solicited && destination.is_multicast());
+                let sound = !(target.is_multicast() || solicited && destination.is_multicast());
                 if sound && !self.is_told_of_ours(now, target) {
                     let mac = target_link(&packet);
                     let told = Told { target, mac, router, solicited, override_known };
