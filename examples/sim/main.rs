@@ -93,17 +93,33 @@ pub(crate) struct Flags {
 /// How senders find their rate.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Congestion {
-    /// RFC 9438.
+    /// CUBIC (RFC 9438)
     Cubic,
-    /// RFC 6582.
+    /// A recovery lasts until all is repaired (RFC 6582)
+    Newreno,
+    /// The first ACK of new data ends a recovery (RFC 5681)
     Reno,
+    /// BBR, version 3: paced, by rate and round trip (draft-ietf-ccwg-bbr)
+    Bbr,
 }
 
 impl Congestion {
     pub(crate) fn algorithm(self) -> Algorithm {
         match self {
             Self::Cubic => Algorithm::Cubic,
-            Self::Reno => Algorithm::NewReno,
+            Self::Newreno => Algorithm::NewReno,
+            Self::Reno => Algorithm::Reno,
+            Self::Bbr => Algorithm::Bbr,
+        }
+    }
+
+    /// Its name in a title.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Cubic => "CUBIC",
+            Self::Newreno => "NewReno",
+            Self::Reno => "Reno",
+            Self::Bbr => "BBR",
         }
     }
 }

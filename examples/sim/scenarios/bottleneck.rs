@@ -20,9 +20,10 @@ pub(super) fn run(flags: &Flags, world: &World) -> Result<Outcome, Failure> {
     let conditions = Conditions::new(flags, Duration::from_millis(50), 10_000_000);
     let flows = flags.flows.unwrap_or(1).clamp(1, 250);
     let size = flags.size.unwrap_or(8_000_000);
+    let by = flags.congestion.name();
     let title = match flows {
-        1 => format!("One flow through a bottleneck ({:?})", flags.congestion),
-        _ => format!("{flows} flows through a bottleneck ({:?})", flags.congestion),
+        1 => format!("One flow through a bottleneck ({by})"),
+        _ => format!("{flows} flows through a bottleneck ({by})"),
     };
     transfer(flags, world, &conditions, flows, size, title)
 }

@@ -11,7 +11,7 @@ use fyke_stack::tcp::{Config, Pacing};
 use crate::sim::{Path, Sim};
 use crate::{config, model, seeds};
 
-fn bbr() -> Config {
+pub fn bbr() -> Config {
     let mut config = config();
     config.congestion.algorithm = Algorithm::Bbr;
     config
@@ -65,10 +65,10 @@ fn measure(name: &str, path: &Path, config: &Config) -> Cell {
     mean
 }
 
-/// Loss by chance is no congestion.
+/// Loss by chance is no congestion, below the loss threshold of 2 %; above it less is left of it.
 #[test]
 fn paths_that_lose_by_chance_are_filled() {
-    for (loss, least) in [(0.01, 0.9), (0.03, 0.75)] {
+    for (loss, least) in [(0.01, 0.9), (0.03, 0.7)] {
         let path = path(loss, 50, 1.0);
         let (bbr, cubic) = (measure("BBR", &path, &bbr()), measure("CUBIC", &path, &config()));
         assert!(bbr.goodput >= least, "{bbr:?}");

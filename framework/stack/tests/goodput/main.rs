@@ -12,6 +12,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test")]
 
 mod bbr;
+mod bbr_cells;
 mod model;
 mod rival;
 mod sim;

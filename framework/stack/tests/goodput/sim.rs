@@ -133,6 +133,13 @@ impl Sim {
         self.flows[flow].config = Arc::new(config);
     }
 
+    /// The last flow begins so much later than the others may.
+    pub fn delay_last(&mut self, late: Duration) {
+        if let Some(flow) = self.flows.last_mut() {
+            flow.starts += late;
+        }
+    }
+
     /// What the receivers have read, each.
     pub fn read(&self) -> Vec<u64> {
         self.flows.iter().map(|flow| flow.read).collect()

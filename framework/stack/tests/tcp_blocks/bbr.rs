@@ -328,6 +328,8 @@ fn a_recovery_for_nothing_is_taken_back() {
     flow.cc.on_loss(flow.board.outstanding(), flow.board.outstanding());
     flow.cc.on_rto(flow.board.outstanding(), true);
     assert_eq!(flow.cc.window(), MSS, "section 5.6.4.4");
+    flow.cc.on_rto_left(5 * MSS);
+    assert_eq!(flow.cc.window(), 6 * MSS, "one segment beyond what is still under way");
     flow.cc.undo();
     assert_eq!(flow.cc.window(), before.0);
     flow.run(ms(60));

@@ -33,6 +33,11 @@ pub(super) struct Flow {
     pub(super) rate: u64,
     pub(super) queue: u64,
     pub(super) delay: Duration,
+    /// ACKs come together, as often as this.
+    pub(super) clump: Duration,
+    /// A policer: bytes a second and what it lets through at once. What is more is dropped.
+    pub(super) policer: Option<(u64, u64)>,
+    pub(super) dropped: u64,
     /// Whether the nth departure is lost.
     pub(super) loses: fn(u64) -> bool,
     /// What the application has for us: segments in all, or no end of them.
@@ -40,6 +45,8 @@ pub(super) struct Flow {
     pub(super) seen: Vec<Seen>,
     free_at: Instant,
     gate: Instant,
+    /// What the policer has, in billionths of a byte, and since when.
+    tokens: (u128, Instant),
     departures: u64,
     arrivals: VecDeque<(Instant, u32)>,
     received: BTreeSet<u32>,
@@ -65,6 +72,10 @@ impl Flow {
             rate,
             queue,
             delay,
+            clump: Duration::ZERO,
+            policer: None,
+            dropped: 0,
+            tokens: (0, Instant::ZERO),
             loses: |_| false,
             segments: u32::MAX,
             seen: Vec::new(),
@@ -173,11 +184,27 @@ impl Flow {
         self.departures += 1;
         self.free_at = self.free_at.max(self.now);
         let queued = (self.free_at - self.now).as_nanos() as u64 * self.rate / 1_000_000_000;
-        if queued + u64::from(MSS) > self.queue || (self.loses)(self.departures) {
+        let full = queued + u64::from(MSS) > self.queue || !self.takes_tokens();
+        if full || (self.loses)(self.departures) {
+            self.dropped += 1;
             return;
         }
         self.free_at += Duration::from_nanos(u64::from(MSS) * 1_000_000_000 / self.rate);
-        self.arrivals.push_back((self.free_at + self.delay, segment));
+        let mut at = (self.free_at + self.delay).as_nanos();
+        if let Ok(clump @ 1..) = u64::try_from(self.clump.as_nanos()) {
+            at = at.next_multiple_of(clump);
+        }
+        self.arrivals.push_back((Instant::from_nanos(at), segment));
+    }
+
+    fn takes_tokens(&mut self) -> bool {
+        let Some((rate, burst)) = self.policer else { return true };
+        let (tokens, since) = self.tokens;
+        let more = (self.now - since).as_nanos() * u128::from(rate);
+        let tokens = (tokens + more).min(u128::from(burst) * 1_000_000_000);
+        let cost = u128::from(MSS) * 1_000_000_000;
+        self.tokens = (tokens.checked_sub(cost).unwrap_or(tokens), self.now);
+        tokens >= cost
     }
 
     /// A segment is there, and its ACK is back.

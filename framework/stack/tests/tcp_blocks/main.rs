@@ -4,6 +4,7 @@
 
 mod assembler;
 mod bbr;
+mod bbr_cases;
 mod bbr_flow;
 mod congestion;
 mod cubic;

@@ -155,20 +155,21 @@ fn losses_are_counted_against_what_was_in_flight() {
     for n in 0..100 {
         board.on_sent(at_ms(n), MSS, 1);
     }
-    // Two segments are missing, far from each other: in so small a flight no rate of losses.
-    let blocks = [(21 * MSS, 40 * MSS), (41 * MSS, 60 * MSS)];
-    let sample = sack(&mut board, at_ms(200), 20 * MSS, &blocks).unwrap();
-    assert_eq!((sample.in_flight, sample.lost), (60 * MSS, 0));
-    assert_eq!(detect(&mut board, at_ms(200), ms(100)).bytes, 2 * MSS);
+    // One segment is missing: in so small a flight no rate of losses.
+    let sample = sack(&mut board, at_ms(200), 20 * MSS, &[(21 * MSS, 40 * MSS)]).unwrap();
+    assert_eq!((sample.in_flight, sample.lost), (40 * MSS, 0));
+    assert_eq!(detect(&mut board, at_ms(200), ms(100)).bytes, MSS);
     let losses = board.take_losses();
-    assert_eq!((losses.bytes, losses.ranges, losses.excess), (2 * MSS, 2, None));
-    // The third is more than 2 % of what was in flight when it left.
-    sack(&mut board, at_ms(210), 20 * MSS, &[(61 * MSS, 100 * MSS)]);
+    assert_eq!((losses.bytes, losses.ranges, losses.excess), (MSS, 1, None));
+    // Two more, far from each other: the first of them is more than 2 % of what was in flight when it
+    // left.
+    let blocks = [(41 * MSS, 60 * MSS), (61 * MSS, 100 * MSS)];
+    sack(&mut board, at_ms(210), 20 * MSS, &blocks);
     detect(&mut board, at_ms(210), ms(100));
     let losses = board.take_losses();
-    assert_eq!((losses.bytes, losses.ranges), (MSS, 1));
+    assert_eq!((losses.bytes, losses.ranges), (2 * MSS, 2));
     let excess = losses.excess.unwrap();
-    assert_eq!((excess.in_flight, excess.lost, excess.bytes), (61 * MSS, 3000, MSS));
+    assert_eq!((excess.in_flight, excess.lost, excess.bytes), (41 * MSS, 2000, MSS));
     assert_eq!(board.take_losses().bytes, 0, "taken once");
     board.enter_recovery();
     for lost in [20, 40, 60] {
@@ -176,6 +177,65 @@ fn losses_are_counted_against_what_was_in_flight() {
     }
     let sample = ack(&mut board, at_ms(300), 100 * MSS).unwrap();
     assert_eq!((sample.newly_acked, sample.lost), (3 * MSS, 0), "of the retransmissions");
+}
+
+/// Section 5.3.1.3: ranges are counted that do not touch, also when they are found lost by and by.
+#[test]
+fn a_range_that_is_lost_by_and_by_is_one() {
+    let mut board = board();
+    for n in 0..40 {
+        board.on_sent(at_ms(n), MSS, 1);
+    }
+    let mut ranges = 0;
+    for n in 0..8_u64 {
+        // RACK gives up one after the other, as each has had its time.
+        let right = (20 + n as u32) * MSS;
+        sack(&mut board, at_ms(100 + n), 4 * MSS, &[(12 * MSS, right)]);
+        detect(&mut board, at_ms(100 + n), ms(100));
+        let losses = board.take_losses();
+        ranges += losses.ranges;
+    }
+    assert_eq!((board.lost(), ranges), (8 * MSS, 1));
+    sack(&mut board, at_ms(120), 4 * MSS, &[(30 * MSS, 36 * MSS)]);
+    detect(&mut board, at_ms(160), ms(100));
+    assert_eq!(board.take_losses().ranges, 1, "another hole");
+}
+
+/// Section 4.2: an ACK for what left twice and for what left once tells the round trip of the latter.
+#[test]
+fn what_left_once_tells_the_round_trip() {
+    let mut board = board();
+    board.on_sent(at_ms(0), MSS, 1);
+    board.on_sent(at_ms(1), 9 * MSS, 9);
+    sack(&mut board, at_ms(50), 0, &[(MSS, 8 * MSS)]);
+    detect(&mut board, at_ms(70), ms(50));
+    board.enter_recovery();
+    board.on_resent(at_ms(70), seq(0), MSS);
+    board.on_sent(at_ms(80), MSS, 1);
+    let sample = ack(&mut board, at_ms(130), 11 * MSS).unwrap();
+    assert_eq!(sample.rtt, Some(ms(50)));
+    let mut board = self::board();
+    board.on_sent(at_ms(0), MSS, 1);
+    board.on_resent(at_ms(70), seq(0), MSS);
+    assert_eq!(ack(&mut board, at_ms(71), MSS).unwrap().rtt, None, "nobody knows which it was");
+}
+
+/// Section 5.5.10.2: a time-out gives segments up like anything else does, whatever finds losses.
+#[test]
+fn a_time_out_is_a_loss_too_much() {
+    for detection in [Detection::Rack, Detection::Sack, Detection::NewReno] {
+        let mut board = board();
+        board.negotiated(detection, MSS);
+        board.on_sent(at_ms(0), 10 * MSS, 10);
+        board.on_sent(at_ms(1), 10 * MSS, 10);
+        let mut estimator = RttEstimator::new(&RttConfig::default());
+        estimator.sample(at_ms(0), ms(100), 1);
+        board.on_timeout(at_ms(400), &estimator);
+        let losses = board.take_losses();
+        assert_eq!((losses.bytes, losses.ranges), (20 * MSS, 1), "{detection:?}");
+        let excess = losses.excess.unwrap();
+        assert_eq!((excess.in_flight, excess.bytes), (10 * MSS, 10 * MSS), "{detection:?}");
+    }
 }
 
 /// Section 4.1.3.6: without SACK cumulative acknowledgements alone do.

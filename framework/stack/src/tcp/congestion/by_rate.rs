@@ -38,6 +38,12 @@ impl Controller {
         }
     }
 
+    /// A time-out left `pipe` bytes in flight; call it after [`on_rto`](Self::on_rto). They do not count
+    /// against the one segment that may leave.
+    pub fn on_rto_left(&mut self, pipe: u32) {
+        self.by_rate(|bbr| bbr.keep_in_flight(pipe));
+    }
+
     /// Something is about to be sent after there was nothing to send and nothing in flight.
     pub fn on_restart(&mut self, now: Instant) {
         self.by_rate(|bbr| bbr.on_restart(now));

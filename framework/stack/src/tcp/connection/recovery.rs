@@ -166,10 +166,18 @@ impl Connection {
     }
 
     /// Losses were found: unless one runs, a recovery begins.
+    #[inline]
     pub(super) fn begin_recovery(&mut self, losses: Losses, recover_fs: u32) {
+        if losses.bytes > 0 {
+            self.begin_recovery_for_losses(recover_fs);
+        }
+    }
+
+    #[inline(never)]
+    fn begin_recovery_for_losses(&mut self, recover_fs: u32) {
         let flight = self.outstanding();
         let Some(outgoing) = &mut self.send.outgoing else { return };
-        if losses.bytes == 0 || outgoing.board.in_recovery() {
+        if outgoing.board.in_recovery() {
             return;
         }
         outgoing.board.enter_recovery();

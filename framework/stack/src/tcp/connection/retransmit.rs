@@ -60,6 +60,7 @@ impl Connection {
         outgoing.reorder = None;
         outgoing.restarted = now;
         outgoing.congestion.on_rto(flight, timed_out.first);
+        outgoing.congestion.on_rto_left(outgoing.board.pipe());
         self.note_losses();
         self.due.cwr = true;
         self.suspect_black_hole(now);

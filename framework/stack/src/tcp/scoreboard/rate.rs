@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use fyke_clock::Instant;
 
-use super::entries::Entry;
+use super::entries::{Entry, State};
 use super::{Ack, Acked, Detection, Scoreboard};
 use crate::tcp::SeqNum;
 
@@ -25,15 +25,12 @@ use crate::tcp::SeqNum;
 /// the draft, section 2.7).
 pub const LOSS_PERCENT_MAX: u64 = 2;
 
-/// As many segments may be lost in any case: of fifty in flight one is 2 %, and says nothing of a rate.
-/// (The draft has no such floor; without it a path that loses 1 % by chance is never filled by a window
-/// below a hundred segments, because each probe ends with its first loss.)
-const LOSS_SEGMENTS_MIN: u64 = 2;
-
-/// Whether so much lost of what was in flight is too much.
+/// Whether so much lost of what was in flight is too much. One segment is not counted: whoever looks
+/// when something was lost finds that in any case, and what says something of the rate are the others.
+/// (The draft counts it; then a path that loses 1 % by chance is not filled by a window of some dozen
+/// segments, because each probe ends with its first loss.)
 pub(crate) fn is_excess(lost: u64, in_flight: u32, mss: u32) -> bool {
-    lost * 100 > u64::from(in_flight) * LOSS_PERCENT_MAX
-        && lost > LOSS_SEGMENTS_MIN * u64::from(mss)
+    lost.saturating_sub(u64::from(mss)) * 100 > u64::from(in_flight) * LOSS_PERCENT_MAX
 }
 
 /// What one ACK says of the delivery rate.
@@ -58,7 +55,7 @@ pub struct RateSample {
     pub lost: u64,
     /// The sender ran out of data meanwhile: the network might have taken more.
     pub app_limited: bool,
-    /// The time since the newest segment left, when it left once.
+    /// The time since the newest segment left of those that left once (RS.rtt).
     pub rtt: Option<Duration>,
 }
 
@@ -119,16 +116,18 @@ pub(super) struct Rates {
     app_limited: u64,
     /// When the newest segment of this ACK left.
     newest: Option<Instant>,
+    /// The same of those that left once: of what left again the ACK may be for the first time.
+    newest_once: Option<Instant>,
     sample: Option<RateSample>,
     /// The last rate that says something of the path, and whether it may be too low.
     last: Option<(u64, bool)>,
     losses: LossSample,
     /// The end of the last range that was given up.
-    lost_end: SeqNum,
+    lost_end: Option<SeqNum>,
 }
 
 impl Rates {
-    fn new(start: SeqNum) -> Self {
+    fn new() -> Self {
         Self {
             departures: VecDeque::new(),
             delivered: 0,
@@ -137,10 +136,11 @@ impl Rates {
             lost: 0,
             app_limited: 0,
             newest: None,
+            newest_once: None,
             sample: None,
             last: None,
             losses: LossSample::default(),
-            lost_end: start,
+            lost_end: None,
         }
     }
 
@@ -179,11 +179,15 @@ impl Rates {
 
     /// A range is known to have arrived.
     pub(super) fn note(&mut self, entry: &Entry) {
-        self.newest = Some(self.newest.map_or(entry.sent, |sent| sent.max(entry.sent)));
+        self.newest = self.newest.max(Some(entry.sent));
+        if entry.transmissions == 1 {
+            self.newest_once = self.newest_once.max(Some(entry.sent));
+        }
     }
 
-    /// All that an ACK delivered was noted: the sample.
-    pub(super) fn conclude(&mut self, ack: &Ack<'_>, acked: &Acked) {
+    /// All that an ACK delivered was noted: the sample. One that was `overtaken` had a longer way than
+    /// the data, and tells of no round trip.
+    pub(super) fn conclude(&mut self, ack: &Ack<'_>, acked: &Acked, overtaken: bool) {
         if acked.delivered > 0 {
             self.delivered += u64::from(acked.delivered);
             self.delivered_at = ack.now;
@@ -191,8 +195,10 @@ impl Rates {
         if self.delivered > self.app_limited {
             self.app_limited = 0;
         }
-        let newest = self.newest.take();
-        self.sample = newest.and_then(|sent| self.sample(sent, ack, acked));
+        let (newest, once) = (self.newest.take(), self.newest_once.take());
+        let rtt = once.filter(|_| !overtaken).map(|sent| ack.now.saturating_duration_since(sent));
+        let sample = newest.and_then(|sent| self.sample(sent, ack, acked));
+        self.sample = sample.map(|sample| RateSample { rtt, ..sample });
         self.first_sent = newest.unwrap_or(self.first_sent);
         if let Some(sample) = self.sample.filter(|sample| sample.rate > 0)
             && (!sample.app_limited || self.last.is_none_or(|(rate, _)| sample.rate >= rate))
@@ -222,7 +228,7 @@ impl Rates {
             in_flight: departure.in_flight,
             lost: self.lost - departure.lost,
             app_limited: departure.app_limited,
-            rtt: acked.rtt_latest,
+            rtt: None,
         })
     }
 
@@ -231,10 +237,11 @@ impl Rates {
         let bytes = entry.len();
         self.lost += u64::from(bytes);
         self.losses.bytes = self.losses.bytes.saturating_add(bytes);
-        if self.lost_end != entry.start || self.losses.ranges == 0 {
+        // One range that is found lost by and by is one.
+        if self.lost_end != Some(entry.start) {
             self.losses.ranges = self.losses.ranges.saturating_add(1);
         }
-        self.lost_end = entry.end;
+        self.lost_end = Some(entry.end);
         if self.losses.excess.is_some() {
             return;
         }
@@ -249,12 +256,6 @@ impl Rates {
             });
         }
     }
-
-    /// Everything in flight is given up at once: no share of it tells anything.
-    pub(super) fn lose_all(&mut self, bytes: u32) {
-        self.lost += u64::from(bytes);
-        self.losses.bytes = self.losses.bytes.saturating_add(bytes);
-    }
 }
 
 /// Bytes in a second.
@@ -267,7 +268,7 @@ impl Scoreboard {
     /// Begins, or ends, to take rate samples of what is sent from now on.
     pub fn sample_rates(&mut self, on: bool) {
         match (on, &self.rates) {
-            (true, None) => self.rates = Some(Box::new(Rates::new(self.una))),
+            (true, None) => self.rates = Some(Box::new(Rates::new())),
             (false, Some(_)) => self.rates = None,
             _ => {}
         }
@@ -318,6 +319,21 @@ impl Scoreboard {
     #[must_use]
     pub fn departures(&self) -> usize {
         self.rates.as_ref().map_or(0, |rates| rates.departures.len())
+    }
+
+    /// A time-out is about to give up all that is in flight, and with `sacked` what was SACKed.
+    pub(super) fn note_all_lost(&mut self, sacked: bool) {
+        let Some(rates) = &mut self.rates else { return };
+        for entry in self.entries.iter() {
+            let given_up = match entry.state {
+                State::Lost => false,
+                State::Sacked => sacked,
+                State::InFlight | State::Resent => true,
+            };
+            if given_up {
+                rates.lose(entry, self.detection, self.mss);
+            }
+        }
     }
 
     /// Numbers up to `end` left; `idle` when nothing was in flight before.

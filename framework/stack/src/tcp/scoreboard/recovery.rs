@@ -124,11 +124,8 @@ impl Scoreboard {
         let before = self.recovery();
         let first = before != Some(RecoveryKind::Timeout);
         let lost = if reneging || self.detection != Detection::Rack {
-            let lost = self.mark_all_lost(reneging);
-            if let Some(rates) = &mut self.rates {
-                rates.lose_all(lost);
-            }
-            lost
+            self.note_all_lost(reneging);
+            self.mark_all_lost(reneging)
         } else {
             self.rack_timeout(now, rtt)
         };

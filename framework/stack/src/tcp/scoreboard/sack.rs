@@ -55,7 +55,7 @@ impl Scoreboard {
             acked.rtt_latest = delivery.latest.map(|sent| ack.now.saturating_duration_since(sent));
         }
         if let Some(rates) = &mut self.rates {
-            rates.conclude(ack, &acked);
+            rates.conclude(ack, &acked, overtaken);
         }
         acked.probe = self.probe_answered(ack, &acked);
         self.conclude(ack, &mut acked, &delivery);

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Bbr, Delivery, State, UNBOUND, percent};
+use super::{Bbr, Delivery, State, UNBOUND};
 
 /// How much slower than the bandwidth the rate is, so that queues do not stay (PacingMarginPercent).
 const PACING_MARGIN_PERCENT: u64 = 1;
@@ -100,7 +100,7 @@ impl Bbr {
     }
 
     fn max_inflight(&self) -> u32 {
-        let inflight = percent(self.bdp(), self.state.window_gain());
+        let inflight = self.bdp_multiple(self.state.window_gain());
         self.quantized(inflight.saturating_add(self.aggregation.max()))
     }
 

@@ -139,11 +139,16 @@ impl Bbr {
         }
     }
 
-    /// Nothing came back in time: one segment, and on from there.
+    /// Nothing came back in time.
     pub(in crate::tcp::congestion) fn on_timeout(&mut self) {
         self.on_recovery();
         self.note_congestion(self.delivered);
         self.window = self.mss;
+    }
+
+    /// So much was not given up by the time-out: one segment more, and on from there (section 5.6.4.4).
+    pub(in crate::tcp::congestion) fn keep_in_flight(&mut self, pipe: u32) {
+        self.window = pipe.saturating_add(self.mss).min(self.prior_window.max(self.mss));
     }
 
     /// All is repaired.

@@ -20,6 +20,12 @@
 //! | `losses` | 5.5.10 and 5.5.11 losses, marks, recoveries for nothing |
 //! | `control` | 5.6 pacing rate, quantum, window |
 //!
+//! Where it does otherwise than the draft, and why, is said at the place:
+//! - a share of losses is counted without the one that it is looked at for (`is_excess`);
+//! - what was held back on purpose does not lower the short-term model (`lower_short_term`);
+//! - what a recovery may be taken back to is saved when it begins and not once a round of it, because
+//!   it is taken back as a whole (`on_recovery`).
+//!
 //! All of it is integers: gains are percents, rates bytes a second. What the draft leaves to chance
 //! comes from a generator whose seed is the connection's own first number.
 

@@ -5,11 +5,12 @@ use core::time::Duration;
 
 use fyke_clock::Instant;
 
-use super::{Bbr, Delivery};
+use super::{Bbr, Delivery, UNBOUND, percent};
 
-/// Rounds after which the older half of the aggregation filter is forgotten: of two halves the filter
-/// remembers five to ten rounds (ExtraAckedFilterLen).
-const AGGREGATION_HALF_ROUNDS: u8 = 5;
+/// For how many rounds a clump of acknowledgements is remembered (ExtraAckedFilterLen), and for how many
+/// in Startup.
+const AGGREGATION_ROUNDS: u64 = 10;
+const AGGREGATION_ROUNDS_IN_STARTUP: u64 = 1;
 
 /// The largest rate of the current and of the previous cycle of ProbeBW (MaxBwFilterLen = 2).
 #[derive(Debug, Clone, Default)]
@@ -36,13 +37,48 @@ impl BandwidthFilter {
     }
 }
 
+/// The largest value of the last rounds, from three of them: the largest, the largest since that one,
+/// and the largest since the second (the filter of K. Nichols that section 5.5.6 names).
+#[derive(Debug, Clone, Default)]
+struct RoundMax([(u64, u32); 3]);
+
+impl RoundMax {
+    fn max(&self) -> u32 {
+        self.0[0].1
+    }
+
+    fn add(&mut self, round: u64, value: u32, rounds: u64) {
+        let (new, best) = ((round, value), &mut self.0);
+        if value >= best[0].1 || round > best[2].0 + rounds {
+            *best = [new; 3];
+            return;
+        }
+        if value >= best[1].1 {
+            (best[1], best[2]) = (new, new);
+        } else if value >= best[2].1 {
+            best[2] = new;
+        }
+        let age = round - best[0].0;
+        if age > rounds {
+            // The last one is young enough, or all were forgotten above.
+            while round > best[0].0 + rounds {
+                *best = [best[1], best[2], new];
+            }
+        } else if best[1].0 == best[0].0 && age > rounds / 4 {
+            // Nothing came near the largest for a quarter of the time: the second is of the rest.
+            (best[1], best[2]) = (new, new);
+        } else if best[2].0 == best[1].0 && age > rounds / 2 {
+            best[2] = new;
+        }
+    }
+}
+
 /// How much more is acknowledged at once than the bandwidth explains (section 5.5.9).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Aggregation {
     since: Instant,
     acked: u64,
-    halves: [u32; 2],
-    rounds: u8,
+    extra: RoundMax,
 }
 
 impl Aggregation {
@@ -52,20 +88,7 @@ impl Aggregation {
     }
 
     pub(super) fn max(&self) -> u32 {
-        self.halves[0].max(self.halves[1])
-    }
-
-    fn add(&mut self, extra: u32) {
-        self.halves[1] = self.halves[1].max(extra);
-    }
-
-    /// A round is over.
-    fn advance(&mut self, half_rounds: u8) {
-        self.rounds += 1;
-        if self.rounds >= half_rounds {
-            self.rounds = 0;
-            self.halves = [self.halves[1], 0];
-        }
+        self.extra.max()
     }
 }
 
@@ -96,10 +119,6 @@ impl Bbr {
     }
 
     pub(super) fn update_aggregation(&mut self, delivery: &Delivery) {
-        let half = if self.full_bw_reached { AGGREGATION_HALF_ROUNDS } else { 1 };
-        if self.round_start {
-            self.aggregation.advance(half);
-        }
         let elapsed = delivery.now.saturating_duration_since(self.aggregation.since);
         let mut expected = volume(self.bw, elapsed);
         if self.aggregation.acked <= expected {
@@ -110,12 +129,24 @@ impl Bbr {
         }
         self.aggregation.acked += u64::from(delivery.rate.newly_acked);
         let extra = self.aggregation.acked - expected;
-        self.aggregation.add(u32::try_from(extra).unwrap_or(u32::MAX).min(self.window));
+        let extra = u32::try_from(extra).unwrap_or(UNBOUND).min(self.window);
+        let rounds =
+            if self.full_bw_reached { AGGREGATION_ROUNDS } else { AGGREGATION_ROUNDS_IN_STARTUP };
+        self.aggregation.extra.add(self.round_count, extra, rounds);
     }
 
     /// The bandwidth-delay product in bytes, or the initial window while there is no round trip.
     pub(super) fn bdp(&self) -> u32 {
         self.bdp_of(self.bw)
+    }
+
+    /// Some of the bandwidth-delay product, in percent. What stands for it while there is no round trip
+    /// is no product and takes no gain (section 5.6.4.2).
+    pub(super) fn bdp_multiple(&self, gain: u32) -> u32 {
+        match self.min_rtt {
+            Some(_) => percent(self.bdp(), gain),
+            None => self.initial_window,
+        }
     }
 
     pub(super) fn bdp_of(&self, bw: u64) -> u32 {

@@ -6,7 +6,7 @@ use core::time::Duration;
 use fyke_clock::Instant;
 
 use super::control::PROBE_RTT_WINDOW_GAIN;
-use super::{AckPhase, Bbr, Delivery, State, percent};
+use super::{AckPhase, Bbr, Delivery, State};
 
 /// How long the smallest round trip is believed (MinRTTFilterLen).
 const MIN_RTT_WINDOW: Duration = Duration::from_secs(10);
@@ -85,7 +85,7 @@ impl Bbr {
 
     /// Half of what fills the path.
     pub(super) fn probe_rtt_window(&self) -> u32 {
-        percent(self.bdp(), PROBE_RTT_WINDOW_GAIN).max(self.min_pipe_window())
+        self.bdp_multiple(PROBE_RTT_WINDOW_GAIN).max(self.min_pipe_window())
     }
 
     /// Something is sent after there was nothing in flight and nothing to send: the queue has run

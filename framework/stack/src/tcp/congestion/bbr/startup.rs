@@ -75,7 +75,7 @@ impl Bbr {
 
     fn leave_startup_for_congestion(&mut self) {
         self.undo.state = Some(State::Startup);
-        self.full_bw_reached = true;
+        (self.full_bw_now, self.full_bw_reached) = (true, true);
         self.inflight_longterm = self.bdp_of(self.filter.max()).max(self.inflight_latest);
     }
 
