@@ -56,7 +56,7 @@ impl Trace {
         samples.iter().filter_map(|s| Some((s.at, value(&s.info)?))).collect()
     }
 
-    /// The stretches of slow start, avoidance, recovery and loss.
+    /// The stretches of slow start, avoidance, recovery and loss, or of BBR's states.
     pub(crate) fn phases(&self) -> Vec<Band> {
         let samples = self.0.borrow();
         let mut bands: Vec<Band> = Vec::new();
@@ -106,6 +106,27 @@ impl Trace {
         }
     }
 
+    /// How fast text leaves and arrives, when something paces it; `link` is the path's, in bits.
+    pub(crate) fn rates(&self, link: u64) -> Option<Panel> {
+        let paced = self.points(|i| i.pacing_rate.map(mbit));
+        let (first, last) = (paced.first()?.0, paced.last()?.0);
+        let link = link as f64 / 1e6;
+        Some(Panel {
+            title: "Rates of the first flow".to_owned(),
+            y_label: "Mbit/s".to_owned(),
+            lines: vec![
+                Line::new("pacing rate", color::BLUE, paced),
+                Line::new(
+                    "delivery rate",
+                    color::GREEN,
+                    self.points(|i| i.delivery_rate.map(mbit)),
+                ),
+                Line::new("the link's", color::GREY, vec![(first, link), (last, link)]).dashed(),
+            ],
+            ..Panel::default()
+        })
+    }
+
     /// Bytes sent and acknowledged, and when some were sent again.
     pub(crate) fn sequence(&self) -> Panel {
         let acknowledged = |i: &Info| mb(i.bytes_sent.saturating_sub(u64::from(i.unacknowledged)));
@@ -152,12 +173,23 @@ fn phase(phase: Phase) -> (&'static str, &'static str) {
         Phase::SlowStart => ("slow start", "#dcf1e2"),
         Phase::Recovery => ("fast recovery", "#ffe3bf"),
         Phase::Loss => ("after a time-out", "#f7cfcf"),
+        Phase::Startup => ("Startup", "#dcf1e2"),
+        Phase::Drain => ("Drain", "#ffe3bf"),
+        Phase::ProbeBwDown => ("ProbeBW, DOWN", "#fdf0cf"),
+        Phase::ProbeBwCruise => ("ProbeBW, CRUISE", "#e9eef9"),
+        Phase::ProbeBwRefill => ("ProbeBW, REFILL", "#cfe3f7"),
+        Phase::ProbeBwUp => ("ProbeBW, UP", "#c2ebd0"),
+        Phase::ProbeRtt => ("ProbeRTT", "#ead6f0"),
         _ => ("congestion avoidance", "#e9eef9"),
     }
 }
 
 fn kib(bytes: u32) -> f64 {
     f64::from(bytes) / 1024.0
+}
+
+fn mbit(bytes: u64) -> f64 {
+    bytes as f64 * 8.0 / 1e6
 }
 
 fn mb(bytes: u64) -> f64 {

@@ -82,6 +82,7 @@ pub(super) fn transfer(
         let title = "Congestion windows in comparison".to_owned();
         panels.push(Panel { title, y_label: "KiB".to_owned(), lines, ..Panel::default() });
     }
+    panels.extend(traces[0].rates(conditions.rate));
     panels.extend([traces[0].round_trips(), queue.panel(), traces[0].sequence()]);
     let x_label = "virtual time, seconds".to_owned();
     Ok(Outcome { figure: Figure { title, subtitle, x_label, panels }, facts })

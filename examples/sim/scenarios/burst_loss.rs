@@ -67,7 +67,8 @@ pub(super) fn run(flags: &Flags, world: &World) -> Result<Outcome, Failure> {
         traces[0].2.windows("Lost one by one: windows and phases"),
         traces[1].2.windows("Lost in bursts: windows and phases"),
     ];
-    let title = format!("{:.1} % of frames lost, one by one and in bursts", share * 100.0);
+    let by = flags.congestion.name();
+    let title = format!("{:.1} % of frames lost, one by one and in bursts ({by})", share * 100.0);
     let subtitle = format!("{}; bursts of {BURST} frames; seed {}", conditions.text(), flags.seed);
     let x_label = "virtual time, seconds".to_owned();
     Ok(Outcome { figure: Figure { title, subtitle, x_label, panels }, facts })

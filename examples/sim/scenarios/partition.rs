@@ -42,7 +42,7 @@ pub(super) fn run(flags: &Flags, world: &World) -> Result<Outcome, Failure> {
     let band = Band { name: "partition", color: "#e6d5ee", from, to };
     panels[1].bands.push(band.clone());
     panels[2].bands.push(band);
-    let title = "A partition that heals".to_owned();
+    let title = format!("A partition that heals ({})", flags.congestion.name());
     let subtitle = format!("{}; seed {}", conditions.text(), flags.seed);
     let x_label = "virtual time, seconds".to_owned();
     Ok(Outcome { figure: Figure { title, subtitle, x_label, panels }, facts })

@@ -63,6 +63,22 @@ fn a_silent_peer_is_found_out_in_time_by_all() {
 }
 
 #[test]
+fn each_way_to_find_a_rate_has_its_phases() {
+    for (by, name, phases) in [
+        ("cubic", "CUBIC", &["slow start", "fast recovery", "congestion avoidance"][..]),
+        ("newreno", "NewReno", &["slow start", "congestion avoidance"]),
+        ("reno", "Reno", &["slow start", "congestion avoidance"]),
+        ("bbr", "BBR", &["Startup", "ProbeBW, CRUISE", "ProbeBW, UP", "Rates of"]),
+    ] {
+        let outcome = run("bottleneck", &["--size", "5MB", "--loss", "0.2%", "--congestion", by]);
+        let svg = plot::draw(&outcome.figure);
+        assert!(svg.contains(&format!("({name})")), "{by}");
+        assert!(phases.iter().all(|phase| svg.contains(phase)), "{by}");
+        assert_eq!(by == "bbr", svg.contains("pacing rate"), "{by}");
+    }
+}
+
+#[test]
 fn a_seed_draws_the_same_picture() {
     let draw = |seed: &str| {
         let outcome = run("nat-learning", &["--time", "20m", "--seed", seed]);
