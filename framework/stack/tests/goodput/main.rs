@@ -8,6 +8,8 @@
 //! FYKE_SEEDS=50 cargo test --release -p fyke-stack --test goodput
 //! FYKE_BLESS=1 cargo test -p fyke-stack --test goodput cells
 //! ```
+//!
+//! BBR has cells of its own: `bbr_cells`.
 #![forbid(unsafe_code)]
 #![allow(missing_docs, unreachable_pub, reason = "a test")]
 

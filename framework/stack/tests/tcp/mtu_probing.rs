@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use fyke_stack::tcp::congestion::Algorithm;
 use fyke_stack::tcp::{Config, MtuOrder, MtuProbing};
 
 use crate::mtu_path::{Path, searching, size};
@@ -40,6 +41,16 @@ fn rfc_4821_7_7_a_black_hole_is_left_and_what_passes_is_found() {
         assert_eq!(path.sender.take_found_mss(), Some(mss as u16), "others may know it");
         assert_eq!(path.sender.take_found_mss(), None, "once");
     }
+}
+
+/// Whatever finds the rate: BBR's states are no recovery.
+#[test]
+fn rfc_4821_7_4_bbr_searches_as_others_do() {
+    let mut config = searching(MtuProbing::AfterBlackHole);
+    config.congestion.algorithm = Algorithm::Bbr;
+    let mut path = Path::new(config, 1360);
+    path.transfer(2 * MEGA);
+    assert!(path.mss() <= 1360 && path.mss() > 1352, "{:?}", path.search());
 }
 
 #[test]

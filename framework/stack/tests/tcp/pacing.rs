@@ -272,6 +272,7 @@ fn bbr_is_an_option() {
     rig.give(answer);
     rig.seq += 1;
     rig.poll();
+    assert_eq!(rig.connection.info().phase, Phase::Startup, "also before the first byte");
     rig.write(8 * 1460);
     assert_eq!(bytes(&rig.poll()), 2 * MSS, "a quantum");
     let info = rig.connection.info();

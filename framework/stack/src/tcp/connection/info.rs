@@ -11,7 +11,7 @@ use super::stats::Limit;
 use super::timers::Purpose;
 use super::{Connection, State};
 use crate::tcp::SeqNum;
-use crate::tcp::congestion::{Controller, Phase};
+use crate::tcp::congestion::{Algorithm, Controller, Phase};
 use crate::tcp::scoreboard::Scoreboard;
 
 /// A connection at one moment.
@@ -165,6 +165,14 @@ impl Connection {
         board && self.receive.assembler.check()
     }
 
+    /// The phase that goes on when something is sent.
+    fn phase_at_rest(&self) -> Phase {
+        match self.config.congestion.algorithm {
+            Algorithm::Bbr => Phase::Startup,
+            _ => self.rest.phase(),
+        }
+    }
+
     /// The connection at this moment.
     #[must_use]
     pub fn info(&self) -> Info {
@@ -175,7 +183,7 @@ impl Connection {
         let delivery = board.and_then(Scoreboard::delivery_rate);
         Info {
             state: self.state,
-            phase: congestion.map_or(self.rest.phase(), Controller::phase),
+            phase: congestion.map_or_else(|| self.phase_at_rest(), Controller::phase),
             congestion_window: self.congestion_window(),
             slow_start_threshold: congestion.map_or(self.rest.ssthresh(), Controller::ssthresh),
             rtt: self.rtt.srtt(),

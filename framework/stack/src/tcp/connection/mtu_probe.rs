@@ -159,8 +159,9 @@ impl Connection {
         let Some(outgoing) = &self.send.outgoing else { return false };
         let board = &outgoing.board;
         let whole = board.lost() == 0 && board.sacked() == 0 && board.recovery().is_none();
-        let calm =
-            matches!(outgoing.congestion.phase(), Phase::SlowStart | Phase::CongestionAvoidance);
+        // BBR, too, has times at which nothing is to be tried beside what it tries itself.
+        let phase = outgoing.congestion.phase();
+        let calm = !matches!(phase, Phase::Recovery | Phase::Loss | Phase::ProbeRtt);
         self.state.is_synchronized()
             && self.send.attempts == 0
             && whole
