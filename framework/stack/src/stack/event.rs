@@ -95,8 +95,9 @@ pub(crate) enum Source {
 /// The sources in the order in which they got something to report.
 #[derive(Debug, Default)]
 pub(crate) struct EventQueue {
-    queue: VecDeque<Source>,
-    once: usize,
+    /// `None` is the place of the next of `once`.
+    queue: VecDeque<Option<Source>>,
+    once: VecDeque<Event>,
 }
 
 /// Events about addresses that wait at most; more are dropped, oldest first.
@@ -104,23 +105,27 @@ const ONCE_MAX: usize = 64;
 
 impl EventQueue {
     pub(crate) fn push(&mut self, source: Source) {
-        self.queue.push_back(source);
+        self.queue.push_back(Some(source));
     }
 
-    /// Adds an event that is about no socket.
+    /// Adds an event that is about no socket, unless the same one waits already: what a host on the
+    /// link repeats displaces nothing.
     pub(crate) fn push_once(&mut self, event: Event) {
-        if self.once == ONCE_MAX {
-            let oldest = self.queue.iter().position(|source| matches!(source, Source::Once(_)));
-            oldest.and_then(|at| self.queue.remove(at));
-            self.once -= 1;
+        if self.once.contains(&event) {
+            return;
         }
-        self.once += 1;
-        self.queue.push_back(Source::Once(event));
+        self.once.push_back(event);
+        if self.once.len() > ONCE_MAX {
+            // The others move up by one place.
+            self.once.pop_front();
+        } else {
+            self.queue.push_back(None);
+        }
     }
 
     /// Puts a source back that has more to report.
     pub(crate) fn push_front(&mut self, source: Source) {
-        self.queue.push_front(source);
+        self.queue.push_front(Some(source));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -128,11 +133,10 @@ impl EventQueue {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Source> {
-        let source = self.queue.pop_front()?;
-        if matches!(source, Source::Once(_)) {
-            self.once -= 1;
+        match self.queue.pop_front()? {
+            Some(source) => Some(source),
+            None => self.once.pop_front().map(Source::Once),
         }
-        Some(source)
     }
 }
 
@@ -161,5 +165,19 @@ mod tests {
         let first = events.pop().unwrap();
         assert_eq!(first, Source::Once(Event::AddressConflict(IpAddr::from([10, 0, 0, 136]))));
         assert_eq!(core::iter::from_fn(|| events.pop()).count(), ONCE_MAX - 1);
+    }
+
+    #[test]
+    fn an_event_that_waits_is_not_told_twice() {
+        let mut events = EventQueue::default();
+        let conflict = Event::AddressConflict(IpAddr::from([10, 0, 0, 1]));
+        let ready = Event::AddressReady(IpAddr::from([10, 0, 0, 2]));
+        events.push_once(ready);
+        (0..200).for_each(|_| events.push_once(conflict));
+        assert_eq!(events.pop(), Some(Source::Once(ready)));
+        assert_eq!(events.pop(), Some(Source::Once(conflict)));
+        events.push_once(conflict);
+        assert_eq!(events.pop(), Some(Source::Once(conflict)));
+        assert!(events.is_empty() && events.pop().is_none());
     }
 }
