@@ -8,7 +8,7 @@ use bytes::Bytes;
 use fyke_stack::wire::MacAddress;
 use fyke_stack::wire::ethernet::Frame;
 use fyke_stack::wire::ndp::{Message, NdpOption, PrefixInformation, RouterAdvertisement};
-use fyke_stack::{Neighbor, NeighborState, Route, RxMeta, UdpOptions};
+use fyke_stack::{DropReason, Event, Neighbor, NeighborState, Route, RxMeta, UdpOptions};
 
 use crate::discovery::discovery;
 use crate::ethernet::{MAC_CLIENT, config};
@@ -212,4 +212,34 @@ fn rfc4861_7_2_5_a_router_that_is_none_any_more() {
         hear(&mut world, told);
         assert_eq!(route(&world, "::/0").is_some(), left, "{router} {mac:?}");
     }
+}
+
+/// RFC 4862, section 5.4.4: who advertises an address that is ours mostly does so from that address.
+/// The application hears of it, and the link whose it is, but not in a quarrel without end.
+#[test]
+fn rfc4862_5_4_4_another_host_with_our_address_is_told_of() {
+    let mut world = listening();
+    world.advance(Duration::from_secs(1));
+    world.client.take_events();
+    world.client.sent.clear();
+    let ours = "fe80::c";
+    let target = ours.parse().unwrap();
+    let message = Message::NeighborAdvertisement {
+        target,
+        router: false,
+        solicited: false,
+        override_known: true,
+    };
+    let option = [NdpOption::TargetLinkLayer(MAC_OTHER)];
+    for _ in 0..10 {
+        hear(&mut world, discovery(ours, "ff02::1", 255, message, &option));
+    }
+    // From beyond the link it is nobody's.
+    hear(&mut world, discovery(ours, "ff02::1", 64, message, &option));
+    world.settle();
+    let conflicts = world.client.take_events();
+    assert_eq!(conflicts, [Event::AddressConflict(ours.parse().unwrap())]);
+    let told = world.client.sent.iter().filter(|frame| frame[20] == 58 && frame[14 + 40] == 136);
+    assert_eq!(told.count(), 1);
+    assert_eq!(world.client.stack.counters().drops[DropReason::NdInvalid], 1);
 }

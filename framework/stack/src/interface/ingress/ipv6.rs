@@ -16,6 +16,7 @@ use crate::stack::counters::DropReason;
 use crate::stack::frame::RxMeta;
 use crate::wire::icmpv6::parameter_problem;
 use crate::wire::ipv6::{Action, Extension, Extensions, FragmentHeader, HEADER_LEN, Packet};
+use crate::wire::ndp::NEIGHBOR_ADVERTISEMENT;
 use crate::wire::{Error, IpProtocol, icmpv6, tcp, udp};
 
 /// Why a packet goes no further, and what is told about it.
@@ -59,7 +60,8 @@ impl Stack {
         let (source, destination) = (packet.source(), packet.destination());
         let addresses = &self.net.addresses;
         if !link.loopback
-            && (is_martian_v6(source, destination) || is_source_of_ours(source.into(), addresses))
+            && (is_martian_v6(source, destination)
+                || (is_source_of_ours(source.into(), addresses) && !is_advertisement(&packet)))
         {
             return Err(DropReason::Martian);
         }
@@ -186,6 +188,13 @@ impl Stack {
         let meta = RxMeta::default();
         self.ipv6_input(now, packet, Link { reassembled: true, meta, ..link });
     }
+}
+
+/// Whether it may be another host's advertisement of an address that we have, too, which comes from
+/// that address (RFC 4862, section 5.4.4).
+fn is_advertisement(packet: &Packet<'_>) -> bool {
+    packet.next_header() == IpProtocol::ICMPV6
+        && packet.payload().first() == Some(&NEIGHBOR_ADVERTISEMENT)
 }
 
 /// Whether something may stand between the header and the payload; in most packets nothing does.

@@ -15,7 +15,8 @@ use super::{Error, icmpv6};
 const ROUTER_SOLICITATION: u8 = 133;
 const ROUTER_ADVERTISEMENT: u8 = 134;
 const NEIGHBOR_SOLICITATION: u8 = 135;
-const NEIGHBOR_ADVERTISEMENT: u8 = 136;
+/// The type of an advertisement of a neighbour's, of ICMPv6.
+pub const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 const REDIRECT: u8 = 137;
 
 /// Flags of a neighbour advertisement.
