@@ -158,6 +158,13 @@ impl Addresses {
         best.map(|own| own.cidr.address())
     }
 
+    /// The address of ours that is in the narrowest network with a neighbour.
+    pub(crate) fn beside(&self, neighbor: IpAddr) -> Option<IpAddr> {
+        let speaks = |own: &&OwnAddress| own.usable() && own.tunnel.is_none() && !own.anycast;
+        let around = self.list.iter().filter(speaks).filter(|own| own.cidr.contains(neighbor));
+        around.max_by_key(|own| own.cidr.prefix()).map(|own| own.cidr.address())
+    }
+
     /// Whether it is an address of ours that others may have, too.
     pub(crate) fn is_anycast(&self, address: IpAddr) -> bool {
         self.get(address).is_some_and(|own| own.anycast)

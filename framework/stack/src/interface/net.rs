@@ -17,7 +17,7 @@ use super::icmp_limit::IcmpLimit;
 use super::memory::Memory;
 use super::neighbor::Neighbors;
 use super::reassembly::Reassembly;
-use super::routes::Routes;
+use super::routes::{Route, Routes};
 use super::steer::Flow;
 use super::timer::{Lazy, Timer};
 use super::tunnels::Tunnels;
@@ -165,24 +165,39 @@ impl Net {
         {
             return Some(Path::Broadcast);
         }
-        let link = self.addresses.on_link_prefix(destination);
-        if let Some(route) = self.routes.lookup(destination)
-            // The network of an address of ours is a route like any other: the longer prefix wins.
-            && link.is_none_or(|prefix| prefix <= route.network.prefix())
-        {
+        let (route, link) = self.route_to(destination);
+        if let Some(route) = route {
             return Some(match route.tunnel {
                 Some(tunnel) => Path::Tunnel(tunnel),
                 None => Path::Neighbor(route.gateway.unwrap_or(destination)),
             });
         }
-        let on_link = link.is_some() || !self.is_ethernet();
+        let on_link = link || !self.is_ethernet();
         on_link.then_some(Path::Neighbor(destination))
     }
 
-    /// The source address for a destination.
+    /// The route to a destination, if one leads there, and whether that is in a network of ours. The
+    /// network of an address of ours is a route like any other: the longer prefix wins.
+    fn route_to(&self, destination: IpAddr) -> (Option<&Route>, bool) {
+        let link = self.addresses.on_link_prefix(destination);
+        let route = self.routes.lookup(destination);
+        let longer = |route: &&Route| link.is_none_or(|prefix| prefix <= route.network.prefix());
+        (route.filter(longer), link.is_some())
+    }
+
+    /// The source address for a destination: that of the route, or over IPv4 the one in the network of
+    /// its gateway (RFC 1122, section 3.3.4.3), or the one that fits best.
     pub(crate) fn source_for(&self, destination: IpAddr) -> Option<IpAddr> {
-        let chosen = self.routes.lookup(destination).and_then(|route| route.source);
-        chosen.or_else(|| self.addresses.source_for(destination))
+        if self.addresses.is_local(destination) {
+            return Some(destination);
+        }
+        let route = self.route_to(destination).0;
+        let beside = |route: &Route| match route.gateway? {
+            IpAddr::V4(gateway) => self.addresses.beside(gateway.into()),
+            IpAddr::V6(_) => None,
+        };
+        let by_route = route.and_then(|route| route.source.or_else(|| beside(route)));
+        by_route.or_else(|| self.addresses.source_for(destination))
     }
 
     /// How far packets to a destination go. Routers know IPv6's way only (RFC 4861, section 6.3.4).

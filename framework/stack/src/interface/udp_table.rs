@@ -283,17 +283,20 @@ impl UdpTable {
         self.sockets.get_mut(id.index, id.generation)
     }
 
-    /// The socket for a destination: one for just that address, then one for any of the family,
-    /// then one for any at all.
-    pub(crate) fn lookup(&self, local: SocketAddr) -> Option<u32> {
+    /// The socket for what `from` sent to a destination: one for just that address, then one for any
+    /// of the family, then one for any at all. One that is connected to somebody else does not hear it.
+    pub(crate) fn lookup(&self, local: SocketAddr, from: SocketAddr) -> Option<u32> {
         let any: IpAddr = match local.ip() {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        let with = |ip| self.find(SocketAddr::new(ip, local.port()));
+        let with = |ip| {
+            let index = self.find(SocketAddr::new(ip, local.port()))?;
+            self.sockets.at(index).filter(|socket| socket.hears(from)).map(|_| index)
+        };
         with(local.ip()).or_else(|| with(any)).or_else(|| {
             let index = with(Ipv6Addr::UNSPECIFIED.into()).filter(|_| local.is_ipv4())?;
-            self.sockets.at(index).filter(|s| !s.options.ipv6_only).map(|_| index)
+            self.sockets.at(index).filter(|socket| !socket.options.ipv6_only).map(|_| index)
         })
     }
 }

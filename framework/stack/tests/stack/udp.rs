@@ -1,11 +1,11 @@
 //! Datagrams between two hosts, to everybody, to groups, and to ports nobody is at.
 
 use bytes::Bytes;
-use fyke_stack::{DropReason, Event, StackError, UdpId, UdpOptions};
+use fyke_stack::{DropReason, Event, Medium, Route, StackConfig, StackError, UdpId, UdpOptions};
 
-use crate::world::{CLIENT, CLIENT6, SERVER, SERVER6, World, addr, at};
+use crate::world::{CLIENT, CLIENT6, Host, SERVER, SERVER6, World, addr, at};
 
-fn bind(host: &mut crate::world::Host, local: &str) -> UdpId {
+fn bind(host: &mut Host, local: &str) -> UdpId {
     host.stack.udp_bind(addr(local), UdpOptions::default()).unwrap()
 }
 
@@ -192,5 +192,56 @@ fn long_datagrams_to_groups_come_back_whole() {
             let back = world.client.stack.udp_receive(socket).map(|back| back.payload);
             assert!(back == Ok(payload), "{to}: {length} bytes");
         }
+    }
+}
+
+/// A socket that is connected to one peer does not keep others from one that is bound to any address.
+#[test]
+fn a_connected_socket_leaves_strangers_to_others() {
+    for (client, server) in [(CLIENT, SERVER), (CLIENT6, SERVER6)] {
+        let mut world = World::new();
+        let connected = bind(&mut world.server, &at(server, 53));
+        let friend = addr(&at(client, 1000));
+        world.server.stack.udp_connect(connected, Some(friend)).unwrap();
+        let any = bind(&mut world.server, "[::]:53");
+        for (port, socket) in [(1000, connected), (1001, any)] {
+            let one = bind(&mut world.client, &at(client, port));
+            let to = Some(addr(&at(server, 53)));
+            world.client.stack.udp_send(world.now, one, to, "hello".into()).unwrap();
+            world.settle();
+            assert_eq!(world.server.stack.udp_receive(socket).unwrap().from.port(), port);
+            assert_eq!(world.client.stack.udp_take_error(one), None);
+        }
+    }
+}
+
+/// RFC 1122, section 3.3.4.3: what goes to a gateway comes from the address in the gateway's network,
+/// and what stays here from where it goes to.
+#[test]
+fn rfc1122_3_3_4_3_the_source_is_in_the_network_of_the_gateway() {
+    let now = World::new().now;
+    let own = ["10.0.0.1/24", "192.0.2.9/24", "2001:db8::1/64"];
+    let mut host = Host::new(StackConfig::new(Medium::RawIp), &own, 1, now);
+    let gateway = "10.0.0.254".parse().unwrap();
+    let default = Route::via("0.0.0.0/0".parse().unwrap(), gateway);
+    host.stack.add_route(default).unwrap();
+    // 198.51.100.7 begins as 192.0.2.9 does, but is not reached from there.
+    for (to, from) in [
+        ("198.51.100.7", "10.0.0.1"),
+        ("192.0.2.200", "192.0.2.9"),
+        ("10.0.0.7", "10.0.0.1"),
+        ("127.0.0.1", "127.0.0.1"),
+    ] {
+        assert_eq!(host.stack.source_for(to.parse().unwrap()), Some(from.parse().unwrap()), "{to}");
+    }
+    let source = Some("192.0.2.9".parse().unwrap());
+    host.stack.add_route(Route { source, ..default }).unwrap();
+    for (to, from) in [
+        ("198.51.100.7", "192.0.2.9"),
+        ("10.0.0.7", "10.0.0.1"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("10.0.0.1", "10.0.0.1"),
+    ] {
+        assert_eq!(host.stack.source_for(to.parse().unwrap()), Some(from.parse().unwrap()), "{to}");
     }
 }

@@ -256,13 +256,11 @@ impl Stack {
         report: Report,
     ) -> bool {
         let about = SocketAddr::new(quoted.destination, remote);
-        let Some(index) = self.udp.lookup(SocketAddr::new(quoted.source, local)) else {
+        let Some(index) = self.udp.lookup(SocketAddr::new(quoted.source, local), about) else {
             return false;
         };
         let generation = self.udp.sockets.generation(index);
-        let Some(socket) = self.udp.sockets.at_mut(index).filter(|s| s.hears(about)) else {
-            return false;
-        };
+        let Some(socket) = self.udp.sockets.at_mut(index) else { return false };
         let error = match report {
             Report::Refused => StackError::ConnectionRefused,
             Report::Soft | Report::TooFar | Report::TooSlow | Report::Dead | Report::Prohibited => {

@@ -27,9 +27,7 @@ impl Stack {
         self.net.counters.datagrams_in += 1;
         let from = SocketAddr::new(inbound.source, packet.source_port());
         let to = SocketAddr::new(inbound.destination, packet.destination_port());
-        let index = self.udp.lookup(to);
-        let index =
-            index.filter(|index| self.udp.sockets.at(*index).is_some_and(|s| s.hears(from)));
+        let index = self.udp.lookup(to, from);
         if index.is_none() && !inbound.loopback && !self.net.owns(&Flow::Udp(to.port())) {
             return self.net.drop_in(now, DropReason::OtherShard);
         }
