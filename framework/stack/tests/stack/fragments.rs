@@ -282,3 +282,20 @@ fn rfc8200_4_5_ipv6_waits_a_minute_for_what_is_missing() {
         assert_eq!(got, heard, "after {seconds} seconds");
     }
 }
+
+/// RFC 791, section 3.1: a datagram has 65 535 bytes at most, and its header is among them.
+#[test]
+fn rfc791_3_1_the_header_counts_for_the_longest_datagram() {
+    for (length, arrives) in [(65_507, true), (65_508, false)] {
+        let (mut world, id) = listening();
+        let body = datagram(CLIENT, SERVER, length);
+        let pieces = body.chunks(1480).enumerate().map(|(n, piece)| {
+            let offset = n * 1480;
+            v4(1, offset as u16, offset + piece.len() < body.len(), piece)
+        });
+        let pieces: Vec<_> = pieces.collect();
+        put(&mut world, pieces);
+        let received = world.server.stack.udp_receive(id).map(|datagram| datagram.payload.len());
+        assert_eq!(received.ok(), arrives.then_some(length));
+    }
+}

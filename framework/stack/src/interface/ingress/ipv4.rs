@@ -13,7 +13,7 @@ use crate::stack::Stack;
 use crate::stack::counters::DropReason;
 use crate::stack::frame::RxMeta;
 use crate::wire::IpProtocol;
-use crate::wire::ipv4::Packet;
+use crate::wire::ipv4::{HEADER_LEN, Packet};
 
 /// What matters of a header, once everything about it is in order.
 struct Head {
@@ -26,8 +26,6 @@ struct Head {
     header_len: usize,
     total_len: usize,
     fragment: Option<Fragment>,
-    /// Where an option begins whose length cannot be.
-    bad_option: Option<u32>,
 }
 
 struct Fragment {
@@ -61,7 +59,10 @@ impl Stack {
             fragmented: false,
             meta: link.meta,
         };
-        if let Some(at) = head.bad_option {
+        // Nearly all packets have no options.
+        if head.header_len > HEADER_LEN
+            && let Some(at) = malformed_option(&inbound.packet)
+        {
             self.net.drop_in(now, DropReason::Malformed);
             // None about a later fragment.
             if head.fragment.is_none_or(|fragment| fragment.offset == 0) {
@@ -120,11 +121,14 @@ impl Stack {
             header_len: packet.header_len(),
             total_len: packet.as_bytes().len(),
             fragment,
-            bad_option: packet.malformed_option().map(|at| at as u32),
         })
     }
 
     fn ipv4_fragment(&mut self, now: Instant, inbound: Inbound, fragment: &Fragment) {
+        // The datagram's length counts its header, too (RFC 791, section 3.1).
+        if usize::from(fragment.offset) + inbound.packet.len() > usize::from(u16::MAX) {
+            return self.net.drop_in(now, DropReason::FragmentBounds);
+        }
         let key = Key {
             source: inbound.source,
             destination: inbound.destination,
@@ -146,4 +150,9 @@ impl Stack {
         let meta = RxMeta::default();
         self.deliver(now, Inbound { body, packet, traffic_class, meta, ..inbound });
     }
+}
+
+/// Where an option begins whose length cannot be.
+fn malformed_option(packet: &[u8]) -> Option<u32> {
+    Packet::parse(packet).ok()?.malformed_option().map(|at| at as u32)
 }
