@@ -273,7 +273,7 @@ fn memberships_are_told_twice_and_when_asked() {
         assert_eq!(reports(&world, group), 2);
         let query = match group {
             IpAddr::V4(_) => igmp_query(),
-            IpAddr::V6(_) => mld_query(),
+            IpAddr::V6(_) => mld_query(true),
         };
         for _ in 0..10 {
             world.server.stack.input(world.now, query.clone(), RxMeta::default());
@@ -283,6 +283,21 @@ fn memberships_are_told_twice_and_when_asked() {
         world.server.stack.udp_leave(world.now, id, group).unwrap();
         world.advance(Duration::from_secs(2));
         assert_eq!(reports(&world, group), 5);
+    }
+}
+
+/// RFC 3810, section 6.2: questions ask routers to look at them, or they are none.
+#[test]
+fn rfc3810_6_2_a_question_without_router_alert_is_not_answered() {
+    for alert in [false, true] {
+        let mut world = link();
+        world.advance(Duration::from_secs(5));
+        world.server.sent.clear();
+        world.server.stack.input(world.now, mld_query(alert), RxMeta::default());
+        world.advance(Duration::from_secs(11));
+        assert_eq!(world.server.sent.is_empty(), !alert);
+        let invalid = world.server.stack.counters().drops[DropReason::MulticastInvalid];
+        assert_eq!(invalid, u64::from(!alert));
     }
 }
 
@@ -332,7 +347,7 @@ fn igmp_query() -> Bytes {
     bytes.into()
 }
 
-fn mld_query() -> Bytes {
+fn mld_query(alert: bool) -> Bytes {
     let v2 = mld::QueryV2 { suppress: false, robustness: 2, interval_s: 125 };
     let group = Ipv6Addr::UNSPECIFIED;
     let query = mld::Query { max_response_ms: 10_000, group, v2: Some(v2) };
@@ -340,7 +355,11 @@ fn mld_query() -> Bytes {
     let (source, destination) = (ROUTER.parse().unwrap(), "ff02::1".parse().unwrap());
     let pseudo = PseudoHeader::V6 { source, destination };
     icmpv6::fill_checksum(&mut body, &pseudo, &[], ChecksumIntent::Full);
-    let mut header = ipv6::Header::new(source, destination, IpProtocol::ICMPV6, body.len() as u16);
+    let options: &[u8] =
+        if alert { &[58, 0, 5, 2, 0, 0, 1, 0] } else { &[58, 0, 1, 4, 0, 0, 0, 0] };
+    let body = [options, &body].concat();
+    let length = body.len() as u16;
+    let mut header = ipv6::Header::new(source, destination, IpProtocol::HOP_BY_HOP, length);
     header.hop_limit = 1;
     let to = MacAddress::for_ipv6_multicast(destination);
     let link =

@@ -16,7 +16,7 @@ use crate::stack::Stack;
 use crate::stack::counters::DropReason;
 use crate::wire::multicast::{Record, RecordKind};
 use crate::wire::ndp::solicited_node;
-use crate::wire::{ChecksumIntent, Emit, IpProtocol, PseudoHeader, icmpv6, igmp, mld};
+use crate::wire::{ChecksumIntent, Emit, IpProtocol, PseudoHeader, icmpv6, igmp, ipv6, mld};
 
 /// Where reports of the newer versions go.
 const REPORTS_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 22);
@@ -65,9 +65,11 @@ impl Stack {
         packet: &icmpv6::Packet<'_>,
     ) {
         let link_local = matches!(inbound.source, IpAddr::V6(v6) if v6.is_unicast_link_local());
+        let alert =
+            ipv6::Packet::parse(&inbound.packet).is_ok_and(|packet| packet.has_router_alert());
         let query = mld::Packet::parse(packet).ok();
         let Some(mld::Packet::Query(query, _)) =
-            query.filter(|_| link_local && inbound.hop_limit == 1)
+            query.filter(|_| link_local && alert && inbound.hop_limit == 1)
         else {
             return self.net.drop_in(now, DropReason::MulticastInvalid);
         };

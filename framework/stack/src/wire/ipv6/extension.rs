@@ -1,6 +1,6 @@
 //! IPv6 extension headers (RFC 8200, section 4): a walk over them that ends.
 
-use super::options::OptionsView;
+use super::options::{Ipv6Option, OptionsView};
 use crate::wire::{Error, IpProtocol};
 
 /// Most extension headers of one packet. RFC 8504, section 5.3, lets a host have such limits.
@@ -180,6 +180,16 @@ impl<'a> super::Packet<'a> {
     #[must_use]
     pub const fn extensions(&self) -> Extensions<'a> {
         Extensions::new(self.next_header(), self.payload())
+    }
+
+    /// Whether its hop-by-hop options ask routers to look at it (RFC 2711).
+    #[must_use]
+    pub fn has_router_alert(&self) -> bool {
+        let alert = |option| matches!(option, Ok(Ipv6Option::RouterAlert(_)));
+        match self.extensions().next() {
+            Some(Ok(Extension::HopByHop(options))) => options.iter().any(alert),
+            _ => false,
+        }
     }
 
     /// Whether it is an ICMPv6 error, or a piece of one, however wrong the headers before that are: there
