@@ -6,7 +6,7 @@
 
 import { WebSocket } from "ws";
 
-const WITHIN_MS = 10_000;
+const WITHIN_MS = 60_000;
 
 class Member {
   #inbox = [];

@@ -211,6 +211,7 @@ impl InboundHandler for Hello {
     fn read(&mut self, cx: &mut Context<'_, Self>, datagram: Datagram) -> Result<()> {
         if datagram.payload.as_slice() == WELCOME {
             self.welcome = true;
+            tracing::info!("the server is there");
         } else {
             cx.fire_read(datagram);
         }
@@ -244,7 +245,9 @@ fn connect(
             with_heartbeat(frames, codec, config.as_ref()).inbound("wait", Wait::new(&report))
         });
     let connected = bootstrap.connect(flags.connect.as_str()).wait();
-    connected.map(drop).map_err(|e| format!("cannot connect to {}: {e}", flags.connect))
+    connected.map(drop).map_err(|e| format!("cannot connect to {}: {e}", flags.connect))?;
+    tracing::info!("the server is there");
+    Ok(())
 }
 
 fn open(

@@ -18,7 +18,7 @@ use fyke_codecs::frames::Line as LineDecoder;
 use crate::icmp::milliseconds;
 
 /// How long a tool waits for the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Connections that are shown at most: a table of a million helps nobody.
 const LINES_MAX: usize = 10_000;
