@@ -28,7 +28,7 @@ fn server(transport: impl TransportFactory, gate: &Arc<AcceptGate>) -> Server {
 /// A connection that is served, or `None` when it was closed instead.
 fn served(server: &Server) -> Option<TcpStream> {
     let mut client = TcpStream::connect(server.local_address().as_inet().unwrap()).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     let mut answer = [0];
     // Closed with our byte unread it is a reset.
     let served = client.write_all(b"x").and_then(|()| client.read_exact(&mut answer)).is_ok();

@@ -27,7 +27,7 @@ impl InboundHandler for Echo {
 }
 
 /// A guard against a test that hangs.
-const HANG: Duration = Duration::from_secs(30);
+const HANG: Duration = Duration::from_secs(120);
 
 /// Descriptors while the limit is lowered.
 const LIMIT: u64 = 128;
@@ -104,7 +104,8 @@ fn blocking() {
     let server = echo(&group).transport(Blocking::tcp).bind("127.0.0.1:0").unwrap();
     let address = server.local_address().as_inet().unwrap();
     let mut spare = sockets(6);
-    let files = fill(2);
+    // A connection's thread may want one of its own to wait with, besides the two connections'.
+    let files = fill(3);
     let mut clients: Vec<_> = spare.drain(..4).map(|one| connect(one, address)).collect();
     clients[..2].iter_mut().for_each(assert_served);
     clients[2].write_all(b"still ").unwrap();

@@ -32,7 +32,7 @@ fn channels_of_two_groups_differ() {
         .map(|server| {
             let address = server.local_address().as_inet().unwrap();
             let mut client = std::net::TcpStream::connect(address).unwrap();
-            client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
             client.write_all(b"x").unwrap();
             let mut echoed = [0];
             client.read_exact(&mut echoed).unwrap();

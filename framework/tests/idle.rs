@@ -109,7 +109,7 @@ fn nine_thousand_idle_connections_cost_less_than_a_kibibyte_each() {
 
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
-    let report = server.shutdown(Duration::from_secs(30));
+    let report = server.shutdown(Duration::from_secs(120));
     assert_eq!(report.cut, 0);
 }
 
@@ -156,7 +156,7 @@ fn be_the_clients(address: SocketAddr) {
     let mut clients: Vec<TcpStream> =
         (0..CONNECTIONS).map(|_| TcpStream::connect(address).unwrap()).collect();
     for (number, client) in clients.iter_mut().enumerate() {
-        client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         echoed(client, number as u64);
     }
     println!("{READY}");

@@ -48,7 +48,7 @@ fn client(
 }
 
 fn next(told: &Told) -> String {
-    told.recv_timeout(Duration::from_secs(20)).expect("something happens")
+    told.recv_timeout(Duration::from_secs(120)).expect("something happens")
 }
 
 /// Waits for an event and skips those before.
@@ -87,7 +87,7 @@ impl Sink {
     fn bytes(&self, n: usize) -> Vec<u8> {
         let mut all = Vec::new();
         while all.len() < n {
-            all.extend(self.got.recv_timeout(Duration::from_secs(20)).expect("more bytes"));
+            all.extend(self.got.recv_timeout(Duration::from_secs(120)).expect("more bytes"));
         }
         all
     }

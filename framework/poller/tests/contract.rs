@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// More than any case needs; a wait that gets there has failed.
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(120);
 /// Long enough for every backend to have reported what is already there.
 const SHORT: Duration = Duration::from_millis(1);
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const LONG: Duration = Duration::from_secs(10);
+/// No wait lasts so long: something has ended it.
+const LONG: Duration = Duration::from_secs(120);
 
 fn main() {
     each_signal_arrives_and_a_second_one_too();

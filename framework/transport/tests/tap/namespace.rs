@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 /// A process that takes longer is stuck.
-const TIME_LIMIT: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_secs(600);
 
 /// Why there can be no device here.
 pub(crate) fn missing() -> Option<String> {
