@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fyke_clock::Instant;
-use fyke_stack::tcp::{Config, Connection, Initial, Payload, Segment, SegmentSink, SeqNum, State};
+use fyke_stack::tcp::{
+    Config, Connection, Initial, Mss, Payload, Segment, SegmentSink, SeqNum, State,
+};
 
 struct Counting;
 
@@ -61,7 +63,7 @@ impl Pair {
     fn new(config: &Arc<Config>) -> Self {
         let now = Instant::from_nanos(1_000_000_000);
         let initial =
-            |iss| Initial { iss: SeqNum::new(iss), timestamp_offset: iss, path_mss: 1460 };
+            |iss| Initial { iss: SeqNum::new(iss), timestamp_offset: iss, mss: Mss::both(1460) };
         let mut wire = Wire::default();
         let mut client = Connection::connect(config.clone(), initial(1), now);
         client.poll(now, &mut wire);

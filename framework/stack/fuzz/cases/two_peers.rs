@@ -12,7 +12,7 @@ use bytes::Bytes;
 use fyke_clock::Instant;
 use fyke_stack::tcp::{
     CloseReason, Config, Connection, ConnectionOption, Event, FastOpen, IcmpError, IcmpKind,
-    Initial, KeepAlive, ListenAnswer, Payload, Segment, SegmentSink, SeqNum, State, listen,
+    Initial, KeepAlive, ListenAnswer, Mss, Payload, Segment, SegmentSink, SeqNum, State, listen,
     reset_for,
 };
 
@@ -98,7 +98,7 @@ impl World {
             let initial = Initial {
                 iss: SeqNum::new(bits.long()),
                 timestamp_offset: bits.long(),
-                path_mss: [1460, 536, 88, 9000][usize::from(bits.byte() & 3)],
+                mss: Mss::both([1460, 536, 88, 9000][usize::from(bits.byte() & 3)]),
             };
             let connection = None;
             End {
@@ -117,7 +117,7 @@ impl World {
             let (config, initial) = (end.config.clone(), end.initial);
             end.connection = Some(if fast {
                 let cookie = Bytes::from_static(b"12345678");
-                let peer_mss = initial.path_mss.max(536);
+                let peer_mss = initial.mss.send.max(536);
                 Connection::connect_fast(config, initial, FastOpen { cookie, peer_mss }, now)
             } else {
                 Connection::connect(config, initial, now)

@@ -20,7 +20,7 @@ use super::reassembly::Reassembly;
 use super::routes::{Route, Routes};
 use super::steer::Flow;
 use super::timer::{Lazy, Timer};
-use super::tunnels::Tunnels;
+use super::tunnels::{Tunnel, Tunnels};
 use crate::stack::capture::{Capture, Direction};
 use crate::stack::config::{Medium, StackConfig};
 use crate::stack::counters::{Counters, DropReason};
@@ -221,15 +221,27 @@ impl Net {
         told.map_or(link, |(mtu, _)| link.min(*mtu))
     }
 
+    /// The longest IP packet that comes in from a peer: of its path nothing is known, and what is
+    /// known of ours says nothing about it.
+    pub(crate) fn receive_mtu(&self, peer: IpAddr) -> u16 {
+        if self.addresses.is_local(peer) {
+            return u16::MAX;
+        }
+        self.tunnel_to(peer).map_or(self.config.mtu, |tunnel| self.tunnel_link_mtu(&tunnel))
+    }
+
+    /// The tunnel that packets to a destination go through.
+    fn tunnel_to(&self, destination: IpAddr) -> Option<Tunnel> {
+        if self.tunnels.len() == 0 {
+            return None;
+        }
+        let Some(Path::Tunnel(id)) = self.path(destination) else { return None };
+        self.tunnels.get(id).map(|entry| entry.tunnel)
+    }
+
     /// The longest IP packet that leaves towards a destination.
     pub(crate) fn link_mtu(&self, destination: IpAddr) -> u16 {
-        if self.tunnels.len() > 0
-            && let Some(Path::Tunnel(id)) = self.path(destination)
-            && let Some(entry) = self.tunnels.get(id)
-        {
-            return self.tunnel_mtu(&entry.tunnel).0;
-        }
-        self.config.mtu
+        self.tunnel_to(destination).map_or(self.config.mtu, |tunnel| self.tunnel_mtu(&tunnel).0)
     }
 
     /// A router said what the next link of a path carries. It is never believed to be more than

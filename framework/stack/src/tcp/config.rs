@@ -218,6 +218,9 @@ pub struct Config {
     pub ack_repeats_fin: bool,
     /// SYNs carry no option at all.
     pub plain_syn: bool,
+    /// A SYN tells no more than the path is known to carry, although that is about the way out only:
+    /// less than RFC 9293, section 3.7.1, lets it tell.
+    pub syn_tells_path: bool,
     /// Times a SYN is sent again with all its options; later ones have the segment size only.
     pub syn_option_retries: u8,
     /// Times a SYN is sent again with its ECN flags (RFC 3168, section 6.1.1.1).
@@ -295,6 +298,7 @@ const LINUX: Config = Config {
     time_wait_reuse: true,
     ack_repeats_fin: false,
     plain_syn: false,
+    syn_tells_path: true,
     syn_option_retries: u8::MAX,
     syn_ecn_retries: 0,
     syn_timeout: None,
@@ -305,11 +309,17 @@ const LINUX: Config = Config {
 impl Default for Config {
     /// Linux's habits, but a SYN is sent once more: connecting is tried for four minutes, as
     /// RFC 9293, section 3.8.3, wants at least three; acknowledgements of what was never sent are
-    /// answered, as section 3.10.7.4 has it; and a path that swallows full segments is searched for
-    /// the size it carries (RFC 4821).
+    /// answered, as section 3.10.7.4 has it; SYNs tell what the link takes in, whatever is known of the
+    /// path; and one that swallows full segments is searched for the size it carries (RFC 4821).
     fn default() -> Self {
         let mtu = MtuConfig::default();
-        Self { syn_retries: 7, answer_unsent_ack: true, mtu, ..Self::linux() }
+        Self {
+            syn_retries: 7,
+            answer_unsent_ack: true,
+            syn_tells_path: false,
+            mtu,
+            ..Self::linux()
+        }
     }
 }
 

@@ -18,8 +18,26 @@ pub struct Initial {
     /// Added to our clock in timestamps, so that they tell nobody how long we run (RFC 7323,
     /// section 5.4).
     pub timestamp_offset: u32,
-    /// The segment size the path carries: its MTU without IP's and TCP's fixed headers.
-    pub path_mss: u16,
+    /// How long segments may be.
+    pub mss: Mss,
+}
+
+/// How long segments may be in either direction: MTUs without IP's and TCP's fixed headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mss {
+    /// What our link takes in (MMS_R of RFC 9293, section 3.7.1): this is what the peer is told. A
+    /// path that is narrow on the way out says nothing about the way in.
+    pub receive: u16,
+    /// What the path carries, as far as is known: this bounds what we send.
+    pub send: u16,
+}
+
+impl Mss {
+    /// Nothing is known but the link: the same in both directions.
+    #[must_use]
+    pub const fn both(mss: u16) -> Self {
+        Self { receive: mss, send: mss }
+    }
 }
 
 /// The state of a passive open between SYN and the ACK of our SYN-ACK.
@@ -79,15 +97,15 @@ impl Handshake {
         timestamp_clock(now, offset)
     }
 
-    /// The SYN-ACK for it.
+    /// The SYN-ACK for it, where the link takes in segments of `link_mss`.
     #[must_use]
-    pub fn syn_ack(&self, config: &Config, path_mss: u16, now: Instant) -> Segment {
+    pub fn syn_ack(&self, config: &Config, link_mss: u16, now: Instant) -> Segment {
         let mut flags = Flags::SYN | Flags::ACK;
         if self.ecn {
             flags |= Flags::ECE;
         }
         let mut options = Options {
-            mss: Some(own_mss(config, path_mss)),
+            mss: Some(own_mss(config, link_mss)),
             window_scale: self.window_scale.map(|_| own_window_scale(config)),
             sack_permitted: self.sack,
             timestamp: self
@@ -114,9 +132,9 @@ pub(crate) fn peer_mss(config: &Config, options: &Options) -> u16 {
     options.mss.unwrap_or(config.mss_default).max(config.mss_min)
 }
 
-/// The maximum segment size we tell: what the path carries without options (RFC 6691).
-pub(crate) fn own_mss(config: &Config, path_mss: u16) -> u16 {
-    path_mss.min(config.mss_max.max(config.mss_min)).max(1)
+/// The maximum segment size we tell: what the link takes in, without options (RFC 6691).
+pub(crate) fn own_mss(config: &Config, link_mss: u16) -> u16 {
+    link_mss.min(config.mss_max.max(config.mss_min)).max(1)
 }
 
 /// The shift that makes our largest window fit into sixteen bits.

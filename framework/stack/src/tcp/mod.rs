@@ -23,7 +23,7 @@ pub use connection::{
     CloseReason, Connection, ConnectionOption, Counted, Event, FastOpen, FastOpenOutcome,
     IcmpError, IcmpKind, Info, Limit, MtuSearch, State,
 };
-pub use handshake::{Handshake, Initial};
+pub use handshake::{Handshake, Initial, Mss};
 pub use mtu::{MtuConfig, MtuOrder, MtuProbing};
 pub use segment::{Ecn, Flags, Options, SackBlocks, Segment, Timestamp};
 pub use seq::SeqNum;

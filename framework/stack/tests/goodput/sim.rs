@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fyke_clock::Instant;
-use fyke_stack::tcp::{Config, Connection, Flags, Initial, Payload, Segment, SegmentSink, SeqNum};
+use fyke_stack::tcp::{
+    Config, Connection, Flags, Initial, Mss, Payload, Segment, SegmentSink, SeqNum,
+};
 
 /// Ethernet, IPv4 and TCP: what a segment takes on the wire beside its payload and options.
 const HEADER_BYTES: u64 = 14 + 20 + 20;
@@ -178,7 +180,7 @@ impl Sim {
         Initial {
             iss: SeqNum::new(random as u32),
             timestamp_offset: (random >> 32) as u32,
-            path_mss: 1460,
+            mss: Mss::both(1460),
         }
     }
 

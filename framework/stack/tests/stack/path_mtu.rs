@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fyke_clock::Instant;
-use fyke_stack::tcp::MtuProbing;
+use fyke_stack::tcp::{Flags, MtuProbing};
+use fyke_stack::wire::tcp::TcpOption;
 use fyke_stack::wire::{icmpv4, icmpv6};
 use fyke_stack::{
-    Capture, Direction, Medium, RxMeta, StackConfig, StackError, TcpId, UdpOptions, UdpSendOptions,
+    Capture, ConnectOptions, Direction, ListenOptions, Medium, RxMeta, StackConfig, StackError,
+    TcpId, UdpOptions, UdpSendOptions,
 };
 
+use crate::frames::parse;
 use crate::icmp::{v4, v6};
 use crate::world::{CLIENT, CLIENT6, SERVER, SERVER6, World, addr, at};
 
@@ -114,6 +117,62 @@ fn the_links_own_mtu_may_change() {
     world.client.stack.set_mtu(world.now, 1400);
     transfer(&mut world, client, accepted, 100_000);
     assert_eq!(world.client.sent.iter().map(Bytes::len).max(), Some(1400));
+}
+
+/// What a SYN or a SYN-ACK tells, and nothing about other segments.
+pub(crate) fn told_mss(frame: &Bytes) -> Option<u16> {
+    let seen = parse(frame);
+    let syn = seen.destination.port() != 0 && seen.flags().contains(Flags::SYN);
+    let mut options = seen.header.options.iter().filter(|_| syn);
+    options.find_map(|option| match option {
+        TcpOption::MaximumSegmentSize(mss) => Some(mss),
+        _ => None,
+    })
+}
+
+/// RFC 9293, section 3.7.1 (MUST-67; MMS_R): what the path carries on the way out bounds what is sent,
+/// and is no part of what a SYN or a SYN-ACK tells; nor do acknowledgements count by it.
+#[test]
+fn rfc_9293_3_7_1_a_narrow_path_out_says_nothing_about_the_way_in() {
+    for (server, headers) in [(SERVER, 40), (SERVER6, 60)] {
+        let mut world = World::new();
+        let (client, _) = world.established(&at(server, 80));
+        world.client.stack.write(world.now, client, vec![1; 3000].into()).unwrap();
+        let frames = world.client.transmit(world.now);
+        let error = match server {
+            SERVER => {
+                let too_big = icmpv4::Message::FragmentationNeeded { mtu: 1300 };
+                v4("10.0.0.77", CLIENT, too_big, &frames[0][..28])
+            }
+            _ => {
+                let too_big = icmpv6::Message::PacketTooBig { mtu: 1300 };
+                v6("2001:db8::77", CLIENT6, too_big, &frames[0][..80])
+            }
+        };
+        world.client.stack.input(world.now, error, RxMeta::default());
+        world.settle();
+        assert_eq!(world.client.stack.path_mtu(server.parse().unwrap()), 1300);
+        // An active open and a passive one, both with data in both directions.
+        let own = at(if server == SERVER { CLIENT } else { CLIENT6 }, 80);
+        world.client.sent.clear();
+        let active = world.connect(&at(server, 80));
+        let listener = world.client.stack.listen(addr(&own), ListenOptions::default()).unwrap();
+        let to = ConnectOptions::default();
+        let other = world.server.stack.connect(world.now, addr(&own), to).unwrap();
+        world.settle();
+        let told: Vec<_> = world.client.sent.iter().filter_map(told_mss).collect();
+        assert_eq!(told, [1500 - headers; 2], "a SYN and a SYN-ACK");
+        let passive = world.client.stack.accept(listener).unwrap();
+        world.server.stack.write(world.now, other, vec![2; 9000].into()).unwrap();
+        world.client.stack.write(world.now, passive, vec![3; 9000].into()).unwrap();
+        world.settle();
+        let info = |id| world.client.stack.info(id).unwrap();
+        assert_eq!(info(active).send_mss, u32::from(1300 - headers - 12));
+        assert_eq!(info(passive).send_mss, u32::from(1300 - headers - 12));
+        assert_eq!(info(passive).receive_mss, u32::from(1500 - headers - 12));
+        let longest = world.client.sent.iter().map(Bytes::len).max();
+        assert_eq!(longest, Some(1300));
+    }
 }
 
 /// RFC 8899, section 6: protocols over UDP that search for themselves.

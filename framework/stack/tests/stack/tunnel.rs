@@ -13,6 +13,7 @@ use fyke_stack::{
 
 use crate::ethernet;
 use crate::frames::ip;
+use crate::path_mtu::told_mss;
 use crate::world::{CLIENT, Host, SERVER, World, addr};
 
 pub(crate) const INNER_CLIENT: &str = "fd00:1::1";
@@ -182,6 +183,26 @@ fn rfc4213_3_2_2_a_narrow_middle_lowers_the_mtu() {
         let info = world.client.stack.info(client).unwrap();
         assert_eq!((line(&world.client).mtu, info.send_mss), (1380, 1380 - 60 - 12));
         assert!(line(&world.client).counters.errors_in > 0);
+    }
+}
+
+/// RFC 9293, section 3.7.1 (SHLD-6, MUST-67): SYN and SYN-ACK tell what the tunnel takes in, which is less
+/// than the link below, and not what a narrow middle leaves of the way out.
+#[test]
+fn rfc_9293_3_7_1_syns_tell_what_the_tunnel_takes_in() {
+    for (mtu, told) in [(1480, 1420), (1300, 1240), (9000, 1420)] {
+        let mut world = tunneled(|tunnel| tunnel.mtu = mtu);
+        let middle = Middle::between(&mut world, 576);
+        let (client, _) = world.established(WEB);
+        middle.mtu.set(1310);
+        world.client.stack.write(world.now, client, vec![7; 8000].into()).unwrap();
+        middle.settle(&mut world);
+        world.connect(WEB);
+        world.settle();
+        let inner = |frame: &Bytes| told_mss(&frame.slice(ipv4::HEADER_LEN..));
+        let all = world.client.sent.iter().chain(&world.server.sent);
+        assert_eq!(all.filter_map(inner).collect::<Vec<_>>(), [told; 4]);
+        assert_eq!(line(&world.client).mtu, 1290.min(mtu));
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fyke_stack::tcp::{
-    CloseReason, Config, Connection, Event, FastOpen, Flags, IcmpError, IcmpKind, Options, Segment,
-    SeqNum, State,
+    CloseReason, Config, Connection, Event, FastOpen, Flags, IcmpError, IcmpKind, Mss, Options,
+    Segment, SeqNum, State,
 };
 
 use crate::rig::{IRS, ISS, Rig, WINDOW, initial, ms, plain};
@@ -91,19 +91,24 @@ fn rfc_7413_section_4_2_1_a_syn_too_big_for_the_path_goes_without_data() {
         rig.connection.on_icmp(rig.now, error);
         rig.poll()
     };
-    let cookie = bytes::Bytes::from_static(b"cookie!!");
-    let fast = FastOpen { cookie, peer_mss: 1460 };
-    let now = Rig::start();
-    let mut connection = Connection::connect_fast(Arc::new(plain()), initial(), fast, now);
-    assert_eq!(connection.write(vec![b'x'; 1000].into(), now), 1000);
-    let mut rig = Rig { connection, now, seq: IRS };
-    let syn = rig.poll();
-    assert_eq!((syn.len(), syn[0].payload.len()), (1, 1000));
-    rig.now += ms(10);
-    let again = too_big(&mut rig);
-    assert_eq!((again.len(), again[0].flags, again[0].payload.len()), (1, Flags::SYN, 0));
-    assert_eq!((again[0].options.mss, &again[0].options.fast_open), (Some(800), &None));
-    assert!(too_big(&mut rig).is_empty(), "told twice");
+    // RFC 9293, section 3.7.1: what it tells is another matter, but where that is the habit.
+    for (syn_tells_path, told) in [(false, 1460), (true, 800)] {
+        let cookie = bytes::Bytes::from_static(b"cookie!!");
+        let fast = FastOpen { cookie, peer_mss: 1460 };
+        let now = Rig::start();
+        let mut config = plain();
+        config.syn_tells_path = syn_tells_path;
+        let mut connection = Connection::connect_fast(Arc::new(config), initial(), fast, now);
+        assert_eq!(connection.write(vec![b'x'; 1000].into(), now), 1000);
+        let mut rig = Rig { connection, now, seq: IRS };
+        let syn = rig.poll();
+        assert_eq!((syn.len(), syn[0].payload.len()), (1, 1000));
+        rig.now += ms(10);
+        let again = too_big(&mut rig);
+        assert_eq!((again.len(), again[0].flags, again[0].payload.len()), (1, Flags::SYN, 0));
+        assert_eq!((again[0].options.mss, &again[0].options.fast_open), (Some(told), &None));
+        assert!(too_big(&mut rig).is_empty(), "told twice");
+    }
     // A SYN alone fits everywhere: whoever says otherwise is not believed.
     let mut rig = Rig::connect(plain());
     assert!(too_big(&mut rig).is_empty());
@@ -115,7 +120,7 @@ fn rfc_6691_a_link_smaller_than_the_least_segment_is_told() {
     let mut config = plain();
     config.mss_min = 48;
     let mut small = initial();
-    small.path_mss = 32;
+    small.mss = Mss::both(32);
     let now = Rig::start();
     let connection = Connection::connect(Arc::new(config), small, now);
     let mut rig = Rig { connection, now, seq: IRS };

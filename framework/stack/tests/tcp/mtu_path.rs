@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use fyke_clock::Instant;
 use fyke_stack::tcp::{
-    Config, Connection, IcmpError, IcmpKind, Info, Initial, MtuProbing, MtuSearch, Segment, SeqNum,
-    State,
+    Config, Connection, IcmpError, IcmpKind, Info, Initial, Mss, MtuProbing, MtuSearch, Segment,
+    SeqNum, State,
 };
 
 use crate::rig::Sent;
@@ -74,7 +74,7 @@ impl Path {
     pub fn new(config: Config, carries: usize) -> Self {
         let now = Instant::from_nanos(1_000_000_000);
         let initial =
-            |iss: u32| Initial { iss: SeqNum::new(iss), timestamp_offset: 9, path_mss: 1460 };
+            |iss: u32| Initial { iss: SeqNum::new(iss), timestamp_offset: 9, mss: Mss::both(1460) };
         let mut first = Sent::default();
         let mut sender = Connection::connect(Arc::new(config), initial(u32::MAX - 5000), now);
         sender.poll(now, &mut first);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fyke_stack::tcp::{
     CloseReason, Config, Connection, ConnectionOption, EcnMode, Event, Flags, Handshake, IcmpError,
-    IcmpKind, Options, Segment, SeqNum, State, Timestamp,
+    IcmpKind, Mss, Options, Segment, SeqNum, State, Timestamp,
 };
 
 use crate::rig::{IRS, ISS, Rig, WINDOW, initial, ms, plain, syn};
@@ -195,7 +195,7 @@ fn a_handshake_of_a_syn_cache_becomes_a_connection() {
     assert_eq!(answer.flags, Flags::SYN | Flags::ACK);
     assert_eq!(answer.options.timestamp.unwrap().echo, 500);
 
-    let connection = Connection::from_handshake(config, &handshake, 1460, now + ms(20));
+    let connection = Connection::from_handshake(config, &handshake, Mss::both(1460), now + ms(20));
     let mut rig = Rig { connection, now: now + ms(20), seq: IRS + 1 };
     assert!(rig.poll().is_empty(), "the SYN-ACK went out before");
     let mut third = rig.segment(Flags::ACK, ISS + 1, b"hi");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fyke_clock::Instant;
 use fyke_stack::tcp::{
-    Config, Connection, Event, Flags, Initial, Options, Payload, Segment, SegmentSink, SeqNum,
+    Config, Connection, Event, Flags, Initial, Mss, Options, Payload, Segment, SegmentSink, SeqNum,
     State,
 };
 
@@ -54,7 +54,7 @@ pub fn plain() -> Config {
 }
 
 pub fn initial() -> Initial {
-    Initial { iss: SeqNum::new(ISS), timestamp_offset: 7, path_mss: 1460 }
+    Initial { iss: SeqNum::new(ISS), timestamp_offset: 7, mss: Mss::both(1460) }
 }
 
 impl Rig {

@@ -154,7 +154,7 @@ fn sequence_numbers_wrap_anywhere() {
         let initial = fyke_stack::tcp::Initial {
             iss: SeqNum::new(iss),
             timestamp_offset: u32::MAX,
-            path_mss: 1460,
+            mss: fyke_stack::tcp::Mss::both(1460),
         };
         let connection = Connection::connect(std::sync::Arc::new(plain()), initial, now);
         let mut rig = Rig { connection, now, seq: iss.wrapping_sub(5) };

@@ -10,7 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use fyke_clock::Instant;
 use fyke_stack::tcp::{
-    Config, Connection, Ecn, EcnMode, Flags, Info, Initial, Payload, Segment, SegmentSink, SeqNum,
+    Config, Connection, Ecn, EcnMode, Flags, Info, Initial, Mss, Payload, Segment, SegmentSink,
+    SeqNum,
 };
 
 use crate::rig::ms;
@@ -154,7 +155,8 @@ impl Pair {
         config.ecn = EcnMode::Active;
         configure(&mut config);
         let config = Arc::new(config);
-        let initial = |iss| Initial { iss: SeqNum::new(iss), timestamp_offset: 7, path_mss: 1460 };
+        let initial =
+            |iss| Initial { iss: SeqNum::new(iss), timestamp_offset: 7, mss: Mss::both(1460) };
         let client = Connection::connect(config.clone(), initial(start), now);
         let mut client = End::new(client, start);
         let syn = client.poll(now).remove(0);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fyke_clock::Instant;
 use fyke_stack::tcp::congestion::Algorithm;
 use fyke_stack::tcp::{
-    CloseReason, Config, Connection, EcnMode, Flags, Initial, KeepAlive, MtuOrder, MtuProbing,
+    CloseReason, Config, Connection, EcnMode, Flags, Initial, KeepAlive, Mss, MtuOrder, MtuProbing,
     Pacing, Segment, SeqNum,
 };
 
@@ -224,7 +224,7 @@ pub fn world(scenario: &Scenario) -> World {
     let initial = |at: usize| Initial {
         iss: SeqNum::new(scenario.isses[at]),
         timestamp_offset: scenario.isses[1 - at].rotate_left(7),
-        path_mss: scenario.path_mss,
+        mss: Mss::both(scenario.path_mss),
     };
     let config = |at: usize| Arc::new(scenario.configs[at].clone());
     let first = Connection::connect(config(0), initial(0), now);

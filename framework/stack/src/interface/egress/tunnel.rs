@@ -58,6 +58,12 @@ impl Net {
         (tunnel.mtu.min(inner).max(TUNNEL_MTU_MIN), dont_fragment)
     }
 
+    /// The longest IPv6 packet that comes out of a tunnel, whatever our way to its other end carries.
+    pub(crate) fn tunnel_link_mtu(&self, tunnel: &Tunnel) -> u16 {
+        let inner = self.config.mtu.saturating_sub(ipv4::HEADER_LEN as u16);
+        tunnel.mtu.min(inner).max(TUNNEL_MTU_MIN)
+    }
+
     /// Sends a packet, whose headers begin with the IPv6 header, through a tunnel. No device cuts a
     /// super-segment in a tunnel or finds the checksum behind two IP headers: both is done here.
     pub(super) fn encapsulate(

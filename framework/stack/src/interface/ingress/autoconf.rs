@@ -127,11 +127,11 @@ impl Stack {
     pub(crate) fn narrow_paths(&mut self, now: Instant) {
         let all: Vec<_> = self.tcp.sockets.iter().map(|(index, it)| (index, it.tuple)).collect();
         for (index, tuple) in all {
-            let mss = self.path_mss(&tuple);
-            if let Some(socket) = self.tcp.sockets.at_mut(index)
-                && socket.connection.path_mss() > mss
-            {
-                socket.connection.set_path_mss(now, mss);
+            let mss = self.mss(&tuple);
+            let Some(socket) = self.tcp.sockets.at_mut(index) else { continue };
+            socket.connection.set_link_mss(mss.receive);
+            if socket.connection.path_mss() > mss.send {
+                socket.connection.set_path_mss(now, mss.send);
                 self.mark_dirty(index);
                 self.settle(now, index);
             }

@@ -15,7 +15,8 @@ use crate::stack::Stack;
 use crate::stack::counters::DropReason;
 use crate::stack::event::Source;
 use crate::stack::ids::{ListenerId, TcpId};
-use crate::tcp::{Config, Connection, Flags, Handshake, Initial, Options, Segment, SeqNum};
+use crate::stack::mtu_calls::tcp_headers;
+use crate::tcp::{Config, Connection, Flags, Handshake, Initial, Mss, Options, Segment, SeqNum};
 
 /// Embryonic connections a listener may have at least, however short its backlog.
 const EMBRYOS_MIN: usize = 16;
@@ -87,14 +88,16 @@ impl Stack {
         Initial {
             iss: isn::initial(&self.net.secrets, tuple, created),
             timestamp_offset: isn::timestamp_offset(&self.net.secrets, tuple),
-            path_mss: self.path_mss(tuple),
+            mss: self.mss(tuple),
         }
     }
 
-    /// The segment size the path carries: its MTU without the fixed headers.
-    pub(crate) fn path_mss(&self, tuple: &FourTuple) -> u16 {
-        let headers = if tuple.is_ipv4() { 40 } else { 60 };
-        self.net.path_mtu(tuple.remote().ip()).saturating_sub(headers)
+    /// How long segments may be: what the link takes in and the path carries, without the fixed
+    /// headers.
+    pub(crate) fn mss(&self, tuple: &FourTuple) -> Mss {
+        let (remote, headers) = (tuple.remote().ip(), tcp_headers(tuple.remote().ip()));
+        let (receive, send) = (self.net.receive_mtu(remote), self.net.path_mtu(remote));
+        Mss { receive: receive.saturating_sub(headers), send: send.saturating_sub(headers) }
     }
 
     fn config_of(&self, id: Option<ListenerId>) -> Arc<Config> {
@@ -112,8 +115,8 @@ impl Stack {
         let id = self.tcp.listener_of(&embryo);
         let (config, look) = (self.config_of(id), self.look_of(id, &embryo.tuple));
         let handshake = self.handshake_of(now, &embryo, 0);
-        let mss = self.path_mss(&embryo.tuple);
-        let mut syn_ack = handshake.syn_ack(&config, mss, now);
+        let mss = self.mss(&embryo.tuple);
+        let mut syn_ack = handshake.syn_ack(&config, mss.receive, now);
         if embryo.asks_cookie() {
             let key = &self.net.secrets.fast_open;
             syn_ack.options.fast_open = Some(fast_open::cookie(key, &embryo.tuple, now));
@@ -138,7 +141,7 @@ impl Stack {
             // Nothing carries these back.
             (handshake.window_scale, handshake.sack, handshake.ecn) = (None, false, false);
         }
-        let mut syn_ack = handshake.syn_ack(config, self.path_mss(tuple), now);
+        let mut syn_ack = handshake.syn_ack(config, self.mss(tuple).receive, now);
         if let Some(stamp) = &mut syn_ack.options.timestamp {
             stamp.value = cookie::seal_timestamp(stamp.value, &handshake);
         }
@@ -221,7 +224,7 @@ impl Stack {
         let id = self.tcp.listener_of(embryo);
         let (config, look) = (self.config_of(id), self.look_of(id, &embryo.tuple));
         let handshake = self.handshake_of(now, embryo, 0);
-        let mut answer = handshake.syn_ack(&config, self.path_mss(&embryo.tuple), now);
+        let mut answer = handshake.syn_ack(&config, self.mss(&embryo.tuple).receive, now);
         let (timestamp, shift) = (answer.options.timestamp, answer.options.window_scale);
         answer.window >>= shift.unwrap_or(0).min(14);
         answer.seq = handshake.iss + 1;
@@ -291,7 +294,7 @@ impl Stack {
             return false;
         }
         let config = Arc::clone(&listener.config);
-        let mss = self.path_mss(tuple);
+        let mss = self.mss(tuple);
         let mut connection = Connection::from_handshake(config, handshake, mss, now);
         connection.syn_ack_was_lost(lost);
         let new = self.insert_accepted(id, tuple, connection);

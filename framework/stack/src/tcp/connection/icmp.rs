@@ -99,6 +99,12 @@ impl Connection {
         self.change_path_mss(now, mss);
     }
 
+    /// The link takes in segments of `mss` bytes from now on: what a SYN that is still to come, or goes
+    /// again, tells.
+    pub fn set_link_mss(&mut self, mss: u16) {
+        self.receive.link_mss = mss;
+    }
+
     /// Segments are of this size from now on.
     pub(super) fn change_path_mss(&mut self, now: Instant, mss: u16) {
         let before = self.plain_mss();

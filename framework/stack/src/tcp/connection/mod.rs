@@ -92,7 +92,7 @@ use validate::{Challenges, Times};
 /// ```
 /// use std::sync::Arc;
 /// use fyke_clock::Instant;
-/// use fyke_stack::tcp::{Config, Connection, Initial, Payload, Segment, SegmentSink, SeqNum, State};
+/// use fyke_stack::tcp::{Config, Connection, Initial, Mss, Payload, Segment, SegmentSink, SeqNum, State};
 ///
 /// #[derive(Default)]
 /// struct Wire(Vec<Segment>);
@@ -109,7 +109,7 @@ use validate::{Challenges, Times};
 ///
 /// let now = Instant::from_nanos(1);
 /// let config = Arc::new(Config::default());
-/// let initial = |iss| Initial { iss: SeqNum::new(iss), timestamp_offset: 0, path_mss: 1460 };
+/// let initial = |iss| Initial { iss: SeqNum::new(iss), timestamp_offset: 0, mss: Mss::both(1460) };
 /// let mut wire = Wire::default();
 ///
 /// let mut client = Connection::connect(config.clone(), initial(1000), now);
@@ -212,7 +212,7 @@ impl Connection {
             send: Send::new(&config, initial, now),
             receive: Receive::new(&config, initial, now),
             rtt,
-            rest: Rest::initial(&config.congestion, u32::from(initial.path_mss)),
+            rest: Rest::initial(&config.congestion, u32::from(initial.mss.send)),
             timers: Timers::default(),
             times: Times { offset: initial.timestamp_offset, ..Times::default() },
             challenges: Challenges::default(),
@@ -290,7 +290,7 @@ impl Connection {
 
     /// The maximum segment size we told the peer.
     fn own_mss(&self) -> u16 {
-        own_mss(&self.config, self.send.path_mss)
+        own_mss(&self.config, self.receive.link_mss)
     }
 
     /// The peer's window, in bytes.

@@ -6,7 +6,7 @@ use fyke_clock::Instant;
 
 use super::{Connection, Reset, State};
 use crate::tcp::config::{Config, EcnMode};
-use crate::tcp::handshake::{Handshake, Initial, WINDOW_SCALE_MAX, first_window, peer_mss};
+use crate::tcp::handshake::{Handshake, Initial, Mss, WINDOW_SCALE_MAX, first_window, peer_mss};
 use crate::tcp::{CloseReason, Flags, Segment};
 
 impl Connection {
@@ -40,11 +40,11 @@ impl Connection {
     pub fn from_handshake(
         config: Arc<Config>,
         handshake: &Handshake,
-        path_mss: u16,
+        mss: Mss,
         now: Instant,
     ) -> Self {
-        let initial =
-            Initial { iss: handshake.iss, timestamp_offset: handshake.timestamp_offset, path_mss };
+        let (iss, timestamp_offset) = (handshake.iss, handshake.timestamp_offset);
+        let initial = Initial { iss, timestamp_offset, mss };
         let mut new = Self::new(config, initial, State::SynReceived, now);
         new.agree(handshake, now);
         // When the SYN-ACK went out may be unknown; an echoed timestamp tells the round trip then.

@@ -106,7 +106,7 @@ impl Connection {
             config.black_hole_timeouts > 0 && self.send.attempts >= config.black_hole_timeouts;
         let smaller = config.black_hole_mss.max(config.mss_min);
         if enough && self.outstanding() > u32::from(smaller) && smaller < self.send.path_mss {
-            self.set_path_mss(now, smaller);
+            self.change_path_mss(now, smaller);
         }
     }
 

@@ -63,6 +63,8 @@ pub(super) struct Receive {
     /// The buffer's size.
     pub(super) buffer: u32,
     pub(super) tuning: Tuning,
+    /// What the link takes in.
+    pub(super) link_mss: u16,
     /// The peer's full segment, as observed.
     pub(super) segment: u16,
     /// A round trip as the peer's data shows it, in milliseconds, smoothed; 0 while unknown.
@@ -103,7 +105,7 @@ impl Send {
             wnd: 0,
             wnd_max: 0,
             peer_mss: config.mss_default,
-            path_mss: initial.path_mss,
+            path_mss: initial.mss.send,
             scale: 0,
             attempts: 0,
             fin: false,
@@ -136,7 +138,8 @@ impl Receive {
             inbox: Inbox::default(),
             buffer: config.receive_buffer_bytes,
             tuning: Tuning::default(),
-            segment: config.mss_default.min(own_mss(config, initial.path_mss)),
+            link_mss: initial.mss.receive,
+            segment: config.mss_default.min(own_mss(config, initial.mss.receive)),
             round_ms: 0,
             scale: if config.window_scaling { own_window_scale(config) } else { 0 },
             quick: config.quick_acks,

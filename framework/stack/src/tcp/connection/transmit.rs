@@ -5,7 +5,7 @@ use fyke_clock::Instant;
 
 use super::{Connection, Reset, State};
 use crate::tcp::config::EcnMode;
-use crate::tcp::handshake::{Handshake, first_window, own_mss, own_window_scale, timestamp_clock};
+use crate::tcp::handshake::{Handshake, first_window, own_window_scale, timestamp_clock};
 use crate::tcp::{
     Ecn, Flags, Options, Payload, SackBlocks, Segment, SegmentSink, SeqNum, Timestamp,
 };
@@ -127,7 +127,7 @@ impl Connection {
                 ecn: self.agreed.ecn,
                 sent: None,
             };
-            let mut answer = handshake.syn_ack(config, self.send.path_mss, now);
+            let mut answer = handshake.syn_ack(config, self.receive.link_mss, now);
             // Data that came with the peer's SYN is acknowledged with it (RFC 7413), but waits when
             // both opened at once (RFC 9293, section 3.10.7.3).
             if !self.active {
@@ -155,7 +155,8 @@ impl Connection {
     /// What our SYN asks for. A SYN that was lost often may have been lost for its options.
     fn syn_options(&self, now: Instant) -> Options {
         let config = &self.config;
-        let mss = Some(own_mss(config, self.send.path_mss));
+        let most = if config.syn_tells_path { self.send.path_mss } else { u16::MAX };
+        let mss = Some(self.own_mss().min(most).max(1));
         if config.plain_syn {
             return Options::default();
         }
