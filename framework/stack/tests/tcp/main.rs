@@ -11,6 +11,7 @@ mod flow;
 mod habits;
 mod holes;
 mod loss;
+mod mtu_chance;
 mod mtu_path;
 mod mtu_peers;
 mod mtu_probing;

@@ -35,6 +35,8 @@ pub struct Path {
     pub rate: u64,
     /// Whether this segment of the sender's is lost, of so many before it.
     pub loses: Loses,
+    /// Whether this one of the receiver's is.
+    pub loses_back: Loses,
     free_at: Instant,
     under_way: VecDeque<(Instant, bool, Segment)>,
     errors: VecDeque<(Instant, IcmpError)>,
@@ -91,6 +93,7 @@ impl Path {
             delay: Duration::from_millis(5),
             rate: 10_000_000,
             loses: Box::new(|_, _| false),
+            loses_back: Box::new(|_, _| false),
             free_at: now,
             under_way: VecDeque::new(),
             errors: VecDeque::new(),
@@ -200,7 +203,9 @@ impl Path {
         let mut sent = Sent::default();
         self.receiver.poll(self.now, &mut sent);
         for segment in sent.0 {
-            self.under_way.push_back((self.now + self.delay, false, segment));
+            if !(self.loses_back)(0, &segment) {
+                self.under_way.push_back((self.now + self.delay, false, segment));
+            }
         }
         self.under_way.make_contiguous().sort_by_key(|(at, ..)| *at);
     }

@@ -34,6 +34,7 @@
 //! | `info`, `stats` | what can be seen, and what is counted for it |
 
 mod ack;
+mod black_hole;
 mod close;
 mod counted;
 mod event;

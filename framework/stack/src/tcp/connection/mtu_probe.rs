@@ -7,7 +7,7 @@
 //!  probe --+-- lost alone: its bytes go again in pieces, the window stays as it is +-- next probe
 //!          '-- lost among others, sent again, timed out: no answer ---------------'
 //! ```
-//! Time-outs in a row throw the size back, and the search begins below (section 7.7).
+//! Time-outs in a row throw the size back, and the search begins below (`black_hole`).
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -23,18 +23,15 @@ use crate::tcp::{MtuProbing, SegmentSink, SeqNum};
 
 /// Full segments behind a probe, at least: those that tell of its loss, and one more (RFC 4821,
 /// section 7.4).
-const SEGMENTS_BEHIND: u32 = 4;
+pub(super) const SEGMENTS_BEHIND: u32 = 4;
 
 /// Round trips to wait after the loss of a probe, and as many times more after a time-out (RFC 4821,
 /// sections 7.6.2 and 7.6.3).
 const PAUSE_ROUND_TRIPS: u32 = 2;
 const PAUSE_AFTER_TIMEOUT: u32 = 5;
 
-/// Time-outs in a row that refute a size which no flight has confirmed.
-const TIMEOUTS_ON_TRIAL: u8 = 2;
-
 /// What is to be done about probing now.
-enum Chance {
+pub(super) enum Chance {
     /// Nothing.
     No,
     /// Nothing new goes out until there is room for a probe.
@@ -66,7 +63,7 @@ pub struct MtuSearch {
 
 impl Connection {
     /// The path MSS that counts: the least of what the path, the peer and we ourselves allow.
-    fn whole_mss(&self) -> u16 {
+    pub(super) fn whole_mss(&self) -> u16 {
         let whole = self.send.peer_mss.min(self.send.path_mss).min(self.config.mss_max);
         whole.max(self.config.mss_min)
     }
@@ -120,6 +117,36 @@ impl Connection {
     /// behind the probe to tell of its loss at once.
     #[inline(never)]
     fn mtu_chance(&mut self, now: Instant, out: &impl SegmentSink) -> Chance {
+        let current = self.whole_mss();
+        let Some(search) = &mut self.send.search else { return Chance::No };
+        if search.probe.is_some() || now < search.pause {
+            return Chance::No;
+        }
+        let ceiling = out.mss_max().unwrap_or(search.limit);
+        let ceiling = ceiling.min(self.send.peer_mss).min(self.config.mss_max);
+        match search.size_in_doubt(current, ceiling) {
+            Some(size) => self.doubt_chance(now, size),
+            None => self.search_chance(now, ceiling),
+        }
+    }
+
+    /// With nothing in flight no acknowledgement would come to make room.
+    pub(super) fn probe_or_wait(&self, len: u32, room: bool) -> Chance {
+        match room {
+            true => Chance::Probe(len),
+            false if self.send.has_unacknowledged() => Chance::Wait,
+            false => Chance::No,
+        }
+    }
+
+    /// The payload of a probe. Options take their part, also those that report what the peer's
+    /// direction lacks.
+    pub(super) fn probe_len(&self, size: u16) -> u32 {
+        let options = u32::from(self.whole_mss()).saturating_sub(self.mss());
+        u32::from(size).saturating_sub(options).max(1)
+    }
+
+    fn search_chance(&mut self, now: Instant, ceiling: u16) -> Chance {
         let (mss, current) = (self.mss(), self.whole_mss());
         let (unsent, config) = (self.unsent(), self.config.mtu);
         let least = mss.saturating_mul(SEGMENTS_BEHIND + 1);
@@ -128,17 +155,11 @@ impl Connection {
         let Some(search) = self.send.search.as_mut().filter(|_| open && kept > least) else {
             return Chance::No;
         };
-        if search.probe.is_some() || now < search.pause {
-            return Chance::No;
-        }
-        let ceiling = out.mss_max().unwrap_or(search.limit);
-        let ceiling = ceiling.min(self.send.peer_mss).min(self.config.mss_max);
         let Some(size) = search.next_size(now, current, ceiling, &config) else {
             return Chance::No;
         };
         search.candidate = size;
-        // Options take their part, also those that report what the peer's direction lacks.
-        let len = u32::from(size).saturating_sub(u32::from(current).saturating_sub(mss)).max(1);
+        let len = self.probe_len(size);
         let needed = len + mss.saturating_mul(SEGMENTS_BEHIND);
         let window = self.congestion_window();
         let wide = window >= mss.saturating_mul(config.window_segments_min.into());
@@ -148,11 +169,7 @@ impl Connection {
             return Chance::No;
         }
         let whole = unsent >= needed && self.window_left() >= needed;
-        if whole && self.congestion_room() >= len {
-            return Chance::Probe(len);
-        }
-        // With nothing in flight no acknowledgement would come to make room.
-        if self.send.has_unacknowledged() { Chance::Wait } else { Chance::No }
+        self.probe_or_wait(len, whole && self.congestion_room() >= len)
     }
 
     fn is_open_for_probe(&self) -> bool {
@@ -180,7 +197,7 @@ impl Connection {
     #[inline(never)]
     fn judge(&mut self, now: Instant, losses: Losses) -> Losses {
         let una = self.send.una;
-        let pause = self.mtu_pause();
+        let (pause, config) = (self.mtu_pause(), self.config.mtu);
         let Some(search) = &mut self.send.search else { return losses };
         if search.trial.is_some_and(|trial| una.is_at_least(trial.until)) {
             search.trial = None;
@@ -188,8 +205,9 @@ impl Connection {
         let Some(probe) = search.probe else { return losses };
         if una.is_at_least(probe.end) {
             search.probe = None;
+            let confirmed = search.was_chance(probe.size);
             search.passed(now, probe.size);
-            self.use_probed(probe.size);
+            self.use_probed(probe.size, confirmed);
             return losses;
         }
         let Some(outgoing) = &mut self.send.outgoing else { return losses };
@@ -199,24 +217,24 @@ impl Connection {
             return losses;
         }
         if inside != board.lost() || board.in_recovery() {
-            search.forget_probe(now, pause);
+            search.lost_among_others(now, pause, &config);
             return losses;
         }
         board.give_up(probe.start, probe.end);
         // Nor does the rate hear of it.
         board.take_losses();
-        search.lost(now, probe.size, pause);
+        search.lost(now, probe.size, pause, &config);
         Losses { bytes: 0, ..losses }
     }
 
-    /// A probe found that larger segments pass.
-    fn use_probed(&mut self, size: u16) {
+    /// A probe found that larger segments pass; whole flights have to confirm what none has yet.
+    fn use_probed(&mut self, size: u16, confirmed: bool) {
         let previous = self.send.path_mss;
         if size <= previous {
             return;
         }
         let until = self.send.nxt + u32::from(size);
-        if let Some(search) = &mut self.send.search {
+        if let Some(search) = self.send.search.as_mut().filter(|_| !confirmed) {
             search.trial = Some(Trial { previous, until });
         }
         self.send.path_mss = size;
@@ -246,46 +264,14 @@ impl Connection {
     /// lost when it is what nothing came back for (RFC 4821, section 7.6.3).
     pub(super) fn mtu_probe_timed_out(&mut self, now: Instant) {
         let pause = self.mtu_pause() * PAUSE_AFTER_TIMEOUT;
-        let una = self.send.una;
+        let (una, config) = (self.send.una, self.config.mtu);
         let Some(search) = &mut self.send.search else { return };
         match search.probe {
             Some(probe) if una.is_at_least(probe.start) => {
-                search.lost(now, probe.size, pause);
+                search.lost(now, probe.size, pause, &config);
             }
             _ => search.forget_probe(now, pause),
         }
-    }
-
-    /// Time-outs in a row: full segments vanish and nobody says why. The size falls to the
-    /// base, then to half of it, and so on (RFC 4821, section 7.7).
-    pub(super) fn fall_back(&mut self, now: Instant) {
-        let (current, limit) = (self.whole_mss(), self.send.path_mss);
-        let mtu = self.config.mtu;
-        let trial = self.send.search.as_ref().and_then(|search| search.trial);
-        if let Some(trial) = trial.filter(|_| self.send.attempts >= TIMEOUTS_ON_TRIAL) {
-            if let Some(search) = &mut self.send.search {
-                search.refute(now, current, trial.previous);
-            }
-            return self.change_path_mss(now, trial.previous);
-        }
-        let (base, timeouts) = (mtu.base_mss, mtu.black_hole_timeouts);
-        let enough = timeouts > 0 && self.send.attempts >= timeouts;
-        let (least, flight) = (mtu.floor_mss.max(self.config.mss_min), self.outstanding());
-        let mut smaller = if current > base { base } else { current / 2 };
-        // What is in flight does not pass, and may be shorter than the base.
-        while u32::from(smaller) >= flight && smaller > least {
-            smaller /= 2;
-        }
-        let smaller = smaller.max(least);
-        if !enough || smaller >= current || flight <= u32::from(smaller) {
-            return;
-        }
-        let search = self.send.search.get_or_insert_with(|| {
-            let limit = limit.min(self.send.peer_mss).min(self.config.mss_max);
-            Box::new(Search::new(now, smaller, limit))
-        });
-        search.fall(now, smaller);
-        self.change_path_mss(now, smaller);
     }
 
     /// A router complains about the probe: what it says bounds the search, and segments stay as they

@@ -39,6 +39,24 @@ pub(super) struct Trial {
     pub(super) until: SeqNum,
 }
 
+/// A size that seems to have fallen into a black hole: several packets lost in a row may be chance, and
+/// then the size passes now, as it did before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Doubt {
+    size: u16,
+    /// Probes that are left.
+    probes: u8,
+    /// How many were lost, alone or among others.
+    lost: u8,
+}
+
+/// Probes of a size in doubt, of which some may tell nothing: so many bound what doubt can cost.
+const DOUBT_PROBES_MAX: u8 = 10;
+
+/// Probes of a size in doubt that have to be lost before it does not pass: on a path that loses a third
+/// of everything, one in a hundred doubts ends wrongly.
+const DOUBT_LOST: u8 = 4;
+
 /// What is counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Counts {
@@ -61,10 +79,13 @@ pub(super) struct Search {
     /// The size that is to be tried.
     pub(super) candidate: u16,
     pub(super) trial: Option<Trial>,
+    doubt: Option<Doubt>,
+    /// A black hole was none the last time.
+    pub(super) mistaken: bool,
     /// No probe before this.
     pub(super) pause: Instant,
     /// When something was last learned.
-    since: Instant,
+    pub(super) since: Instant,
     /// The smallest size of which a probe was lost, and how many were.
     suspect: u16,
     attempts: u8,
@@ -88,6 +109,8 @@ impl Search {
             probe: None,
             candidate: 0,
             trial: None,
+            doubt: None,
+            mistaken: false,
             pause: now,
             since: now,
             suspect: 0,
@@ -138,6 +161,35 @@ impl Search {
         }
         self.low = current;
         Some(self.choose(current, config).max(current + 1))
+    }
+
+    /// The size that is to be tried before all others, because it was given up and passed before.
+    pub(super) fn size_in_doubt(&mut self, current: u16, ceiling: u16) -> Option<u16> {
+        let still = |doubt: &Doubt| doubt.probes > 0 && doubt.size.min(ceiling) > current;
+        self.doubt = self.doubt.filter(still);
+        self.doubt.map(|doubt| doubt.size.min(ceiling))
+    }
+
+    /// Whether a probe was of the size in doubt, which it has settled: it was chance.
+    pub(super) fn was_chance(&mut self, size: u16) -> bool {
+        let was = self.doubt.is_some_and(|doubt| size >= doubt.size.min(self.limit));
+        if was {
+            self.doubt = None;
+            self.mistaken = true;
+        }
+        was
+    }
+
+    /// What became of a probe of the size in doubt: enough of them settle it.
+    fn doubt_probed(&mut self, lost: bool, alone: bool, config: &MtuConfig) {
+        let Some(doubt) = &mut self.doubt else { return };
+        doubt.probes = doubt.probes.saturating_sub(1);
+        doubt.lost = doubt.lost.saturating_add(u8::from(lost));
+        let alone = alone && self.attempts >= config.attempts_max;
+        if alone || doubt.lost >= DOUBT_LOST {
+            self.doubt = None;
+            self.mistaken = false;
+        }
     }
 
     fn is_over(&self, current: u16, config: &MtuConfig) -> bool {
@@ -193,13 +245,22 @@ impl Search {
 
     /// The probe, and nothing else, was lost; the next one waits for `pause`, because a loss was
     /// hidden from the congestion control (RFC 4821, section 7.6.2).
-    pub(super) fn lost(&mut self, now: Instant, size: u16, pause: Duration) {
+    pub(super) fn lost(&mut self, now: Instant, size: u16, pause: Duration, config: &MtuConfig) {
         self.probe = None;
         self.pause = now + pause;
         self.since = now;
         self.counts.lost = self.counts.lost.saturating_add(1);
         let before = if size == self.suspect { self.attempts } else { 0 };
         self.too_large(size, before.saturating_add(1));
+        self.doubt_probed(true, true, config);
+    }
+
+    /// The probe was lost among others, which says nothing (RFC 4821, section 7.6.4), but for a size
+    /// in doubt.
+    pub(super) fn lost_among_others(&mut self, now: Instant, pause: Duration, config: &MtuConfig) {
+        self.probe = None;
+        self.pause = now + pause;
+        self.doubt_probed(true, false, config);
     }
 
     /// A size does not pass, as so many probes say.
@@ -215,6 +276,9 @@ impl Search {
     pub(super) fn forget_probe(&mut self, now: Instant, pause: Duration) {
         if self.probe.take().is_some() {
             self.pause = now + pause;
+            if let Some(doubt) = &mut self.doubt {
+                doubt.probes = doubt.probes.saturating_sub(1);
+            }
         }
     }
 
@@ -226,6 +290,7 @@ impl Search {
         self.open = true;
         self.top_first = true;
         self.suspect = 0;
+        self.doubt = None;
         self.since = now;
     }
 
@@ -239,8 +304,11 @@ impl Search {
         self.limit = size;
     }
 
-    /// Nothing passes any more but what is at most this (RFC 4821, section 7.7).
-    pub(super) fn fall(&mut self, now: Instant, to: u16) {
+    /// Nothing seems to pass any more but what is at most this (RFC 4821, section 7.7). Whether what
+    /// passed `from` now does not is asked before larger sizes are searched for.
+    pub(super) fn fall(&mut self, now: Instant, from: u16, to: u16) {
+        let size = self.doubt.map_or(from, |doubt| doubt.size);
+        self.doubt = Some(Doubt { size, probes: DOUBT_PROBES_MAX, lost: 0 });
         self.low = to;
         self.high = self.high.max(to);
         self.open = true;
@@ -292,7 +360,7 @@ mod tests {
             probes.push(size);
             assert!(probes.len() < 50, "it ends: {probes:?}");
             if lost {
-                search.lost(now, size, Duration::ZERO);
+                search.lost(now, size, Duration::ZERO, config);
             } else {
                 search.passed(now, size);
                 current = size;

@@ -7,7 +7,7 @@ use fyke_clock::Instant;
 
 use super::Connection;
 use super::timers::Purpose;
-use crate::tcp::{CloseReason, MtuProbing};
+use crate::tcp::CloseReason;
 
 /// The least a timer waits, so that none can be set to now again and again.
 const TIMER_LEAST: Duration = Duration::from_nanos(1);
@@ -93,21 +93,6 @@ impl Connection {
     /// Why nothing came back: the network may have told (RFC 9293, section 3.9.2.2).
     pub(super) fn no_answer(&self) -> CloseReason {
         if self.soft_error { CloseReason::Unreachable } else { CloseReason::TimedOut }
-    }
-
-    /// Full segments vanish and nobody says why: smaller ones may get through (RFC 4821, section
-    /// 7.7; RFC 8899).
-    fn suspect_black_hole(&mut self, now: Instant) {
-        let config = &self.config;
-        if config.mtu.probing != MtuProbing::Off {
-            return self.fall_back(now);
-        }
-        let enough =
-            config.black_hole_timeouts > 0 && self.send.attempts >= config.black_hole_timeouts;
-        let smaller = config.black_hole_mss.max(config.mss_min);
-        if enough && self.outstanding() > u32::from(smaller) && smaller < self.send.path_mss {
-            self.change_path_mss(now, smaller);
-        }
     }
 
     /// Acknowledgements stopped coming: one segment more, so that its acknowledgement tells what
