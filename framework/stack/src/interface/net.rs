@@ -248,12 +248,13 @@ impl Net {
     /// before, nor less than every link carries (RFC 5927, section 7.2).
     pub(crate) fn lower_path_mtu(&mut self, destination: IpAddr, mtu: u16) -> u16 {
         let floor = if destination.is_ipv4() { PATH_MTU_MIN_V4 } else { PATH_MTU_MIN_V6 };
-        let mtu = mtu.max(floor).min(self.path_mtu(destination));
-        if mtu < self.config.mtu {
+        let (told, known) = (mtu.max(floor), self.path_mtu(destination));
+        // More than is known is no news of what is, which grows old all the same.
+        if told <= known && told < self.config.mtu {
             let until = self.now + self.config.limits.path_mtu_timeout;
-            self.path_mtus.insert(destination, (mtu, until));
+            self.path_mtus.insert(destination, (told, until));
         }
-        mtu
+        told.min(known)
     }
 
     /// Whether packets to a group are for us.

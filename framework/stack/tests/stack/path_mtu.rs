@@ -66,10 +66,61 @@ fn what_one_connection_finds_out_others_begin_with() {
         let next = world.connect(&at(server, 80));
         world.settle();
         let info = world.client.stack.info(next).unwrap();
-        assert_eq!((info.send_mss, info.mtu_search), (u32::from(found - headers) - 12, None));
+        assert_eq!(info.send_mss, u32::from(found - headers) - 12);
+        assert_eq!(
+            info.mtu_search.map(|search| (search.probes, search.high)),
+            Some((0, search.low))
+        );
         world.advance(Duration::from_secs(601));
         assert_eq!(world.client.stack.path_mtu(host), 1500);
     }
+}
+
+/// RFC 1191, section 6.3, and RFC 8201, section 4: a connection that began with what another one found out
+/// tries larger segments when that is old, and not before; and ends where the path does.
+#[test]
+fn rfc_8201_4_what_others_found_out_is_tried_again_when_it_is_old() {
+    for (later, found) in [(1500, 1500), (1400, 1400)] {
+        let mut world = world(MtuProbing::AfterBlackHole, 1400);
+        let (client, accepted) = world.established(&at(SERVER, 80));
+        transfer(&mut world, client, accepted, 600_000);
+        assert_eq!(world.client.stack.path_mtu(SERVER.parse().unwrap()), 1400);
+        let (next, accepted) = world.established(&at(SERVER, 81));
+        world.filter = Box::new(move |forth, frame| !forth || frame.len() <= later);
+        transfer(&mut world, next, accepted, 600_000);
+        let search = |world: &World| world.client.stack.info(next).unwrap().mtu_search.unwrap();
+        assert_eq!(search(&world).probes, 0, "not before the time");
+        world.advance(Duration::from_secs(600));
+        transfer(&mut world, next, accepted, 600_000);
+        let info = world.client.stack.info(next).unwrap();
+        assert_eq!(info.send_mss, found - 52, "{:?}", search(&world));
+        assert!((1..20).contains(&search(&world).probes));
+        assert_eq!((info.timeouts, search(&world).black_holes), (0, 0));
+        let known = world.client.stack.path_mtu(SERVER.parse().unwrap());
+        assert_eq!(u32::from(known), found, "others know it again, or that it is over");
+    }
+}
+
+/// RFC 8201, section 4: what says that more passes than is known does not make that any younger.
+#[test]
+fn rfc_8201_4_a_larger_size_keeps_no_smaller_one_alive() {
+    let mut world = World::new();
+    let (client, _) = world.established(&at(SERVER, 80));
+    let told = |world: &mut World, mtu: u16| {
+        world.client.stack.write(world.now, client, vec![1; 3000].into()).unwrap();
+        let frames = world.client.transmit(world.now);
+        let error = icmpv4::Message::FragmentationNeeded { mtu };
+        let error = v4("10.0.0.77", CLIENT, error, &frames[0][..28]);
+        world.client.stack.input(world.now, error, RxMeta::default());
+        world.settle();
+    };
+    told(&mut world, 1000);
+    world.advance(Duration::from_secs(400));
+    told(&mut world, 1200);
+    let host = SERVER.parse().unwrap();
+    assert_eq!(world.client.stack.path_mtu(host), 1000);
+    world.advance(Duration::from_secs(201));
+    assert_eq!(world.client.stack.path_mtu(host), 1500);
 }
 
 /// A probe leaves as one packet that must not be cut, also where the device cuts segments.

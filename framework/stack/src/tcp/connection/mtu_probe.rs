@@ -68,11 +68,21 @@ impl Connection {
         whole.max(self.config.mss_min)
     }
 
-    /// The connection is open: a search from the beginning starts low.
+    /// The connection is open: a search from the beginning starts low. Where less is believed of the
+    /// path than the link carries, because of what another connection found out or was told, that is
+    /// for the interval, and then larger sizes are tried (RFC 1191, section 6.3; RFC 8201, section 4).
     pub(super) fn begin_mtu_search(&mut self, now: Instant) {
-        let mtu = self.config.mtu;
-        if mtu.probing != MtuProbing::Always {
-            return;
+        let (mtu, link) = (self.config.mtu, self.receive.link_mss);
+        match mtu.probing {
+            MtuProbing::Off => return,
+            MtuProbing::AfterBlackHole => {
+                if self.send.path_mss < link {
+                    self.send.search =
+                        Some(Box::new(Search::resting(now, self.send.path_mss, link)));
+                }
+                return;
+            }
+            MtuProbing::Always => {}
         }
         let limit = self.send.path_mss;
         let first = mtu.initial_mss.max(self.config.mss_min).min(limit);

@@ -123,6 +123,11 @@ impl Search {
         }
     }
 
+    /// `size` is what others believe to be the most: it is used until the interval is over.
+    pub(super) fn resting(now: Instant, size: u16, limit: u16) -> Self {
+        Self { high: size, open: false, ..Self::new(now, size, limit) }
+    }
+
     /// The size to try next, when `current` is used and the link carries `ceiling`.
     pub(super) fn next_size(
         &mut self,
