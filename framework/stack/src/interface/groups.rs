@@ -6,6 +6,7 @@ use core::net::IpAddr;
 
 use fyke_clock::Instant;
 
+use super::net::{ALL_HOSTS, ALL_NODES};
 use super::timer::Lazy;
 
 /// How often a change is told: the Robustness Variable.
@@ -18,6 +19,16 @@ pub(crate) enum Change {
     Join,
     /// We left.
     Leave,
+}
+
+/// Whether routers and switches are told of a group. All are in that of all nodes, and what stays in the
+/// host concerns nobody (RFC 3376, section 6; RFC 3810, section 6).
+fn is_reported(group: IpAddr) -> bool {
+    match group {
+        IpAddr::V4(v4) => v4 != ALL_HOSTS,
+        // Scopes 0, which is reserved, and 1, which is the interface.
+        IpAddr::V6(v6) => v6 != ALL_NODES && v6.octets()[1] & 0x0f > 1,
+    }
 }
 
 #[derive(Debug)]
@@ -56,12 +67,17 @@ impl Groups {
         self.joined.keys().copied()
     }
 
+    /// Those that an answer to a router's question names.
+    pub(crate) fn reported(&self) -> impl Iterator<Item = IpAddr> {
+        self.iter().filter(|group| is_reported(*group))
+    }
+
     /// One more user of a group; says whether it is the first.
     pub(crate) fn join(&mut self, group: IpAddr) -> bool {
         self.left.remove(&group);
         let entry = self.joined.entry(group).or_insert(Group { users: 0, reports: 0 });
         entry.users += 1;
-        if entry.users == 1 {
+        if entry.users == 1 && is_reported(group) {
             entry.reports = REPORTS_PER_CHANGE;
         }
         entry.users == 1
@@ -75,13 +91,16 @@ impl Groups {
             return false;
         }
         self.joined.remove(&group);
-        self.left.insert(group, REPORTS_PER_CHANGE);
+        if is_reported(group) {
+            self.left.insert(group, REPORTS_PER_CHANGE);
+        }
         true
     }
 
     /// The groups of IPv6 are told anew, as if they had just been joined.
     pub(crate) fn repeat_v6(&mut self) {
-        for (_, entry) in self.joined.iter_mut().filter(|(group, _)| group.is_ipv6()) {
+        let v6 = |group: &IpAddr| group.is_ipv6() && is_reported(*group);
+        for (_, entry) in self.joined.iter_mut().filter(|(group, _)| v6(group)) {
             entry.reports = REPORTS_PER_CHANGE;
         }
     }
@@ -114,6 +133,25 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// RFC 3376, section 6, and RFC 3810, section 6: the groups of all nodes, and those that stay within
+    /// the host, are never told of.
+    #[test]
+    fn rfc_3810_6_groups_of_all_nodes_and_of_the_host_are_not_told() {
+        for text in ["224.0.0.1", "ff02::1", "ff01::1", "ff01::5", "ff11::1234", "ff10::1"] {
+            let (mut groups, group) = (Groups::default(), text.parse().unwrap());
+            assert!(groups.join(group) && groups.contains(group), "{group}");
+            groups.repeat_v6();
+            assert!(!groups.has_changes() && groups.take_changes().is_empty(), "{group}");
+            assert_eq!((groups.iter().count(), groups.reported().count()), (1, 0), "{group}");
+            assert!(groups.leave(group) && groups.take_changes().is_empty(), "{group}");
+        }
+        for text in ["224.0.0.2", "224.0.0.251", "ff02::2", "ff02::fb", "ff05::1", "ff12::1"] {
+            let (mut groups, group) = (Groups::default(), text.parse().unwrap());
+            groups.join(group);
+            assert_eq!((groups.take_changes().len(), groups.reported().count()), (1, 1), "{group}");
+        }
+    }
 
     #[test]
     fn changes_are_told_twice_and_users_are_counted() {

@@ -158,3 +158,29 @@ fn addresses_take_no_groups_from_sockets() {
     assert!(second.is_err());
     assert_eq!(world.client.stack.groups().count(), 3);
 }
+
+/// RFC 3810, section 6: a socket in the group of all nodes, or in one that stays within the host, is no
+/// reason to tell anybody; it hears what is sent there all the same.
+#[test]
+fn rfc_3810_6_nobody_is_told_of_groups_that_all_are_in() {
+    let mut world = link();
+    world.advance(Duration::from_secs(5));
+    let id = world.client.stack.udp_bind(addr("[::]:5000"), UdpOptions::default()).unwrap();
+    all_told(&mut world);
+    for (group, reports) in [("ff02::1", 0), ("ff01::5", 0), ("ff05::5", 2)] {
+        let group: Ipv6Addr = group.parse().unwrap();
+        world.client.stack.udp_join(world.now, id, group.into()).unwrap();
+        world.advance(Duration::from_secs(5));
+        assert_eq!(all_told(&mut world).len(), reports, "{group}");
+        world.client.stack.udp_leave(world.now, id, group.into()).unwrap();
+        world.advance(Duration::from_secs(5));
+        assert_eq!(all_told(&mut world).len(), reports, "{group}");
+    }
+    let other = world.server.stack.udp_bind(addr("[::]:0"), UdpOptions::default()).unwrap();
+    let group: IpAddr = "ff02::1".parse().unwrap();
+    world.client.stack.udp_join(world.now, id, group).unwrap();
+    let to = Some(addr("[ff02::1]:5000"));
+    world.server.stack.udp_send(world.now, other, to, "all".into()).unwrap();
+    world.settle();
+    assert_eq!(world.client.stack.udp_receive(id).unwrap().payload, "all");
+}

@@ -155,7 +155,7 @@ impl Net {
         }
         if let Some((_, which)) = self.groups.answer_at.filter(|(at, _)| *at <= now) {
             self.groups.answer_at = None;
-            let told = self.groups.iter().filter(|group| which.is_none_or(|one| one == *group));
+            let told = self.groups.reported().filter(|group| which.is_none_or(|one| one == *group));
             let told: Vec<_> = told.map(|group| (group, RecordKind::ModeIsExclude)).collect();
             self.report(now, &told);
         }
