@@ -5,6 +5,7 @@
 
 pub(crate) mod addresses;
 pub(crate) mod autoconf;
+pub(crate) mod bounded;
 pub(crate) mod cidr;
 pub(crate) mod cookie;
 pub(crate) mod egress;

@@ -20,7 +20,9 @@ use fyke_clock::Instant;
 
 mod by_hand;
 mod outcome;
+mod waiting;
 
+use super::bounded::Weight;
 use super::lru::Lru;
 use super::timer::Lazy;
 use crate::stack::arena::Arena;
@@ -28,6 +30,7 @@ use crate::wire::MacAddress;
 
 pub(crate) use outcome::{Alarm, Ask, Effects, Lookup};
 pub use outcome::{Neighbor, NeighborState};
+use waiting::weight;
 
 /// Time between requests (RFC 1122, section 2.3.2.1; RetransTimer of RFC 4861).
 const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
@@ -62,10 +65,18 @@ pub(crate) struct Neighbors<F> {
     known_max: usize,
     pending_max: usize,
     queue_max: usize,
+    /// Bytes that wait, for all of them.
+    bytes: usize,
+    bytes_max: usize,
 }
 
-impl<F> Neighbors<F> {
-    pub(crate) fn new(known_max: usize, pending_max: usize, queue_max: usize) -> Self {
+impl<F: Weight> Neighbors<F> {
+    /// Packets wait up to a number each, and up to so many bytes altogether.
+    pub(crate) fn new(
+        known_max: usize,
+        pending_max: usize,
+        (queue_max, bytes_max): (usize, usize),
+    ) -> Self {
         Self {
             entries: Arena::new(),
             table: BTreeMap::new(),
@@ -74,6 +85,8 @@ impl<F> Neighbors<F> {
             known_max: known_max.max(1),
             pending_max: pending_max.max(1),
             queue_max: queue_max.max(1),
+            bytes: 0,
+            bytes_max,
         }
     }
 
@@ -92,6 +105,7 @@ impl<F> Neighbors<F> {
         self.pending.remove(index);
         let Some(entry) = self.entries.remove(index) else { return };
         self.table.remove(&entry.address);
+        self.bytes = self.bytes.saturating_sub(weight(&entry.waiting));
         effects.lost.extend(entry.waiting);
         effects.dead.push(entry.timer);
     }
@@ -170,16 +184,6 @@ impl<F> Neighbors<F> {
         effects.alarm = self.alarm(index);
     }
 
-    /// Lets a packet wait for a slot's address; gives back the oldest when too many wait already
-    /// (RFC 1122, section 2.3.2.2: the latest is the one to keep).
-    pub(crate) fn park(&mut self, index: u32, packet: F) -> Option<F> {
-        let Some(entry) = self.entries.at_mut(index) else { return Some(packet) };
-        let full = entry.waiting.len() >= self.queue_max;
-        let oldest = full.then(|| entry.waiting.remove(0));
-        entry.waiting.push(packet);
-        oldest
-    }
-
     /// The deadline of an entry has come.
     pub(crate) fn on_timer(&mut self, now: Instant, index: u32, generation: u32) -> Effects<F> {
         let mut effects = Effects::default();
@@ -196,6 +200,7 @@ impl<F> Neighbors<F> {
                 entry.state = NeighborState::Failed;
                 entry.deadline = Some(now + REQUEST_INTERVAL);
                 effects.lost = core::mem::take(&mut entry.waiting);
+                self.bytes = self.bytes.saturating_sub(weight(&effects.lost));
                 effects.alarm = self.alarm(index);
             }
             NeighborState::Probe if entry.attempts >= REQUESTS_MAX => {
@@ -260,6 +265,7 @@ impl<F> Neighbors<F> {
         entry.reachable_until = now + REACHABLE;
         entry.deadline = None;
         entry.attempts = 0;
+        self.bytes = self.bytes.saturating_sub(weight(&entry.waiting));
         effects.ready = Some((mac, core::mem::take(&mut entry.waiting)));
         if fresh {
             self.pending.remove(index);

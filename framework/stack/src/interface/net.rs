@@ -2,7 +2,6 @@
 //! counters, the capture. Ingress and egress borrow it while a socket is borrowed, too.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use fyke_clock::{Instant, TimerWheel};
 
 use super::addresses::Addresses;
 use super::autoconf::Autoconf;
+use super::bounded::Bounded;
 use super::egress::{Queued, Waiting};
 use super::groups::Groups;
 use super::hashed::Hashed;
@@ -48,9 +48,9 @@ pub(crate) struct Net {
     pub(crate) counters: Counters,
     pub(crate) capture: Option<Box<dyn Capture>>,
     /// Packets from us to us.
-    pub(crate) loopback: VecDeque<(Bytes, RxMeta)>,
+    pub(crate) loopback: Bounded<(Bytes, RxMeta)>,
     /// What the stack itself has to say.
-    pub(crate) outbox: VecDeque<Queued>,
+    pub(crate) outbox: Bounded<Queued>,
     pub(crate) neighbors: Neighbors<Waiting>,
     pub(crate) reassembly: Reassembly,
     pub(crate) reassembly_timer: Lazy,
@@ -84,11 +84,12 @@ impl Net {
         let limits = &config.limits;
         let key = secrets.table;
         Self {
-            outbox: VecDeque::new(),
+            outbox: Bounded::new(limits.outbox_packets_max, limits.outbox_bytes_max),
+            loopback: Bounded::new(limits.loopback_packets_max, limits.loopback_bytes_max),
             neighbors: Neighbors::new(
                 limits.neighbors_max,
                 limits.neighbors_pending_max,
-                limits.neighbor_queue_packets_max,
+                (limits.neighbor_queue_packets_max, limits.neighbor_queues_bytes_max),
             ),
             reassembly: Reassembly::new(
                 limits.reassembly_bytes_max,
@@ -115,7 +116,6 @@ impl Net {
             wheel: TimerWheel::new(now),
             counters: Counters::default(),
             capture: None,
-            loopback: VecDeque::new(),
             now,
         }
     }
@@ -269,10 +269,10 @@ impl Net {
 
     /// Puts a packet of ours for us where it is found by the next turn.
     pub(crate) fn push_loopback(&mut self, now: Instant, packet: Bytes, gso_size: u16) {
-        if self.loopback.len() >= self.config.limits.loopback_packets_max {
-            return self.drop_out(now, DropReason::LoopbackFull);
-        }
         // It never left this machine's memory: there is nothing to verify.
-        self.loopback.push_back((packet, RxMeta { checksum: RxChecksum::Partial, gso_size }));
+        let meta = RxMeta { checksum: RxChecksum::Partial, gso_size };
+        if !self.loopback.push_back((packet, meta)) {
+            self.drop_out(now, DropReason::LoopbackFull);
+        }
     }
 }

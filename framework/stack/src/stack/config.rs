@@ -53,8 +53,12 @@ pub struct Limits {
     pub time_wait_entries_max: usize,
     /// Packets of the stack's own (resets, SYN-ACKs, ICMP) that wait to be sent.
     pub outbox_packets_max: usize,
+    /// Bytes of these.
+    pub outbox_bytes_max: usize,
     /// Packets that wait on the own loopback.
     pub loopback_packets_max: usize,
+    /// Bytes of these.
+    pub loopback_bytes_max: usize,
     /// Segments a connection may send before it is the next one's turn.
     pub segments_per_turn: usize,
     /// Datagrams that wait in the receive queue of a UDP socket.
@@ -81,6 +85,8 @@ pub struct Limits {
     pub neighbors_pending_max: usize,
     /// Packets that wait for one neighbour's link address.
     pub neighbor_queue_packets_max: usize,
+    /// Bytes of the packets that wait for the link addresses of all of them.
+    pub neighbor_queues_bytes_max: usize,
     /// Bytes of fragments kept; the oldest datagram makes room.
     pub reassembly_bytes_max: usize,
     /// Fragments of one datagram.
@@ -122,7 +128,9 @@ impl Default for Limits {
             syn_cookies: true,
             time_wait_entries_max: 1 << 16,
             outbox_packets_max: 1024,
+            outbox_bytes_max: 4 << 20,
             loopback_packets_max: 1024,
+            loopback_bytes_max: 32 << 20,
             segments_per_turn: 16,
             udp_receive_datagrams_max: 256,
             udp_receive_bytes_max: 256 << 10,
@@ -136,6 +144,7 @@ impl Default for Limits {
             neighbors_max: 1024,
             neighbors_pending_max: 512,
             neighbor_queue_packets_max: 3,
+            neighbor_queues_bytes_max: 1 << 20,
             reassembly_bytes_max: 4 << 20,
             reassembly_fragments_max: 64,
             reassembly_timeout: Duration::from_secs(30),

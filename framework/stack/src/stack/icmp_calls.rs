@@ -95,7 +95,7 @@ impl Stack {
         if request.payload.len() > longest || (request.dont_fragment && length > path) {
             return Err(StackError::MessageTooLong);
         }
-        if self.net.outbox.len() >= self.net.config.limits.outbox_packets_max {
+        if self.net.outbox.refuses(request.payload.len()) {
             return Err(StackError::WouldBlock);
         }
         let pseudo = PseudoHeader::new(source, destination).ok_or(StackError::InvalidAddress)?;

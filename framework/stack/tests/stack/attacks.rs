@@ -10,11 +10,13 @@ use fyke_stack::wire::tcp::TcpOption;
 use fyke_stack::wire::{
     ChecksumIntent, Emit, IpProtocol, PseudoHeader, icmpv4, icmpv6, igmp, ipv4, udp,
 };
-use fyke_stack::{DropReason, RxMeta, UdpOptions};
+use fyke_stack::{DropReason, Medium, RxMeta, StackConfig, UdpOptions};
 
+use crate::ethernet;
 use crate::frames::{Frame, ip};
 use crate::garbage::Random;
-use crate::world::{CLIENT, CLIENT6, SERVER, SERVER6, World, addr, at};
+use crate::icmp::v4;
+use crate::world::{CLIENT, CLIENT6, Host, SERVER, SERVER6, World, addr, at};
 
 /// Long enough for every timer of a handshake or a datagram in pieces.
 const ALL_TIMERS: Duration = Duration::from_secs(300);
@@ -178,6 +180,73 @@ fn answers_that_cannot_leave_do_not_pile_up() {
     assert_eq!(world.server.stack.usage().outbox, most);
     let drops = world.server.stack.counters().drops[DropReason::OutboxFull];
     assert_eq!(drops as usize, 10_000 - most);
+}
+
+/// The same with large answers: a number of packets alone would be a number of times 64 KiB.
+#[test]
+fn large_answers_that_cannot_leave_are_bounded_by_bytes() {
+    let mut config = StackConfig::new(Medium::RawIp);
+    config.limits.outbox_bytes_max = 100_000;
+    let mut world = World::with(config.clone(), config);
+    let request = icmpv4::Message::EchoRequest { identifier: 7, sequence: 8 };
+    for _ in 0..200 {
+        let frame = v4(CLIENT, SERVER, request, &[1; 1400]);
+        world.server.stack.input(world.now, frame, RxMeta::default());
+    }
+    let waits = world.server.stack.usage().outbox;
+    assert!((60..=71).contains(&waits), "{waits}");
+    let drops = world.server.stack.counters().drops[DropReason::OutboxFull];
+    assert_eq!(drops as usize, 200 - waits);
+    // What had no room is gone; what comes later has room again.
+    assert_eq!(world.server.transmit(world.now).len(), waits);
+    let frame = v4(CLIENT, SERVER, request, &[1; 1400]);
+    world.server.stack.input(world.now, frame, RxMeta::default());
+    assert_eq!(world.server.transmit(world.now).len(), 1);
+}
+
+/// What a host sends to itself waits in a queue that has a bound in bytes, too.
+#[test]
+fn the_loopback_is_bounded_by_bytes() {
+    let mut config = StackConfig::new(Medium::RawIp);
+    config.limits.loopback_bytes_max = 10_000;
+    let mut world = World::with(config.clone(), config);
+    let (stack, now) = (&mut world.client.stack, world.now);
+    let receiver = stack.udp_bind(addr("127.0.0.1:5000"), UdpOptions::default()).unwrap();
+    let sender = stack.udp_bind(addr("127.0.0.1:0"), UdpOptions::default()).unwrap();
+    for _ in 0..15 {
+        stack.udp_send(now, sender, Some(addr("127.0.0.1:5000")), vec![7; 1000].into()).unwrap();
+    }
+    world.client.transmit(now);
+    let stack = &mut world.client.stack;
+    let heard = std::iter::from_fn(|| stack.udp_receive(receiver).ok()).count();
+    assert!((8..=9).contains(&heard), "{heard}");
+    assert_eq!(stack.counters().drops[DropReason::LoopbackFull] as usize, 15 - heard);
+}
+
+/// What waits for the link addresses of many neighbours that are not there is bounded altogether.
+#[test]
+fn what_waits_for_neighbours_is_bounded_by_bytes() {
+    let mut config = ethernet::config(ethernet::MAC_CLIENT);
+    config.limits.neighbor_queues_bytes_max = 20_000;
+    let mut world = ethernet::link();
+    world.client = Host::new(config, &["10.0.0.1/24"], 3, world.now);
+    world.filter = Box::new(|_, _| false);
+    let id = world.client.stack.udp_bind(addr("0.0.0.0:0"), UdpOptions::default()).unwrap();
+    for n in 100..140 {
+        let to = Some(addr(&at(&format!("10.0.0.{n}"), 9)));
+        world.client.stack.udp_send(world.now, id, to, vec![7; 1000].into()).unwrap();
+        world.settle();
+    }
+    let full = world.client.stack.counters().drops[DropReason::NeighborQueueFull];
+    assert!((21..=25).contains(&full), "{full}");
+    // They are given up, and others have room.
+    world.advance(Duration::from_secs(10));
+    let lost = world.client.stack.counters().drops[DropReason::NeighborUnreachable];
+    assert_eq!(lost + full, 40);
+    let to = Some(addr("10.0.0.200:9"));
+    world.client.stack.udp_send(world.now, id, to, vec![7; 1000].into()).unwrap();
+    world.settle();
+    assert_eq!(world.client.stack.counters().drops[DropReason::NeighborQueueFull], full);
 }
 
 /// Whoever knows the numbers of a connection gets an acknowledgement for a segment, never more, and

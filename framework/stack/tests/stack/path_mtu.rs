@@ -51,7 +51,7 @@ fn what_one_connection_finds_out_others_begin_with() {
     for (server, headers) in [(SERVER, 40), (SERVER6, 60)] {
         let mut world = world(MtuProbing::AfterBlackHole, 1400);
         let (client, accepted) = world.established(&at(server, 80));
-        transfer(&mut world, client, accepted, 600_000);
+        transfer(&mut world, client, accepted, 1_000_000);
         let search = world.client.stack.info(client).unwrap().mtu_search.expect("a search");
         assert_eq!(search.black_holes, 1);
         let host: IpAddr = server.parse().unwrap();
@@ -83,15 +83,16 @@ fn rfc_8201_4_what_others_found_out_is_tried_again_when_it_is_old() {
     for (later, found) in [(1500, 1500), (1400, 1400)] {
         let mut world = world(MtuProbing::AfterBlackHole, 1400);
         let (client, accepted) = world.established(&at(SERVER, 80));
-        transfer(&mut world, client, accepted, 600_000);
+        transfer(&mut world, client, accepted, 1_000_000);
         assert_eq!(world.client.stack.path_mtu(SERVER.parse().unwrap()), 1400);
+        world.client.take_events();
         let (next, accepted) = world.established(&at(SERVER, 81));
         world.filter = Box::new(move |forth, frame| !forth || frame.len() <= later);
-        transfer(&mut world, next, accepted, 600_000);
+        transfer(&mut world, next, accepted, 1_000_000);
         let search = |world: &World| world.client.stack.info(next).unwrap().mtu_search.unwrap();
         assert_eq!(search(&world).probes, 0, "not before the time");
         world.advance(Duration::from_secs(600));
-        transfer(&mut world, next, accepted, 600_000);
+        transfer(&mut world, next, accepted, 3_000_000);
         let info = world.client.stack.info(next).unwrap();
         assert_eq!(info.send_mss, found - 52, "{:?}", search(&world));
         assert!((1..20).contains(&search(&world).probes));

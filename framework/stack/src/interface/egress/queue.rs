@@ -1,4 +1,4 @@
-//! What the stack itself has to say, and frames that had to wait: one queue with a cap.
+//! What the stack itself has to say, and frames that had to wait: one queue with caps.
 
 use alloc::vec::Vec;
 
@@ -7,6 +7,7 @@ use fyke_clock::Instant;
 
 use super::ip::{Outgoing, Transport};
 use super::segment::Reply;
+use crate::interface::bounded::Weight;
 use crate::interface::net::Net;
 use crate::stack::counters::DropReason;
 use crate::stack::frame::{Gso, TxChecksum, TxFrame, TxSink};
@@ -56,13 +57,29 @@ pub(crate) enum Queued {
     Frame(Waiting),
 }
 
+impl Weight for Waiting {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.header.len() + self.payload.len()
+    }
+}
+
+impl Weight for Queued {
+    fn weight(&self) -> usize {
+        let held = match self {
+            Self::Segment(_) | Self::Arp(..) => 0,
+            Self::Datagram(datagram) => datagram.body.len(),
+            Self::Frame(waiting) => waiting.header.len() + waiting.payload.len(),
+        };
+        size_of::<Self>() + held
+    }
+}
+
 impl Net {
     /// Queues something, unless the queue is full.
     pub(crate) fn enqueue(&mut self, now: Instant, queued: Queued) {
-        if self.outbox.len() >= self.config.limits.outbox_packets_max {
-            return self.drop_out(now, DropReason::OutboxFull);
+        if !self.outbox.push_back(queued) {
+            self.drop_out(now, DropReason::OutboxFull);
         }
-        self.outbox.push_back(queued);
     }
 
     pub(super) fn send_queued(&mut self, now: Instant, queued: Queued, out: &mut dyn TxSink) {

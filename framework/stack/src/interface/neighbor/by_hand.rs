@@ -5,9 +5,10 @@ use core::net::IpAddr;
 use fyke_clock::Instant;
 
 use super::{Effects, Neighbor, NeighborState, Neighbors};
+use crate::interface::bounded::Weight;
 use crate::wire::MacAddress;
 
-impl<F> Neighbors<F> {
+impl<F: Weight> Neighbors<F> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = Neighbor> {
         let all = self.table.values().filter_map(|index| self.entries.at(*index));
         all.map(|entry| Neighbor { address: entry.address, mac: entry.mac, state: entry.state })

@@ -3,6 +3,12 @@ use super::*;
 const MAC: MacAddress = MacAddress([2, 0, 0, 0, 0, 1]);
 const OTHER: MacAddress = MacAddress([2, 0, 0, 0, 0, 2]);
 
+impl Weight for u8 {
+    fn weight(&self) -> usize {
+        (*self).into()
+    }
+}
+
 fn host(n: u16) -> IpAddr {
     let [high, low] = n.to_be_bytes();
     IpAddr::from([10, 0, high, low])
@@ -18,7 +24,7 @@ fn state(table: &Neighbors<u8>, address: IpAddr) -> Option<NeighborState> {
 
 #[test]
 fn packets_wait_and_leave_in_order() {
-    let mut table = Neighbors::new(8, 8, 3);
+    let mut table = Neighbors::new(8, 8, (3, 1000));
     let (lookup, effects) = table.lookup(at(0), host(1));
     let Lookup::Unknown(slot) = lookup else { panic!("{lookup:?}") };
     assert_eq!(effects.ask, Some(Ask { address: host(1), mac: None }));
@@ -31,8 +37,27 @@ fn packets_wait_and_leave_in_order() {
 }
 
 #[test]
+fn what_waits_for_all_neighbours_is_bounded_in_bytes() {
+    let mut table = Neighbors::<u8>::new(8, 8, (2, 250));
+    let slots = [1, 2, 3].map(|n| match table.lookup(at(0), host(n)).0 {
+        Lookup::Unknown(slot) => slot,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!([100, 100].map(|n| table.park(slots[0], n)), [None, None]);
+    assert_eq!(table.park(slots[1], 51), Some(51), "nothing makes room for others");
+    assert_eq!(table.park(slots[1], 50), None);
+    assert_eq!(table.park(slots[2], 1), Some(1));
+    assert_eq!(table.park(slots[0], 99), Some(100), "its own oldest makes room");
+    assert_eq!(table.bytes, 249);
+    table.answered(at(1), host(1), MAC);
+    assert_eq!(table.bytes, 50);
+    table.remove(host(2));
+    assert_eq!(table.bytes, 0);
+}
+
+#[test]
 fn a_dead_neighbour_is_asked_three_times_and_then_left_alone() {
-    let mut table = Neighbors::<u8>::new(8, 8, 3);
+    let mut table = Neighbors::<u8>::new(8, 8, (3, 1000));
     let (Lookup::Unknown(slot), first) = table.lookup(at(0), host(1)) else { panic!() };
     table.park(slot, 7);
     let mut alarm = first.alarm.unwrap();
@@ -52,7 +77,7 @@ fn a_dead_neighbour_is_asked_three_times_and_then_left_alone() {
 
 #[test]
 fn a_scan_displaces_no_known_neighbour() {
-    let mut table = Neighbors::<u8>::new(4, 4, 3);
+    let mut table = Neighbors::<u8>::new(4, 4, (3, 1000));
     for n in 0..4 {
         table.lookup(at(0), host(n));
         table.answered(at(0), host(n), MAC);
@@ -71,7 +96,7 @@ fn a_scan_displaces_no_known_neighbour() {
 
 #[test]
 fn an_old_neighbour_is_used_then_probed_then_forgotten() {
-    let mut table = Neighbors::<u8>::new(8, 8, 3);
+    let mut table = Neighbors::<u8>::new(8, 8, (3, 1000));
     table.lookup(at(0), host(1));
     table.answered(at(0), host(1), MAC);
     let (lookup, effects) = table.lookup(at(31_000), host(1));
@@ -89,7 +114,7 @@ fn an_old_neighbour_is_used_then_probed_then_forgotten() {
 
 #[test]
 fn progress_of_upper_layers_spares_the_probe() {
-    let mut table = Neighbors::<u8>::new(8, 8, 3);
+    let mut table = Neighbors::<u8>::new(8, 8, (3, 1000));
     table.lookup(at(0), host(1));
     table.answered(at(0), host(1), MAC);
     let alarm = table.lookup(at(31_000), host(1)).1.alarm.unwrap();
@@ -100,7 +125,7 @@ fn progress_of_upper_layers_spares_the_probe() {
 
 #[test]
 fn what_contradicts_is_verified_and_not_believed() {
-    let mut table = Neighbors::<u8>::new(8, 8, 3);
+    let mut table = Neighbors::<u8>::new(8, 8, (3, 1000));
     assert!(table.answered(at(0), host(1), OTHER).ready.is_none(), "nobody asked");
     table.lookup(at(0), host(1));
     table.answered(at(0), host(1), MAC);
@@ -119,7 +144,7 @@ fn what_contradicts_is_verified_and_not_believed() {
 /// RFC 6583, section 6: what strangers say of themselves displaces nobody who is known to be there.
 #[test]
 fn a_flood_of_questions_displaces_no_reachable_neighbour() {
-    let mut table = Neighbors::<u8>::new(4, 4, 3);
+    let mut table = Neighbors::<u8>::new(4, 4, (3, 1000));
     table.lookup(at(0), host(1));
     table.answered(at(0), host(1), MAC);
     for n in 100..5000 {
@@ -141,7 +166,7 @@ fn a_flood_of_questions_displaces_no_reachable_neighbour() {
 
 #[test]
 fn what_was_set_by_hand_is_not_displaced() {
-    let mut table = Neighbors::<u8>::new(4, 4, 3);
+    let mut table = Neighbors::<u8>::new(4, 4, (3, 1000));
     table.set(at(0), host(1), MAC);
     assert_eq!(table.lookup(at(1), host(1)).0, Lookup::Known(MAC));
     for n in 2..100 {
