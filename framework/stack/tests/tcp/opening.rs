@@ -179,6 +179,22 @@ fn data_in_a_syn_waits_for_the_open() {
 }
 
 #[test]
+fn rfc_9293_section_3_8_6_what_a_syn_brings_fills_the_window_it_was_sent_into() {
+    // The SYN-ACK acknowledges it, and offered as much room behind it as nobody had.
+    let now = Rig::start();
+    let first = Segment { payload: vec![b'x'; 1000].into(), ..syn() };
+    let connection = Connection::accept(Arc::new(plain()), &first, initial(), now);
+    let mut rig = Rig { connection, now, seq: IRS + 1001 };
+    let edge = |sent: &Segment| sent.ack + u32::from(sent.window);
+    let told = edge(&rig.poll()[0]);
+    rig.ack(ISS + 1);
+    rig.data(&[b'y'; 9000]);
+    let sent = rig.poll();
+    assert!(edge(&sent[0]).is_at_least(told), "the right edge went back from {told}: {sent:?}");
+    assert_eq!(rig.connection.readable(), 10_000, "what was offered is taken");
+}
+
+#[test]
 fn a_handshake_of_a_syn_cache_becomes_a_connection() {
     let now = Rig::start();
     let config = Arc::new(Config::linux());

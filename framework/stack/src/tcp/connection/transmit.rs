@@ -132,6 +132,8 @@ impl Connection {
             // both opened at once (RFC 9293, section 3.10.7.3).
             if !self.active {
                 answer.ack = self.receive.assembler.next();
+                // It takes room that was offered: the right edge stays where it is.
+                answer.window = u16::try_from(self.receive.window()).unwrap_or(u16::MAX);
             }
             return answer;
         }
