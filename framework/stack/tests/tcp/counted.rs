@@ -72,6 +72,23 @@ fn segments_and_deliveries_are_counted() {
 }
 
 #[test]
+fn bytes_are_counted_when_they_are_in_order() {
+    let mut rig = Rig::established(plain());
+    rig.seq += 100;
+    rig.data(&[1; 100]);
+    assert_eq!(rig.connection.info().bytes_received, 0, "there is a hole before them");
+    rig.seq -= 200;
+    rig.data(&[0; 100]);
+    assert_eq!(rig.connection.info().bytes_received, 200);
+    // In order, and beyond another hole, in one segment.
+    rig.seq += 150;
+    rig.data(&[3; 50]);
+    rig.seq -= 100;
+    rig.data(&[2; 50]);
+    assert_eq!((rig.connection.info().bytes_received, rig.connection.readable()), (300, 300));
+}
+
+#[test]
 fn what_came_last_is_remembered() {
     let mut rig = Rig::connect(plain());
     rig.now += ms(30);

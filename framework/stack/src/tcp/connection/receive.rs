@@ -80,15 +80,17 @@ impl Connection {
         let receive = &mut self.receive;
         let had_holes = !receive.assembler.is_empty();
         let inserted = receive.assembler.insert(seq, payload, receive.edge);
-        let (in_order, new, duplicate) = (inserted.in_order, inserted.new, inserted.duplicate);
+        let (in_order, duplicate) = (inserted.in_order, inserted.duplicate);
         let delivered = !in_order.is_empty();
         if delivered {
+            let mut received = in_order.len();
             receive.inbox.push(in_order);
             while let Some(piece) = receive.assembler.pop() {
+                received += piece.len();
                 receive.inbox.push(piece);
             }
             self.events.readable = self.may_deliver();
-            self.stats.bytes_received += u64::from(new);
+            self.stats.bytes_received += received as u64;
         }
         let has_holes = !self.receive.assembler.is_empty();
         if !delivered || had_holes || has_holes || duplicate > 0 {
