@@ -20,6 +20,7 @@ mod opening;
 mod pacing;
 mod probes;
 mod rig;
+mod scaled_windows;
 mod security;
 mod states;
 mod wrap;

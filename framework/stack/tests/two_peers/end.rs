@@ -226,10 +226,11 @@ impl End {
             let syn = segment.flags.contains(Flags::SYN);
             let scale = info.window_scales.filter(|_| !syn).map_or(0, |(_, own)| own);
             let edge = segment.ack + (u32::from(segment.window) << scale);
-            if let Some(told) = self.edge_told {
-                assert!(edge.is_at_least(told), "the right edge went back from {told} to {edge}");
-            }
-            self.edge_told = Some(edge);
+            let told = self.edge_told.unwrap_or(edge);
+            // Less than the unit of the field may be taken back (RFC 7323, section 2.4).
+            let rounded = edge + ((1 << scale) - 1);
+            assert!(rounded.is_at_least(told), "the right edge went back from {told} to {edge}");
+            self.edge_told = Some(edge.max(told));
         }
         let base = self.iss + 1;
         for (offset, byte) in segment.payload.iter().enumerate() {

@@ -51,16 +51,23 @@ impl Receive {
     }
 
     /// The window field of a segment that goes out now, and the edge moves to what it says.
+    ///
+    /// The field has no bits for the remainder. It is rounded up where rounding down would take back
+    /// what was offered, or would never offer a small buffer; but not by more than one unit beyond the
+    /// buffer, or segments smaller than that would move the edge without end while nobody reads. Then
+    /// the field says less than was offered, and what was offered is taken all the same (RFC 7323,
+    /// section 2.4).
     pub(super) fn offer(&mut self, mss: u32) -> u16 {
         let next = self.assembler.next();
         let old = self.window();
         let window = self.next_edge(mss).saturating_distance_from(next);
         let unit = 1u32 << self.scale;
-        // The field has no bits for the remainder. It is rounded up where rounding down would take
-        // back what was offered.
         let mut field = window >> self.scale;
-        if field << self.scale < old {
-            field = old.div_ceil(unit);
+        if field << self.scale < old || (field == 0 && window > 0) {
+            let up = window.div_ceil(unit);
+            if up << self.scale < self.room().saturating_add(unit) {
+                field = up;
+            }
         }
         let field = u16::try_from(field).unwrap_or(u16::MAX);
         self.edge = self.edge.max(next + (u32::from(field) << self.scale));
