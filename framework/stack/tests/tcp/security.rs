@@ -108,6 +108,18 @@ fn a_missing_timestamp_is_a_matter_of_configuration() {
 }
 
 #[test]
+fn rfc_7323_section_3_2_a_missing_timestamp_is_dropped_in_silence() {
+    let mut config = Config::linux();
+    config.timestamps_required = true;
+    let mut rig = with_timestamps(config);
+    rig.give(rig.segment(Flags::ACK, ISS + 1, b"bare"));
+    assert_eq!((rig.poll(), rig.connection.next_deadline()), (vec![], None));
+    assert_eq!(rig.connection.info().old_timestamps, 0, "it has none");
+    rig.give(rig.segment(Flags::RST, 0, b""));
+    assert_eq!(rig.connection.state(), State::Closed, "a reset needs none");
+}
+
+#[test]
 fn what_is_echoed_is_of_what_was_acknowledged() {
     // RFC 7323, section 4.3: a segment ahead of a hole does not change it.
     let mut rig = with_timestamps(Config::linux());

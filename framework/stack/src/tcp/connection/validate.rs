@@ -63,10 +63,7 @@ impl Connection {
         let flags = segment.flags;
         let reset = flags.contains(Flags::RST);
         // Resets are judged by their number alone (RFC 7323, section 5.2).
-        if !reset && self.is_stale(now, segment) {
-            let count = &mut self.stats.rare().old_timestamps;
-            *count = count.saturating_add(1);
-            self.answer_invalid(now, segment);
+        if !reset && self.agreed.timestamps && !self.is_of_its_time(now, segment) {
             return false;
         }
         if !self.is_in_window(segment) {
@@ -91,15 +88,19 @@ impl Connection {
         true
     }
 
-    /// PAWS, and the missing option once it is agreed.
-    fn is_stale(&self, now: Instant, segment: &Segment) -> bool {
-        if !self.agreed.timestamps {
+    /// PAWS, which answers what it drops (RFC 7323, section 5.3), and the missing option once it is
+    /// agreed, which is dropped in silence (section 3.2).
+    fn is_of_its_time(&mut self, now: Instant, segment: &Segment) -> bool {
+        let Some(timestamp) = segment.options.timestamp else {
+            return !self.config.timestamps_required;
+        };
+        if self.times.is_old(timestamp.value, now) {
+            let count = &mut self.stats.rare().old_timestamps;
+            *count = count.saturating_add(1);
+            self.answer_invalid(now, segment);
             return false;
         }
-        match segment.options.timestamp {
-            Some(timestamp) => self.times.is_old(timestamp.value, now),
-            None => self.config.timestamps_required,
-        }
+        true
     }
 
     /// The first step's table. In addition, acknowledgements that stand exactly at a window's edge
