@@ -57,6 +57,17 @@ fn after_lost_syns_the_initial_window_is_one_segment() {
     }
 }
 
+/// RFC 5482, section 3: a SYN waits no longer than the user does, however long connecting is tried.
+#[test]
+fn the_user_time_out_ends_an_open_that_may_last_longer() {
+    let mut config = plain();
+    config.syn_timeout = Some(Duration::from_secs(75));
+    config.user_timeout = Some(Duration::from_secs(10));
+    let mut rig = Rig::connect(config);
+    rig.pass(Duration::from_secs(10));
+    assert_eq!(rig.events(), [Event::Closed(CloseReason::UserTimeout)]);
+}
+
 /// RFC 5482: the user time-out is about what waits, not about the silence before it.
 #[test]
 fn a_fin_before_a_closed_window_has_all_of_the_user_time_out() {

@@ -212,10 +212,12 @@ impl Connection {
     }
 
     pub(super) fn arm(&mut self, purpose: Purpose, at: Instant) {
-        let at = match self.syn_timeout().or(self.config.user_timeout) {
-            Some(limit) => at.min(self.send.progress + limit),
-            None => at,
+        let user = self.config.user_timeout;
+        let limit = match self.syn_timeout() {
+            Some(limit) => Some(user.map_or(limit, |user| user.min(limit))),
+            None => user,
         };
+        let at = limit.map_or(at, |limit| at.min(self.send.progress + limit));
         self.timers.purpose = purpose;
         self.timers.retransmit.set(at);
     }
