@@ -132,6 +132,16 @@ fn an_idle_connection_takes_512_bytes() {
 }
 
 #[test]
+fn writing_nothing_costs_nothing() {
+    let mut pair = Pair::new(&Arc::new(Config::default()));
+    let before = live();
+    let [client, server] = &mut pair.ends;
+    assert_eq!(client.write(bytes::Bytes::new(), pair.now), 0);
+    assert_eq!(server.write_slice(b"", pair.now), 0);
+    assert_eq!(live(), before);
+}
+
+#[test]
 fn a_question_and_its_answer_cost_few_allocations() {
     let config = Arc::new(Config::linux());
     let mut pair = Pair::new(&config);

@@ -167,7 +167,8 @@ impl Connection {
     /// Queues what the application wrote and tells how much was taken; when that is not all,
     /// [`Writable`](crate::tcp::Event::Writable) follows. Nothing is taken once writing is over.
     pub fn write(&mut self, mut data: Bytes, now: Instant) -> usize {
-        if !self.state.may_write() || self.send.fin {
+        // Nothing to write makes no sending half.
+        if !self.state.may_write() || self.send.fin || data.is_empty() {
             return 0;
         }
         self.before_write(now);
@@ -181,7 +182,7 @@ impl Connection {
     /// As [`write`](Self::write), for bytes that are the caller's to keep: few are copied behind their
     /// predecessors, many into one piece.
     pub fn write_slice(&mut self, data: &[u8], now: Instant) -> usize {
-        if !self.state.may_write() || self.send.fin {
+        if !self.state.may_write() || self.send.fin || data.is_empty() {
             return 0;
         }
         self.before_write(now);
