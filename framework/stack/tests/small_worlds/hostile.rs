@@ -54,7 +54,7 @@ impl Hostile {
         let initial = Initial {
             iss: SeqNum::new(number(&mut rng)),
             timestamp_offset: number(&mut rng).wrapping_sub(1000),
-            path_mss: PATH_MSS,
+            mss: PATH_MSS,
         };
         let irs = SeqNum::new(number(&mut rng));
         let clock = number(&mut rng);

@@ -80,7 +80,7 @@ impl<'a> World<'a> {
             let initial = Initial {
                 iss: SeqNum::new(dialect.isses[index]),
                 timestamp_offset: (1000 + dialect.before_wrap[index]).wrapping_neg(),
-                path_mss: PATH_MSS,
+                mss: PATH_MSS,
             };
             End::new(index, dialect.config(index), initial, program)
         };
