@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fyke_clock::Instant;
 use fyke_stack::tcp::{
-    ConnectionOption, EcnMode, Flags, Initial, Options, SackBlocks, Segment, SeqNum, State,
+    ConnectionOption, EcnMode, Flags, Initial, Mss, Options, SackBlocks, Segment, SeqNum, State,
     Timestamp,
 };
 
@@ -54,7 +54,7 @@ impl Hostile {
         let initial = Initial {
             iss: SeqNum::new(number(&mut rng)),
             timestamp_offset: number(&mut rng).wrapping_sub(1000),
-            mss: PATH_MSS,
+            mss: Mss::both(PATH_MSS),
         };
         let irs = SeqNum::new(number(&mut rng));
         let clock = number(&mut rng);

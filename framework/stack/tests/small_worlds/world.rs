@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fyke_clock::Instant;
 use fyke_stack::tcp::{
-    CloseReason, Ecn, Flags, Initial, Payload, Segment, SegmentSink, SeqNum, State,
+    CloseReason, Ecn, Flags, Initial, Mss, Payload, Segment, SegmentSink, SeqNum, State,
 };
 
 use crate::dialect::Dialect;
@@ -80,7 +80,7 @@ impl<'a> World<'a> {
             let initial = Initial {
                 iss: SeqNum::new(dialect.isses[index]),
                 timestamp_offset: (1000 + dialect.before_wrap[index]).wrapping_neg(),
-                mss: PATH_MSS,
+                mss: Mss::both(PATH_MSS),
             };
             End::new(index, dialect.config(index), initial, program)
         };
