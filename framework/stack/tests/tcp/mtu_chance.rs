@@ -1,7 +1,7 @@
 //! Black holes and chance (RFC 4821, section 7.7; RFC 8899, section 4.3): on a path that loses much,
 //! time-outs in a row say little, and a real black hole is to be found there, too.
 //!
-//! More seeds, and the figures: `FYKE_SEEDS=50 cargo test --release -p fyke-stack --test tcp
+//! More seeds, and the figures: `FYKE_TRANSFERS=50 cargo test --release -p fyke-stack --test tcp
 //! mtu_chance -- --nocapture`.
 
 use fyke_stack::tcp::MtuProbing;
@@ -9,7 +9,7 @@ use fyke_stack::tcp::MtuProbing;
 use crate::mtu_path::{Path, searching};
 
 fn seeds(usual: u64) -> u64 {
-    std::env::var("FYKE_SEEDS").map_or(usual, |text| text.parse().expect("FYKE_SEEDS: a number"))
+    std::env::var("FYKE_TRANSFERS").map_or(usual, |n| n.parse().expect("FYKE_TRANSFERS: a number"))
 }
 
 /// Loses so many of a thousand.
