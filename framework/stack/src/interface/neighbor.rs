@@ -20,6 +20,7 @@ use fyke_clock::Instant;
 
 mod by_hand;
 mod outcome;
+mod pace;
 mod waiting;
 
 use super::bounded::Weight;
@@ -30,14 +31,13 @@ use crate::wire::MacAddress;
 
 pub(crate) use outcome::{Alarm, Ask, Effects, Lookup};
 pub use outcome::{Neighbor, NeighborState};
+pub(crate) use pace::Pace;
 use waiting::weight;
 
-/// Time between requests (RFC 1122, section 2.3.2.1; RetransTimer of RFC 4861).
-const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
+/// How long one that does not answer is not asked about again.
+const FAILED: Duration = Duration::from_secs(1);
 /// Requests without an answer after which a neighbour does not exist (MAX_MULTICAST_SOLICIT).
 const REQUESTS_MAX: u8 = 3;
-/// How long an answer vouches for a neighbour (REACHABLE_TIME).
-const REACHABLE: Duration = Duration::from_secs(30);
 /// How long upper layers have to vouch for one before it is probed (DELAY_FIRST_PROBE_TIME).
 const DELAY: Duration = Duration::from_secs(5);
 
@@ -68,6 +68,8 @@ pub(crate) struct Neighbors<F> {
     /// Bytes that wait, for all of them.
     bytes: usize,
     bytes_max: usize,
+    /// What the link's routers tell of times.
+    pub(crate) pace: Pace,
 }
 
 impl<F: Weight> Neighbors<F> {
@@ -87,6 +89,7 @@ impl<F: Weight> Neighbors<F> {
             queue_max: queue_max.max(1),
             bytes: 0,
             bytes_max,
+            pace: Pace::default(),
         }
     }
 
@@ -179,7 +182,7 @@ impl<F: Weight> Neighbors<F> {
     fn ask(&mut self, now: Instant, index: u32, effects: &mut Effects<F>) {
         let Some(entry) = self.entries.at_mut(index) else { return };
         entry.attempts += 1;
-        entry.deadline = Some(now + REQUEST_INTERVAL);
+        entry.deadline = Some(now + self.pace.request_interval(entry.address));
         effects.ask = Some(Ask { address: entry.address, mac: entry.mac });
         effects.alarm = self.alarm(index);
     }
@@ -198,7 +201,7 @@ impl<F: Weight> Neighbors<F> {
             NeighborState::Incomplete if entry.attempts >= REQUESTS_MAX => {
                 effects.unreachable = Some(entry.address);
                 entry.state = NeighborState::Failed;
-                entry.deadline = Some(now + REQUEST_INTERVAL);
+                entry.deadline = Some(now + FAILED);
                 effects.lost = core::mem::take(&mut entry.waiting);
                 self.bytes = self.bytes.saturating_sub(weight(&effects.lost));
                 effects.alarm = self.alarm(index);
@@ -262,7 +265,7 @@ impl<F: Weight> Neighbors<F> {
         let fresh = entry.mac.is_none();
         entry.mac = Some(mac);
         entry.state = NeighborState::Reachable;
-        entry.reachable_until = now + REACHABLE;
+        entry.reachable_until = now + self.pace.reachable(entry.address);
         entry.deadline = None;
         entry.attempts = 0;
         self.bytes = self.bytes.saturating_sub(weight(&entry.waiting));
@@ -353,7 +356,7 @@ impl<F: Weight> Neighbors<F> {
             )
         {
             entry.state = NeighborState::Reachable;
-            entry.reachable_until = now + REACHABLE;
+            entry.reachable_until = now + self.pace.reachable(entry.address);
             entry.deadline = None;
         }
     }

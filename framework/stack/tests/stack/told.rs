@@ -8,7 +8,9 @@ use bytes::Bytes;
 use fyke_stack::wire::MacAddress;
 use fyke_stack::wire::ethernet::Frame;
 use fyke_stack::wire::ndp::{Message, NdpOption, PrefixInformation, RouterAdvertisement};
-use fyke_stack::{DropReason, Event, Neighbor, NeighborState, Route, RxMeta, UdpOptions};
+use fyke_stack::{
+    AddressState, DropReason, Event, Neighbor, NeighborState, Route, RxMeta, UdpOptions,
+};
 
 use crate::discovery::discovery;
 use crate::ethernet::{MAC_CLIENT, config};
@@ -242,4 +244,78 @@ fn rfc4862_5_4_4_another_host_with_our_address_is_told_of() {
     let told = world.client.sent.iter().filter(|frame| frame[20] == 58 && frame[14 + 40] == 136);
     assert_eq!(told.count(), 1);
     assert_eq!(world.client.stack.counters().drops[DropReason::NdInvalid], 1);
+}
+
+fn tell_times(world: &mut World, reachable_ms: u32, retransmit_ms: u32) {
+    let router = RouterAdvertisement { reachable_ms, retransmit_ms, ..Default::default() };
+    hear(world, discovery(ROUTER, "ff02::1", 255, Message::RouterAdvertisement(router), &[]));
+}
+
+/// RFC 4861, section 6.3.4: ReachableTime is what routers tell, within bounds; zero says nothing.
+#[test]
+fn rfc4861_6_3_4_how_long_an_answer_vouches_is_what_routers_tell() {
+    let hour = 3600;
+    for (told, seconds) in
+        [(0, 30), (5000, 5), (90_000, 90), (1, 1), (u32::MAX, hour), (u32::MAX - 1, hour)]
+    {
+        let mut world = listening();
+        advertise(&mut world, 0, &[prefix(true, 64, u32::MAX)]);
+        tell_times(&mut world, told, 0);
+        tell_times(&mut world, 0, 0);
+        world.advance(Duration::from_secs(3));
+        let socket = world.client.stack.udp_bind(addr("[::]:9"), UdpOptions::default()).unwrap();
+        send(&mut world, socket);
+        hear(&mut world, answer(true, true, Some(MAC_OTHER)));
+        world.advance(Duration::from_millis(seconds * 1000 - 1));
+        send(&mut world, socket);
+        assert_eq!(neighbor(&world).state, NeighborState::Reachable, "{told}");
+        world.advance(Duration::from_millis(1));
+        send(&mut world, socket);
+        assert_eq!(neighbor(&world).state, NeighborState::Delay, "{told}");
+    }
+}
+
+/// RFC 4861, sections 6.3.4 and 7.2.2: RetransTimer lies between two questions for a neighbour; RFC
+/// 4862, section 5.1: and behind one for an own address.
+#[test]
+fn rfc4861_6_3_4_questions_are_as_far_apart_as_routers_tell() {
+    for (told, interval) in [(0, 1000), (300, 300), (4000, 4000), (1, 50), (u32::MAX, 10_000)] {
+        let mut config = config(MAC_CLIENT);
+        config.slaac = true;
+        config.duplicate_address_probes = 1;
+        let mut world = World::new();
+        world.client = Host::new(config, &["fe80::c/64"], 3, world.now);
+        world.advance(Duration::from_secs(3));
+        tell_times(&mut world, 0, told);
+        let began = world.now;
+        advertise(&mut world, 0, &[prefix(true, 64, u32::MAX)]);
+        let own = |world: &World, ready: bool| {
+            world.client.stack.addresses().any(|own| {
+                own.cidr.contains(NEIGHBOR.parse().unwrap())
+                    && (own.state == AddressState::Preferred) == ready
+            })
+        };
+        assert!(own(&world, false));
+        while own(&world, false) {
+            world.advance(Duration::from_millis(1));
+        }
+        // The first question comes after a random second at most (RFC 4862, section 5.4.2).
+        let took = (world.now - began).as_millis() as u64;
+        assert!((interval..=interval + 1001).contains(&took), "{told}: {took} ms");
+
+        let socket = world.client.stack.udp_bind(addr("[::]:9"), UdpOptions::default()).unwrap();
+        world.client.sent.clear();
+        send(&mut world, socket);
+        let asked = |world: &World| {
+            let asks = |frame: &&Bytes| frame[20] == 58 && frame[14 + 40] == 135;
+            world.client.sent.iter().filter(asks).count()
+        };
+        for questions in 1..=3 {
+            assert_eq!(asked(&world), questions, "{told}");
+            world.advance(Duration::from_millis(interval - 1));
+            assert_eq!(asked(&world), questions, "{told}");
+            world.advance(Duration::from_millis(1));
+        }
+        assert_eq!(neighbor(&world).state, NeighborState::Failed, "{told}");
+    }
 }

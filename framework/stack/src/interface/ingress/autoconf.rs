@@ -103,6 +103,8 @@ impl Stack {
         if advertisement.lifetime_s > 0 {
             self.net.autoconf.solicitations = None;
         }
+        let RouterAdvertisement { reachable_ms, retransmit_ms, .. } = *advertisement;
+        self.net.neighbors.pace.learn(reachable_ms, retransmit_ms);
         if advertisement.hop_limit >= HOP_LIMIT_MIN {
             self.net.autoconf.hop_limit = Some(advertisement.hop_limit);
         }
@@ -229,7 +231,9 @@ impl Stack {
             }
             _ => {}
         }
-        Some(Probe { left: probe.left - 1, at: now + PROBE_INTERVAL, ..probe })
+        // RetransTimer (RFC 4862, section 5.1); for IPv4 within what RFC 5227 allows.
+        let wait = self.net.neighbors.pace.request_interval(address);
+        Some(Probe { left: probe.left - 1, at: now + wait, ..probe })
     }
 }
 
