@@ -11,7 +11,7 @@ use fyke_stack::tcp::{
 
 use crate::dialect::Dialect;
 use crate::end::{End, PATH_MSS};
-use crate::fate::{Fate, Script};
+use crate::fate::{Fate, Forged, Script};
 use crate::program::{Ending, Play};
 
 /// How long a packet takes.
@@ -140,15 +140,10 @@ impl<'a> World<'a> {
     }
 
     fn arrive(&mut self, to: usize, segment: &Segment, fate: Option<Fate>) {
-        if let Some(Fate::After(forged)) = fate
-            && let Some(made_up) = self.ends[to].forged(forged)
-        {
-            self.tell(to, "forged", Some(&made_up));
-            let state = self.ends[to].state();
-            let (none, _) = self.ends[to].arrives(self.now, &made_up);
-            assert!(none.is_none() && self.ends[to].state() == state, "{forged:?} counts");
-            let answers = self.turn(to);
-            assert!(answers <= 1, "{forged:?} is answered {answers} times");
+        if let Some(Fate::After(forged)) = fate {
+            // What the segments before it in a batch have made due is no answer to it.
+            self.answer();
+            self.forge(to, forged);
         }
         let marked = fate == Some(Fate::Marked) && segment.ecn != Ecn::NotCapable;
         let ecn = if marked { Ecn::Congestion } else { segment.ecn };
@@ -163,6 +158,17 @@ impl<'a> World<'a> {
         if !(self.batches && more) {
             self.answer();
         }
+    }
+
+    /// A segment that the peer has not sent changes nothing, and is answered once at most.
+    fn forge(&mut self, to: usize, forged: Forged) {
+        let Some(made_up) = self.ends[to].forged(forged) else { return };
+        self.tell(to, "forged", Some(&made_up));
+        let state = self.ends[to].state();
+        let (none, _) = self.ends[to].arrives(self.now, &made_up);
+        assert!(none.is_none() && self.ends[to].state() == state, "{forged:?} counts");
+        let answers = self.turn(to);
+        assert!(answers <= 1, "{forged:?} is answered {answers} times");
     }
 
     /// What has to be answered at once is.
