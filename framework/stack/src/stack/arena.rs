@@ -78,6 +78,13 @@ impl<T> Arena<T> {
         page[index as usize % PAGE].value.as_mut()
     }
 
+    /// The value in a slot, and the generation that names it.
+    pub(crate) fn entry_mut(&mut self, index: u32) -> Option<(u32, &mut T)> {
+        let page = self.pages.get_mut(index as usize / PAGE)?;
+        let slot = &mut page[index as usize % PAGE];
+        Some((slot.generation, slot.value.as_mut()?))
+    }
+
     /// The value named by index and generation.
     pub(crate) fn get(&self, index: u32, generation: u32) -> Option<&T> {
         self.slot(index).filter(|slot| slot.generation == generation)?.value.as_ref()

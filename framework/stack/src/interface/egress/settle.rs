@@ -1,7 +1,8 @@
 //! After anything that may have changed a connection: what it holds is counted, its events are
 //! collected, its timer is set, and when nothing is left of it but a memory, only that is kept.
 //!
-//! Every segment and every call ends here, so the socket is looked up once.
+//! Every segment and every call ends here, so the socket is looked up once, and again only when its
+//! turn to send is over.
 
 use fyke_clock::Instant;
 
@@ -19,8 +20,9 @@ use crate::tcp::{self, State};
 impl Stack {
     /// After anything that may have changed a connection.
     pub(crate) fn settle(&mut self, now: Instant, index: u32) {
-        let generation = self.tcp.sockets.generation(index);
-        let Some(socket) = self.tcp.sockets.at_mut(index) else { return };
+        let Some((generation, socket)) = self.tcp.sockets.entry_mut(index) else { return };
+        // What is to be sent has its turn first, and most of it moves the timer.
+        let sends = socket.dirty;
         let stalled = account(&mut self.net, socket);
         socket.collect_events();
         if socket.is_to_tell(self.net.config.report_acks) {
@@ -37,7 +39,9 @@ impl Stack {
         if stalled || fast {
             self.settle_rare(now, index, generation, stalled);
         }
-        self.settle_rest(now, index, generation);
+        if !sends {
+            self.settle_rest(now, index, generation);
+        }
     }
 
     /// What hardly ever has to be settled.
@@ -52,10 +56,6 @@ impl Stack {
     /// What is left of a connection, and when it wants to be woken.
     fn settle_rest(&mut self, now: Instant, index: u32, generation: u32) {
         let Some(socket) = self.tcp.sockets.at_mut(index) else { return };
-        // What is to be sent has its turn first, and most of it moves the timer.
-        if socket.dirty {
-            return;
-        }
         match socket.connection.state() {
             State::Closed | State::TimeWait if socket.orphan => return self.bury(now, index),
             // Its four-tuple is free; what was received can still be read.
