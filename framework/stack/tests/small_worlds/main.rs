@@ -27,6 +27,8 @@ mod model;
 mod program;
 #[path = "../two_peers/rng.rs"]
 mod rng;
+#[path = "../two_peers/seeds.rs"]
+mod seeds;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,6 +37,7 @@ use dialect::{DIALECTS, Dialect};
 use fate::{FATES, FEW, Fate, Script};
 use hostile::Hostile;
 use program::{PROGRAMS, Play};
+use seeds::seeds;
 use world::World;
 
 /// Packets of a run that something may happen to: whoever needs more is in the same states again.
@@ -127,20 +130,10 @@ fn one_fault_more_of_the_worst_harms_neither() {
     explore_all(PROGRAMS.iter().filter(|play| play.short), FEW, faults() + 1);
 }
 
-/// The seeds of this run.
-fn seeds() -> std::ops::Range<u64> {
-    let Ok(text) = std::env::var("FYKE_SEEDS") else { return 0..200 };
-    let number = |text: &str| text.trim().parse::<u64>().expect("FYKE_SEEDS: n or from..to");
-    match text.split_once("..") {
-        Some((from, to)) => number(from)..number(to),
-        None => number(&text)..number(&text) + 1,
-    }
-}
-
 #[test]
 fn whatever_a_peer_sends_means_what_it_should() {
     let mut failed = Vec::new();
-    for seed in seeds() {
+    for seed in seeds(0..200) {
         if catch_unwind(|| Hostile::of_seed(seed).run()).is_err() {
             let mut told = Hostile::of_seed(seed);
             told.tell = true;

@@ -16,26 +16,18 @@ mod end;
 mod link;
 mod rng;
 mod scenario;
+mod seeds;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use scenario::{Scenario, run};
-
-/// The seeds of this run.
-fn seeds() -> std::ops::Range<u64> {
-    let Ok(text) = std::env::var("FYKE_SEEDS") else { return 0..120 };
-    let number = |text: &str| text.trim().parse::<u64>().expect("FYKE_SEEDS: n or from..to");
-    match text.split_once("..") {
-        Some((from, to)) => number(from)..number(to),
-        None => number(&text)..number(&text) + 1,
-    }
-}
+use seeds::seeds;
 
 /// Byte-exact delivery both ways, the invariants at every step, and an end, for every seed.
 #[test]
 fn seeds_deliver_and_end() {
-    let seeds = seeds();
+    let seeds = seeds(0..120);
     let tell = seeds.end - seeds.start == 1;
     let mut failed = Vec::new();
     for seed in seeds {
