@@ -19,6 +19,9 @@ pub(crate) const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// Router solicitations, and the time between them (RFC 4861, section 10).
 pub(crate) const ROUTER_SOLICITATIONS: u8 = 3;
 pub(crate) const ROUTER_SOLICITATION_INTERVAL: Duration = Duration::from_secs(4);
+/// An MTU that routers tell rises so often in a minute at most: all connections are asked when it falls.
+pub(crate) const LINK_MTU_RISES_MAX: u8 = 8;
+
 /// An address is defended at most so often (RFC 5227, section 1.1).
 pub(crate) const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -77,6 +80,8 @@ pub(crate) struct Autoconf {
     pub(crate) told_routes: Vec<Cidr>,
     /// What the link carried before a router told its MTU.
     pub(crate) link_mtu_max: Option<u16>,
+    /// How often routers raised the MTU in the minute that began then.
+    pub(crate) link_mtu_rises: (u8, Instant),
     /// What a router wants as hop limit.
     pub(crate) hop_limit: Option<u8>,
     /// IPv4 addresses that are announced once more, and when.

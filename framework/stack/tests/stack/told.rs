@@ -119,6 +119,28 @@ fn rfc4861_6_3_4_the_mtu_is_what_routers_tell_within_bounds() {
     assert_eq!(world.client.stack.config().mtu, 1300, "the link carries no more now");
 }
 
+/// All connections are asked when the MTU falls, so whoever tells ever other ones is believed in what is
+/// less, and not for ever in what is more.
+#[test]
+fn an_mtu_that_rises_and_falls_asks_all_connections_a_few_times_only() {
+    let mut world = listening();
+    let flood = |world: &mut World| {
+        let mut rises = 0;
+        for _ in 0..100 {
+            advertise(world, 1800, &[NdpOption::Mtu(1280)]);
+            assert_eq!(world.client.stack.config().mtu, 1280);
+            advertise(world, 1800, &[NdpOption::Mtu(1500)]);
+            rises += usize::from(world.client.stack.config().mtu == 1500);
+        }
+        rises
+    };
+    assert_eq!(flood(&mut world), 8);
+    world.advance(Duration::from_secs(59));
+    assert_eq!(flood(&mut world), 0);
+    world.advance(Duration::from_secs(1));
+    assert_eq!(flood(&mut world), 8);
+}
+
 /// RFC 4861, section 6.3.7: only a default router ends the questions for one.
 #[test]
 fn rfc4861_6_3_7_questions_go_on_until_there_is_a_default_router() {

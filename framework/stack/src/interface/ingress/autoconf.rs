@@ -114,7 +114,7 @@ impl Stack {
                     let effects = self.net.neighbors.overheard(now, router.into(), mac, true);
                     self.net.apply(now, effects);
                 }
-                NdpOption::Mtu(mtu) if self.net.learn_link_mtu(mtu) => self.narrow_paths(now),
+                NdpOption::Mtu(mtu) if self.net.learn_link_mtu(now, mtu) => self.narrow_paths(now),
                 NdpOption::Prefix(prefix) => self.prefix(now, &prefix),
                 _ => {}
             }
@@ -125,7 +125,7 @@ impl Stack {
     }
 
     /// The link carries less than before: connections whose segments would not leave learn it. All of
-    /// them are asked, which a link can cause only as often as its MTU can still fall.
+    /// them are asked, which a link can cause only as often as its MTU can fall, or rose.
     pub(crate) fn narrow_paths(&mut self, now: Instant) {
         let all: Vec<_> = self.tcp.sockets.iter().map(|(index, it)| (index, it.tuple)).collect();
         for (index, tuple) in all {

@@ -2,10 +2,13 @@
 //! 6.3). What the application has set itself is not theirs to change.
 
 use core::net::{IpAddr, Ipv6Addr};
+use core::time::Duration;
 
 use fyke_clock::Instant;
 
-use crate::interface::autoconf::{PREFIXES_MAX, ROUTERS_MAX, Until, after_seconds};
+use crate::interface::autoconf::{
+    LINK_MTU_RISES_MAX, PREFIXES_MAX, ROUTERS_MAX, Until, after_seconds,
+};
 use crate::interface::cidr::Cidr;
 use crate::interface::net::Net;
 use crate::interface::routes::Route;
@@ -17,14 +20,26 @@ const DEFAULT: Cidr = Cidr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
 
 impl Net {
     /// Takes the MTU that a router tells, within what IPv6 needs and the link carries (section 6.3.4);
-    /// says whether it is less than before.
-    pub(super) fn learn_link_mtu(&mut self, told: u32) -> bool {
+    /// says whether it is less than before. It may fall no oftener than it rose, and that is bounded.
+    pub(super) fn learn_link_mtu(&mut self, now: Instant, told: u32) -> bool {
         let before = self.config.mtu;
         let most = *self.autoconf.link_mtu_max.get_or_insert(before);
         let told = u16::try_from(told).ok();
         let sound = told.filter(|mtu| usize::from(*mtu) >= ipv6::MTU_MIN && *mtu <= most);
-        self.config.mtu = sound.unwrap_or(before);
+        let told = sound.unwrap_or(before);
+        if told <= before || self.may_raise_link_mtu(now) {
+            self.config.mtu = told;
+        }
         self.config.mtu < before
+    }
+
+    fn may_raise_link_mtu(&mut self, now: Instant) -> bool {
+        let (rises, since) = &mut self.autoconf.link_mtu_rises;
+        if *rises == 0 || now.saturating_duration_since(*since) >= Duration::from_secs(60) {
+            (*rises, *since) = (0, now);
+        }
+        *rises = rises.saturating_add(1);
+        *rises <= LINK_MTU_RISES_MAX
     }
 
     pub(super) fn learn_prefix(&mut self, now: Instant, told: &PrefixInformation) {
